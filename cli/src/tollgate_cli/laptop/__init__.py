@@ -1,0 +1,1 @@
+"""Laptop mode: the whole system as processes of one machine, from a directory of manifests."""

@@ -1,0 +1,39 @@
+"""Envoy's bootstrap: where its control plane is; all else comes over ADS."""
+
+from typing import Any
+
+
+def envoy_bootstrap(ads_socket: str, admin_port: int, node: str) -> dict[str, Any]:
+    """As Envoy's JSON configuration."""
+    http2 = {
+        "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
+            "@type": "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
+            "explicit_http_config": {"http2_protocol_options": {}},
+        }
+    }
+    ads_cluster = {
+        "name": "tollgate/ads",
+        "type": "STATIC",
+        "connect_timeout": "1s",
+        "typed_extension_protocol_options": http2,
+        "load_assignment": {
+            "cluster_name": "tollgate/ads",
+            "endpoints": [{"lb_endpoints": [{"endpoint": {"address": {"pipe": {"path": ads_socket}}}}]}],
+        },
+    }
+    by_ads = {"ads": {}, "resource_api_version": "V3"}
+    return {
+        "node": {"id": node, "cluster": "tollgate"},
+        "admin": {"address": {"socket_address": {"address": "127.0.0.1", "port_value": admin_port}}},
+        "static_resources": {"clusters": [ads_cluster]},
+        "dynamic_resources": {
+            "lds_config": by_ads,
+            "cds_config": by_ads,
+            "ads_config": {
+                "api_type": "GRPC",
+                "transport_api_version": "V3",
+                "grpc_services": [{"envoy_grpc": {"cluster_name": "tollgate/ads"}}],
+                "set_node_on_first_message_only": True,
+            },
+        },
+    }

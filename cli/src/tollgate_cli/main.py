@@ -1,0 +1,198 @@
+"""The commands."""
+
+import json
+import shutil
+import signal
+import tempfile
+import threading
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.progress import Progress, SpinnerColumn, TextColumn
+
+from tollgate_cli.attach import usage_app
+from tollgate_cli.errors import CommandError
+from tollgate_cli.laptop.options import UpOptions
+from tollgate_cli.laptop.session import Outcome, Session
+from tollgate_cli.laptop.system import System
+from tollgate_cli.output import print_counts, print_invoice, print_problems
+from tollgate_cli.validate import validate_directory
+
+app = typer.Typer(
+    help="Tollgate: an LLM API, billable, on your own cluster.", no_args_is_help=True, add_completion=False
+)
+app.add_typer(usage_app, name="usage")
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
+
+
+@app.command()
+def up(
+    manifests: Annotated[Path, typer.Argument(help="Directory of manifests, or one file.", exists=True)],
+    state_dir: Annotated[Path | None, typer.Option(help="Keep all state here; without it state is deleted.")] = None,
+    gateway_port: Annotated[int, typer.Option(help="Port of the gateway; 0 takes a free one.")] = 0,
+    gateway_address: Annotated[str, typer.Option(help="Address the gateway listens on.")] = "127.0.0.1",
+    requests: Annotated[int, typer.Option(min=0, help="How many demo requests are sent.")] = 60,
+    exit_: Annotated[bool, typer.Option("--exit", help="Stop after the demo; 1 if the ledger is not exact.")] = False,
+    envoy: Annotated[str | None, typer.Option(help="Path of an Envoy binary.")] = None,
+    redis: Annotated[str | None, typer.Option(help="Path of a Valkey or Redis server, or a redis:// URL.")] = None,
+    database: Annotated[str | None, typer.Option(help="SQLAlchemy URL of the ledger; SQLite by default.")] = None,
+    workers: Annotated[int, typer.Option(min=1, max=64, help="Processes of gate and meter.")] = 1,
+    hold_seconds: Annotated[int, typer.Option(min=1, help="How long a request may hold quota unsettled.")] = 3600,
+    join_grace_seconds: Annotated[int, typer.Option(min=1, help="How long the meter's word waits for the log's.")] = 10,
+    as_json: Json = False,
+) -> None:
+    """Start everything from MANIFESTS, send real requests through it, show the bill; runs until Ctrl-C."""
+    state = state_dir or Path(tempfile.mkdtemp(prefix="tollgate-state-"))
+    options = UpOptions(
+        manifests.absolute(),
+        state,
+        gateway_port,
+        gateway_address,
+        envoy,
+        redis,
+        database,
+        workers,
+        hold_seconds,
+        join_grace_seconds,
+    )
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: _interrupt(stop))
+    console = Console(stderr=as_json)
+    try:
+        code = _up(options, requests, exit_, as_json, console, stop)
+    except KeyboardInterrupt:
+        code = 130
+    except CommandError as error:
+        console.print(f"[red]error:[/] {error}", highlight=False)
+        code = 1
+    finally:
+        if state_dir is None:
+            shutil.rmtree(state, ignore_errors=True)
+    raise typer.Exit(code)
+
+
+def _interrupt(stop: threading.Event) -> None:
+    if stop.is_set():
+        return
+    stop.set()
+    raise KeyboardInterrupt
+
+
+def _up(
+    options: UpOptions, requests: int, exit_after: bool, as_json: bool, console: Console, stop: threading.Event
+) -> int:
+    with Progress(SpinnerColumn(), TextColumn("{task.description}"), console=console, transient=True) as progress:
+        task = progress.add_task("starting")
+        system = System(options, say=lambda text: progress.update(task, description=text))
+        with system:
+            system.start()
+            session = Session(system)
+            progress.update(task, description="issuing keys")
+            session.issue_keys()
+            progress.remove_task(task)
+            outcome = session.run_demo(requests, progress)
+            progress.stop()
+            if as_json:
+                print(json.dumps(_summary(session, outcome), indent=2))  # noqa: T201
+            else:
+                _show(console, session, outcome)
+            if not exit_after:
+                _serve(console, session, stop)
+    return 0 if outcome.exact else 1
+
+
+def _summary(session: Session, outcome: Outcome) -> dict[str, Any]:
+    return {
+        **session.system.state.endpoints(),
+        "exact": outcome.exact,
+        "failures": outcome.failures,
+        "metered": {
+            name: {
+                "requests": count.requests,
+                "upstream_tokens": count.upstream_tokens,
+                "ledger_tokens": count.ledger_tokens,
+                "differences": count.differences,
+            }
+            for name, count in outcome.counts.items()
+        },
+        "invoices": [session.billing.invoice(name) for name in session.keys],
+    }
+
+
+def _show(console: Console, session: Session, outcome: Outcome) -> None:
+    print_problems(console, session.system.status())
+    for failure in outcome.failures[:10]:
+        console.print(f"[red]failed:[/] {failure}", highlight=False)
+    if outcome.counts:
+        print_counts(console, outcome.counts)
+        for count in outcome.counts.values():
+            for difference in count.differences[:3]:
+                console.print(f"[red]differs:[/] {difference}", highlight=False)
+    for name in session.keys:
+        print_invoice(console, session.billing.invoice(name))
+    console.print(f"Gateway  {session.system.gateway_url}", highlight=False, soft_wrap=True)
+    console.print(f"API      {session.system.api_url}", highlight=False, soft_wrap=True)
+    console.print(f"State    {session.system.state.path}", highlight=False, soft_wrap=True)
+    curl = _curl(session)
+    if curl:
+        console.print(f"\nTry it:\n{curl}\n", highlight=False, soft_wrap=True, markup=False)
+
+
+def _curl(session: Session) -> str | None:
+    products = {product.name: product for product in session.catalog().products}
+    endpoints = {e.id: e for api in session.catalog().apis for e in api.endpoints}
+    for subscription in session.catalog().subscriptions:
+        product = products.get(subscription.product)
+        for name in product.endpoints if product and subscription.name in session.keys else ():
+            if endpoints[name].format == "openai_completions":
+                body = '{"model":"gpt-5-mini","stream":true,"messages":[{"role":"user","content":"Hello!"}]}'
+                return (
+                    f"curl -N {session.system.gateway_url}{endpoints[name].path} "
+                    f"-H 'Authorization: Bearer {session.keys[subscription.name]}' "
+                    f"-H 'Content-Type: application/json' -d '{body}'"
+                )
+    return None
+
+
+def _serve(console: Console, session: Session, stop: threading.Event) -> None:
+    """Until Ctrl-C: report every edit of the manifests."""
+    console.print("Running; edit the manifests to see it follow. Ctrl-C stops.")
+    shown = session.system.status()
+    while not stop.wait(0.3):
+        status = session.system.status()
+        if status and status != shown:
+            wrong = print_problems(console, status)
+            if status.get("programmed") and not wrong:
+                console.print(f"[green]manifests applied[/] (catalog {status['catalog']})", highlight=False)
+            shown = status
+
+
+@app.command()
+def validate(
+    manifests: Annotated[Path, typer.Argument(help="Directory of manifests, or one file.", exists=True)],
+    as_json: Json = False,
+) -> None:
+    """Check manifests as the operator would, without starting anything. Exit code 1 if something is wrong."""
+    status, count = validate_directory(manifests)
+    console = Console()
+    if as_json:
+        print(json.dumps(status, indent=2))  # noqa: T201
+        wrong = any(c["status"] == "False" and c["message"] for r in status["resources"] for c in r["conditions"])
+        raise typer.Exit(1 if wrong or status["files"] else 0)
+    bad = print_problems(console, status)
+    console.print(f"{count} resources, {bad} with problems." if bad else f"{count} resources, all right.")
+    raise typer.Exit(1 if bad else 0)
+
+
+@app.command()
+def crds(
+    output: Annotated[Path | None, typer.Option(help="Directory to write one file per kind into.")] = None,
+) -> None:
+    """Print or write the CustomResourceDefinitions."""
+    from tollgate_cli.crds import write_crds  # noqa: PLC0415 (PyYAML only here)
+
+    write_crds(output)

@@ -1,0 +1,42 @@
+"""The catalog: an immutable, content-hashed snapshot of everything that gate, meter and billing must know.
+
+The operator builds it, Redis carries it, the others read it. Upstream addresses and credentials are not in it.
+"""
+
+from tollgate_core.catalog.snapshot import (
+    Api,
+    Catalog,
+    Endpoint,
+    Metric,
+    MetricLimit,
+    MetricUsage,
+    Mode,
+    OnIncomplete,
+    Price,
+    PriceReference,
+    Product,
+    RateLimit,
+    Rejection,
+    Subscription,
+    Transformation,
+    content_hash,
+)
+
+__all__ = [
+    "Api",
+    "Catalog",
+    "Endpoint",
+    "Metric",
+    "MetricLimit",
+    "MetricUsage",
+    "Mode",
+    "OnIncomplete",
+    "Price",
+    "PriceReference",
+    "Product",
+    "RateLimit",
+    "Rejection",
+    "Subscription",
+    "Transformation",
+    "content_hash",
+]

@@ -1,0 +1,170 @@
+"""The records of a catalog. Frozen; encoded canonically, so that equal content has an equal hash."""
+
+import hashlib
+from typing import Literal
+
+import msgspec
+
+Mode = Literal["stream", "native"]
+OnIncomplete = Literal["estimate", "lastSnapshot", "waive"]
+
+
+class Record(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, rename="camel"):
+    """Base of the catalog's records."""
+
+
+class Endpoint(Record, frozen=True, kw_only=True):
+    """``id`` is ``api/name``, and the name of its route in Envoy. ``pattern`` is a regular expression of the path below
+    the gateway's root, with a named group for each path parameter."""
+
+    id: str
+    method: str
+    path: str
+    pattern: str
+    format: str | None = None
+
+
+class Transformation(Record, frozen=True, kw_only=True):
+    """``kind`` says how ``text`` gives the value. ``endpoints`` are ids; empty means all."""
+
+    target: Literal["header", "query", "body"]
+    action: Literal["add", "replace", "remove"]
+    kind: Literal["value", "jq", "cel", "none"]
+    name: str = ""
+    text: str = ""
+    endpoints: tuple[str, ...] = ()
+
+
+class Rejection(Record, frozen=True, kw_only=True):
+    """A request for which ``when`` is true is refused."""
+
+    when: str
+    status: int
+    message: str
+    endpoints: tuple[str, ...] = ()
+
+
+class Api(Record, frozen=True, kw_only=True):
+    """An API as the gate and the meter see it."""
+
+    name: str
+    mode: Mode
+    on_incomplete: OnIncomplete
+    force_usage: bool
+    max_request_bytes: int
+    default_max_output_tokens: int
+    endpoints: tuple[Endpoint, ...]
+    transformations: tuple[Transformation, ...] = ()
+    rejections: tuple[Rejection, ...] = ()
+
+
+class MetricUsage(Record, frozen=True, kw_only=True):
+    """What one call of ``endpoints`` (ids) counts."""
+
+    endpoints: tuple[str, ...]
+    quantity: str
+    when: str
+
+
+class Metric(Record, frozen=True, kw_only=True):
+    """A billable metric."""
+
+    name: str
+    unit: str
+    usage: tuple[MetricUsage, ...]
+    display_name: str = ""
+
+
+class RateLimit(Record, frozen=True, kw_only=True):
+    """``amount`` per ``window_ms`` with room for ``burst`` at once; for concurrency ``amount`` calls in flight."""
+
+    name: str
+    kind: Literal["requests", "tokens", "concurrency"]
+    amount: float
+    window_ms: int = 0
+    burst: float = 0
+    endpoints: tuple[str, ...] = ()
+
+
+class MetricLimit(Record, frozen=True, kw_only=True):
+    """At most ``limit`` units per period; ``hold`` units per call, or estimated where it is 0."""
+
+    metric: str
+    limit: float
+    interval: Literal["day", "week", "month", "year"]
+    interval_count: int = 1
+    hold: float = 0
+
+
+class PriceReference(Record, frozen=True, kw_only=True):
+    """The version of a price that was current for a product."""
+
+    metric: str
+    name: str
+    version: str
+
+
+class Product(Record, frozen=True, kw_only=True):
+    """A product; ``prices`` are its metered prices' current versions."""
+
+    name: str
+    version: str
+    endpoints: tuple[str, ...]
+    display_name: str = ""
+    rate_limits: tuple[RateLimit, ...] = ()
+    limits: tuple[MetricLimit, ...] = ()
+    max_keys: int = 10
+    transformations: tuple[Transformation, ...] = ()
+    prices: tuple[PriceReference, ...] = ()
+
+
+class Price(Record, frozen=True, kw_only=True):
+    """One immutable version of a price. Amounts are decimal texts in major units."""
+
+    name: str
+    version: str
+    product: str
+    currency: str
+    model: Literal["flat", "standard"]
+    amount: str
+    per: str = "1"
+    included: str = "0"
+    metric: str = ""
+    interval: Literal["day", "week", "month", "year"] = "month"
+    interval_count: int = 1
+    display_name: str = ""
+
+
+class Subscription(Record, frozen=True, kw_only=True):
+    """A declared subscription. ``starts_at`` is RFC 3339 or empty."""
+
+    name: str
+    product: str
+    customer: str
+    customer_name: str = ""
+    starts_at: str = ""
+    suspended: bool = False
+
+
+class Catalog(Record, frozen=True, kw_only=True):
+    """Everything, each list sorted by name."""
+
+    apis: tuple[Api, ...] = ()
+    metrics: tuple[Metric, ...] = ()
+    products: tuple[Product, ...] = ()
+    prices: tuple[Price, ...] = ()
+    subscriptions: tuple[Subscription, ...] = ()
+
+    def encode(self) -> bytes:
+        """Canonical JSON."""
+        return msgspec.json.encode(self, order="sorted")
+
+    @staticmethod
+    def decode(encoded: bytes) -> "Catalog":
+        """The inverse of encode."""
+        return msgspec.json.decode(encoded, type=Catalog)
+
+
+def content_hash(encoded: bytes) -> str:
+    """16 hexadecimal digits that name a content."""
+    return hashlib.sha256(encoded).hexdigest()[:16]

@@ -1,0 +1,96 @@
+"""CEL expressions over the variables of a request and its response.
+
+Compilation checks names as far as they can be known: variables, members, functions. What only a value can tell
+(a header that is missing, a type) raises ExpressionError when it is evaluated.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+import cel
+
+from tollgate_core.errors import ExpressionError
+from tollgate_core.expressions import source as text
+
+_OPERATOR = re.compile(r"^(@\w+|[^\w]*_.*_[^\w]*|[!-]_|_\W+_|_\[_\]|_\?_:_)$")
+_STANDARD_FUNCTIONS = frozenset(
+    {"size", "contains", "startsWith", "endsWith", "matches", "int", "uint", "double", "string", "bool", "bytes"}
+    | {"timestamp", "duration", "type", "dyn", "has", "min", "max", "getFullYear", "getMonth", "getDate"}
+    | {"getDayOfMonth", "getDayOfWeek", "getDayOfYear", "getHours", "getMinutes", "getSeconds", "getMilliseconds"}
+)
+_MEMBERS = {
+    "request": frozenset({"headers", "query", "body", "json", "remote_addr", "method", "path"}),
+    "response": frozenset({"statusCode", "headers", "body", "json"}),
+    "path": frozenset({"params"}),
+}
+
+
+@dataclass(frozen=True)
+class Scope:
+    """What an expression may name: ``roots`` such as request, ``functions`` such as usage, the path's parameters."""
+
+    roots: frozenset[str]
+    functions: frozenset[str] = frozenset()
+    path_params: frozenset[str] | None = None
+    #: Functions that exist elsewhere, with the reason why not here: shown instead of "unknown function".
+    forbidden: Mapping[str, str] = field(default_factory=dict[str, str])
+
+
+class CelExpression:
+    """A compiled expression. ``roots`` and ``functions`` are what it refers to."""
+
+    __slots__ = ("_program", "functions", "roots", "source")
+
+    def __init__(self, source: str) -> None:
+        try:
+            self._program = cel.compile(source)
+        except ValueError as error:
+            raise ExpressionError(_first_line(str(error))) from error
+        self.source = source
+        self.roots = frozenset(self._program.variables()) - text.bound_names(source)
+        self.functions = frozenset(f for f in self._program.functions() if not _OPERATOR.match(f))
+
+    def evaluate(
+        self, variables: Mapping[str, object], functions: Mapping[str, Callable[[], object]] | None = None
+    ) -> object:
+        """The value; raises ExpressionError with CEL's own reason (missing key, wrong type, overflow)."""
+        context = cel.Context(dict(variables), dict(functions) if functions else None)
+        try:
+            return self._program.execute(context)
+        except Exception as error:  # the binding raises a dozen built-in types, all of them "could not be computed"
+            raise ExpressionError(f"{self.source!r} cannot be computed: {_first_line(str(error))}") from error
+
+
+def compile_cel(source: str, scope: Scope) -> CelExpression:
+    """Compile and check names against ``scope``. Raises ExpressionError that names what is unknown."""
+    expression = CelExpression(source)
+    for name in sorted(expression.functions - scope.functions - _STANDARD_FUNCTIONS):
+        raise ExpressionError(
+            scope.forbidden.get(name)
+            or f"unknown function {name}(); here there are {_listing(scope.functions)} and CEL's own"
+        )
+    for name in sorted(expression.roots - scope.roots):
+        raise ExpressionError(f"unknown variable {name!r}; here there are {_listing(scope.roots)}")
+    for root, member, parameter in sorted(text.members(source)):
+        _check_member(root, member, parameter, scope)
+    return expression
+
+
+def _check_member(root: str, member: str, parameter: str, scope: Scope) -> None:
+    if root not in scope.roots:
+        return
+    if member not in _MEMBERS[root]:
+        raise ExpressionError(f"unknown variable {root}.{member}; {root} has {_listing(_MEMBERS[root])}")
+    if root == "path" and parameter and scope.path_params is not None and parameter not in scope.path_params:
+        raise ExpressionError(
+            f"the path has no parameter {parameter!r}; it has {_listing(scope.path_params) or 'none'}"
+        )
+
+
+def _listing(names: frozenset[str]) -> str:
+    return ", ".join(sorted(names))
+
+
+def _first_line(message: str) -> str:
+    return message.strip().splitlines()[0][:300] if message.strip() else "unknown error"

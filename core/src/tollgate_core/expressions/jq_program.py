@@ -1,0 +1,37 @@
+"""jq programs, for transformations. The input is ``{path: {params}, request: {remote_addr, headers, query, body}}``."""
+
+from collections.abc import Mapping
+
+import jq  # type: ignore[import-not-found]  # a C extension without stubs
+import orjson
+
+from tollgate_core.errors import ExpressionError
+
+
+class JqProgram:
+    """A compiled jq program."""
+
+    __slots__ = ("_program", "source")
+
+    def __init__(self, source: str) -> None:
+        try:
+            self._program = jq.compile(source)
+        except ValueError as error:
+            lines = str(error).strip().splitlines()
+            raise ExpressionError(f"jq: {lines[0][:300] if lines else 'does not compile'}") from error
+        self.source = source
+
+    def first(self, value: Mapping[str, object]) -> object:
+        """The program's first output. Raises ExpressionError where it fails or yields nothing."""
+        try:
+            # orjson writes and jq reads: three times as fast as handing over a Python object.
+            return self._program.input_text(orjson.dumps(value).decode()).first()
+        except StopIteration as error:
+            raise ExpressionError(f"jq {self.source!r} gave no output") from error
+        except ValueError as error:
+            raise ExpressionError(f"jq {self.source!r} failed: {str(error)[:200]}") from error
+
+
+def compile_jq(source: str) -> JqProgram:
+    """Compile; raises ExpressionError with jq's own message."""
+    return JqProgram(source)

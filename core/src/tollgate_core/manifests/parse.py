@@ -1,0 +1,91 @@
+"""From a decoded YAML document to a model, with errors that name the field and the nearest known name."""
+
+import difflib
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from tollgate_core.errors import ManifestError, Problem
+from tollgate_core.manifests.api import API
+from tollgate_core.manifests.base import API_VERSION
+from tollgate_core.manifests.metric import BillableMetric
+from tollgate_core.manifests.price import Price
+from tollgate_core.manifests.product import Product
+from tollgate_core.manifests.secret import Secret
+from tollgate_core.manifests.subscription import Subscription
+
+Manifest = API | Product | BillableMetric | Price | Subscription | Secret
+KINDS: Mapping[str, type[Manifest]] = {
+    "API": API,
+    "Product": Product,
+    "BillableMetric": BillableMetric,
+    "Price": Price,
+    "Subscription": Subscription,
+    "Secret": Secret,
+}
+
+
+def parse_manifest(document: object) -> Manifest:
+    """A document of YAML as its model. Raises ManifestError that names every field at fault."""
+    if not isinstance(document, dict):
+        raise ManifestError([Problem("", "a manifest must be a mapping with apiVersion, kind, metadata and spec")])
+    kind, version = document.get("kind"), document.get("apiVersion")
+    model = KINDS.get(kind) if isinstance(kind, str) else None
+    if model is None:
+        raise ManifestError([Problem("kind", f"unknown kind {kind!r}{nearest(str(kind), KINDS)}")])
+    expected = "v1" if model is Secret else API_VERSION
+    if version != expected:
+        raise ManifestError([Problem("apiVersion", f"{kind} needs {expected!r}, not {version!r}")])
+    try:
+        return model.model_validate(document)
+    except ValidationError as error:
+        raise ManifestError([_problem(dict(item), model) for item in error.errors(include_input=False)]) from None
+
+
+def nearest(name: str, known: object) -> str:
+    """``; did you mean 'x'?`` for a near miss, else the list of what is known."""
+    names = sorted(str(k) for k in known) if isinstance(known, (Mapping, set, frozenset, list, tuple)) else []
+    close = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
+    if close:
+        return f"; did you mean {close[0]!r}?"
+    return f"; known: {', '.join(names)}" if names else ""
+
+
+def _problem(item: dict[str, Any], model: type[BaseModel]) -> Problem:
+    location: tuple[str | int, ...] = item["loc"]
+    field = _dotted(location)
+    if item["type"] == "extra_forbidden":
+        known = _fields_at(model, location[:-1])
+        return Problem(field, f"unknown field {str(location[-1])!r}{nearest(str(location[-1]), known)}")
+    if item["type"] == "missing":
+        return Problem(field, "is required")
+    message = str(item["msg"]).removeprefix("Value error, ")
+    return Problem(field, message[:1].lower() + message[1:])
+
+
+def _dotted(location: tuple[str | int, ...]) -> str:
+    text = ""
+    for part in location:
+        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else str(part)
+    return text
+
+
+def _fields_at(model: type[BaseModel], location: tuple[str | int, ...]) -> list[str]:
+    """Field names (as in YAML) of the model that stands at ``location``."""
+    current: type[BaseModel] | None = model
+    for part in location:
+        if current is None or isinstance(part, int):
+            continue
+        current = _model_in(next((f.annotation for f in current.model_fields.values() if f.alias == part), None))
+    return [f.alias or name for name, f in current.model_fields.items()] if current else []
+
+
+def _model_in(annotation: Any) -> type[BaseModel] | None:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    for argument in getattr(annotation, "__args__", ()):
+        found = _model_in(argument)
+        if found is not None:
+            return found
+    return None

@@ -1,0 +1,82 @@
+"""Product: a plan that customers subscribe to."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from tollgate_core.manifests.api import Transformations
+from tollgate_core.manifests.base import Duration, EndpointSelector, Model, Name, PositiveQuantity, Resource
+from tollgate_core.manifests.price import BillingPeriod
+
+
+class RateLimit(Model):
+    """At most so many requests or tokens per window, or so many calls at once, over the chosen endpoints together."""
+
+    name: Annotated[Name, Field(description="Name shown in RateLimit headers.")]
+    endpoints: Annotated[
+        list[EndpointSelector] | None,
+        Field(min_length=1, description="Calls that share it; all of the product if absent."),
+    ] = None
+    requests: Annotated[PositiveQuantity | None, Field(description="Requests per window.")] = None
+    tokens: Annotated[PositiveQuantity | None, Field(description="Tokens (input and output) per window.")] = None
+    concurrency: Annotated[int | None, Field(ge=1, description="Calls in flight at once.")] = None
+    window: Annotated[Duration | None, Field(description="The window, for example 1m.")] = None
+    burst: Annotated[
+        PositiveQuantity | None, Field(description="What may be used at once after a pause; a full window if absent.")
+    ] = None
+
+    @model_validator(mode="after")
+    def _check_shape(self) -> "RateLimit":
+        given = [kind for kind in ("requests", "tokens", "concurrency") if getattr(self, kind) is not None]
+        if len(given) != 1:
+            raise ValueError("needs exactly one of requests, tokens and concurrency")
+        if given == ["concurrency"]:
+            if self.window or self.burst:
+                raise ValueError("concurrency takes neither window nor burst")
+        elif self.window is None:
+            raise ValueError(f"{given[0]} needs a window, for example 1m")
+        return self
+
+
+class MetricLimit(Model):
+    """A hard limit on a metric per period, counted from the subscription's start; beyond it calls get 429."""
+
+    metric: Annotated[Name, Field(description="Metric that is limited.")]
+    limit: Annotated[PositiveQuantity, Field(description="Units per period.")]
+    period: Annotated[BillingPeriod, Field(description="When the count starts anew.")] = BillingPeriod()
+    hold: Annotated[
+        PositiveQuantity | None,
+        Field(description="Units that each call holds until its usage is known; estimated from the request if absent."),
+    ] = None
+
+
+class ProductSpec(Model):
+    """What a product grants and allows."""
+
+    display_name: Annotated[str | None, Field(max_length=128, description="Name for people.")] = None
+    description: Annotated[str | None, Field(max_length=4096, description="What customers read.")] = None
+    endpoints: Annotated[
+        list[EndpointSelector], Field(min_length=1, description="What it grants; all else is refused.")
+    ]
+    rate_limits: Annotated[list[RateLimit], Field(max_length=16, description="Limits per time.")] = []
+    limits: Annotated[list[MetricLimit], Field(max_length=16, description="Limits per metric and period.")] = []
+    max_keys: Annotated[int, Field(ge=1, le=1000, description="API keys of one subscription.")] = 10
+    transformations: Annotated[Transformations, Field(description="Changes to requests, after the API's.")] = (
+        Transformations()
+    )
+
+    @model_validator(mode="after")
+    def _unique(self) -> "ProductSpec":
+        for label, names in (
+            ("rateLimits", [limit.name for limit in self.rate_limits]),
+            ("limits", [limit.metric for limit in self.limits]),
+        ):
+            if len(names) != len(set(names)):
+                raise ValueError(f"{label} names one thing twice")
+        return self
+
+
+class Product(Resource[ProductSpec]):
+    """A plan that customers subscribe to."""
+
+    kind: Literal["Product"] = "Product"

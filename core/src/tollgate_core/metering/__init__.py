@@ -1,0 +1,22 @@
+"""From what a witness saw to a usage event: pure, the same for meter, access log and deadline.
+
+``plan`` knows what an endpoint's calls count, ``verdict`` what a response's end means, ``record`` writes the event.
+"""
+
+from tollgate_core.metering.observation import Observation
+from tollgate_core.metering.plan import CallVariables, EndpointPlan, Measured, Plans, usage_scope
+from tollgate_core.metering.record import settle_request, usage_event
+from tollgate_core.metering.verdict import Verdict, judge
+
+__all__ = [
+    "CallVariables",
+    "EndpointPlan",
+    "Measured",
+    "Observation",
+    "Plans",
+    "Verdict",
+    "judge",
+    "settle_request",
+    "usage_event",
+    "usage_scope",
+]

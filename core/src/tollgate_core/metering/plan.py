@@ -1,0 +1,171 @@
+"""What a call of an endpoint counts: its metrics' expressions, compiled once for a catalog."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from functools import cached_property
+from typing import Any
+
+from tollgate_core.catalog import Api, Catalog, Endpoint, Metric, Product
+from tollgate_core.errors import ExpressionError, QuantityError
+from tollgate_core.expressions import Capture, CapturedExpression, Scope, capture_request_part, compile_cel
+from tollgate_core.expressions.source import response_headers
+from tollgate_core.formats import FORMATS, UsageFormat
+from tollgate_core.quantity import from_micros, to_decimal, to_micros
+
+_USAGE_FUNCTIONS = frozenset({"usage", *(f.usage_function for f in FORMATS.values())})
+#: A captured value travels with the request through Envoy and into its log: it must stay small.
+MAX_CAPTURE_BYTES = 2048
+
+
+def usage_scope(fmt: UsageFormat | None, path_params: frozenset[str]) -> Scope:
+    """What a metric's expression may name on an endpoint of this format."""
+    own = frozenset({"usage", fmt.usage_function}) if fmt else frozenset[str]()
+    reading = (
+        f"this endpoint's format is {fmt.name}, use {fmt.usage_function}()" if fmt else "this endpoint has no format"
+    )
+    forbidden = {name: f"{name}() cannot be used: {reading}" for name in _USAGE_FUNCTIONS - own}
+    return Scope(frozenset({"request", "response", "path"}), own, path_params, forbidden)
+
+
+@dataclass(frozen=True)
+class CallVariables:
+    """What the expressions see of a response."""
+
+    status: int
+    headers: Mapping[str, str] = field(default_factory=dict[str, str])
+    body: bytes | None = None
+    json: Any = None
+
+    def as_cel(self) -> dict[str, object]:
+        """The ``response`` variable; body and json are absent where they were not kept."""
+        response: dict[str, object] = {"statusCode": self.status, "headers": dict(self.headers)}
+        if self.body is not None:
+            response["body"] = self.body.decode(errors="replace")
+        if self.json is not None:
+            response["json"] = self.json
+        return response
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Quantities by metric, exact to a millionth, and why a metric has none."""
+
+    quantities: dict[str, Decimal]
+    unmetered: dict[str, str]
+
+
+@dataclass(frozen=True)
+class _Rule:
+    metric: str
+    quantity: CapturedExpression
+    when: CapturedExpression
+
+
+class EndpointPlan:
+    """The rules of one endpoint. Pure; safe to share between streams."""
+
+    def __init__(self, api: Api, endpoint: Endpoint, metrics: tuple[Metric, ...]) -> None:
+        self.api = api
+        self.endpoint = endpoint
+        self.format = FORMATS[endpoint.format] if endpoint.format else None
+        scope = usage_scope(self.format, frozenset(_group_names(endpoint.pattern)))
+        self._rules = tuple(
+            _Rule(metric.name, self._split(usage.quantity, scope), self._split(usage.when, scope))
+            for metric in metrics
+            for usage in metric.usage
+            if endpoint.id in usage.endpoints
+        )
+
+    @staticmethod
+    def _split(source: str, scope: Scope) -> CapturedExpression:
+        return capture_request_part(compile_cel(source, scope), _USAGE_FUNCTIONS)
+
+    @cached_property
+    def captures(self) -> tuple[Capture, ...]:
+        """What the gate must evaluate, each once."""
+        found = {c.key: c for rule in self._rules for c in (*rule.quantity.captures, *rule.when.captures)}
+        return tuple(found.values())
+
+    @cached_property
+    def metrics(self) -> frozenset[str]:
+        """Names of the metrics that a call of this endpoint can count towards."""
+        return frozenset(rule.metric for rule in self._rules)
+
+    @cached_property
+    def response_headers(self) -> frozenset[str]:
+        """Names of the response headers that an expression reads."""
+        sources = [e.rest.source for rule in self._rules for e in (rule.quantity, rule.when)]
+        return frozenset().union(*(response_headers(source)[0] for source in sources))
+
+    @cached_property
+    def needs_response_body(self) -> bool:
+        """Whether an expression reads ``response.body`` or ``response.json``."""
+        sources = [e.rest.source for rule in self._rules for e in (rule.quantity, rule.when)]
+        return any("response.body" in source or "response.json" in source for source in sources)
+
+    def measure(
+        self, usage: Mapping[str, Any] | None, captured: Mapping[str, Any], response: CallVariables
+    ) -> Measured:
+        """Every metric's quantity of one call; rules of one metric add up."""
+        variables: dict[str, object] = {"captured": dict(captured), "response": response.as_cel()}
+        functions = self._functions(usage or {})
+        quantities: dict[str, Decimal] = {}
+        unmetered: dict[str, str] = {}
+        for rule in self._rules:
+            try:
+                if rule.when.rest.evaluate(variables, functions) is not True:
+                    continue
+                number = to_decimal(rule.quantity.rest.evaluate(variables, functions))
+                number = from_micros(to_micros(number))
+                quantities[rule.metric] = quantities.get(rule.metric, Decimal(0)) + number
+            except (ExpressionError, QuantityError) as error:
+                unmetered[rule.metric] = str(error)[:300]
+        return Measured(quantities, unmetered)
+
+    def _functions(self, raw: Mapping[str, Any]) -> dict[str, Callable[[], object]]:
+        fmt = self.format
+        if fmt is None:
+            return {}
+        fields = fmt.usage_fields(raw)
+        return {fmt.usage_function: lambda: fields, "usage": lambda: normalised(fmt, raw)}
+
+
+def normalised(fmt: UsageFormat, raw: Mapping[str, Any]) -> dict[str, int]:
+    """The value of ``usage()``: all dimensions, disjoint, and their ``total``."""
+    return {**dict.fromkeys(DIMENSIONS, 0), **fmt.dimensions(raw), "total": fmt.total(raw)}
+
+
+DIMENSIONS = (
+    "input",
+    "cache_read",
+    "cache_write",
+    "cache_write_1h",
+    "output",
+    "reasoning",
+    "audio_input",
+    "audio_output",
+    "image_input",
+    "image_output",
+    "video_input",
+    "video_output",
+    "tool_use_input",
+    "prediction_rejected",
+)
+
+
+def _group_names(pattern: str) -> list[str]:
+    return [part.split(">", 1)[0] for part in pattern.split("(?P<")[1:]]
+
+
+class Plans:
+    """All plans of one catalog, by endpoint id, with look-ups by name."""
+
+    def __init__(self, catalog: Catalog, hashed: str) -> None:
+        self.hash = hashed
+        self.products: Mapping[str, Product] = {product.name: product for product in catalog.products}
+        self.endpoints: Mapping[str, EndpointPlan] = {
+            endpoint.id: EndpointPlan(api, endpoint, catalog.metrics)
+            for api in catalog.apis
+            for endpoint in api.endpoints
+        }

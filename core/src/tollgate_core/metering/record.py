@@ -1,0 +1,103 @@
+"""Writing the usage event, and the settlement that carries it."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+
+from tollgate_core.admission import Admission
+from tollgate_core.events import Usage, UsageEvent, rfc3339
+from tollgate_core.formats import UsageFormat
+from tollgate_core.metering.observation import Observation
+from tollgate_core.metering.plan import CallVariables, EndpointPlan, Measured
+from tollgate_core.metering.verdict import Verdict, judge
+from tollgate_core.quantity import format_decimal
+from tollgate_core.redis_contract import CounterUse, Keys, SettleRequest
+
+
+def usage_event(admission: Admission, plan: EndpointPlan | None, seen: Observation) -> UsageEvent:
+    """The event of one request. ``plan`` is None where its endpoint is gone from every known catalog: the event then
+    keeps the raw usage and says so, and counts nothing."""
+    policy = plan.api.on_incomplete if plan else "lastSnapshot"
+    fmt = plan.format if plan else None
+    verdict = judge(seen, fmt, policy, admission.input_estimate)
+    measured = _measure(plan, admission, seen, verdict)
+    return UsageEvent(
+        id=admission.id,
+        source=f"tollgate/{admission.endpoint}",
+        subject=admission.subscription,
+        time=rfc3339(admission.started_ms),
+        data=Usage(
+            customer=admission.customer,
+            product=admission.product,
+            product_version=admission.product_version,
+            catalog=admission.catalog,
+            endpoint=admission.endpoint,
+            outcome=verdict.outcome,
+            quality=verdict.quality,
+            witness=seen.witness,
+            ended_at=rfc3339(seen.ended_ms),
+            format=fmt.name if fmt else None,
+            requested_model=admission.model,
+            served_model=seen.model,
+            streamed=admission.streamed,
+            status_code=seen.status,
+            reason=verdict.reason[:200],
+            usage=dict(verdict.usage) if verdict.usage is not None else None,
+            dimensions=_dimensions(fmt, verdict.usage),
+            quantities={name: format_decimal(number) for name, number in measured.quantities.items()},
+            unmetered=measured.unmetered,
+            prices=admission.prices,
+        ),
+    )
+
+
+def settle_request(
+    admission: Admission, event: UsageEvent, *, final: bool, deadline_ms: int = 0, joined: bool = False
+) -> SettleRequest:
+    """The settlement of an event: what its counters and token buckets take."""
+    quantities = event.data.quantities
+    counters = tuple(
+        CounterUse(
+            key=Keys.counter(admission.subscription, counter.metric, counter.period_start),
+            metric=counter.metric,
+            quantity=float(quantities[counter.metric]),
+            expires=counter.period_end + 7 * 86_400_000,
+        )
+        for counter in admission.counters
+        if counter.metric in quantities
+    )
+    return SettleRequest(
+        request=admission.id,
+        partition=admission.partition,
+        event=event.encode(),
+        final=final,
+        admission=admission.encode(),
+        deadline_ms=deadline_ms,
+        joined=joined,
+        counters=counters,
+        tokens=sum(event.data.dimensions.values()),
+    )
+
+
+def _measure(plan: EndpointPlan | None, admission: Admission, seen: Observation, verdict: Verdict) -> Measured:
+    if plan is None:
+        return Measured({}, {"*": f"the endpoint {admission.endpoint} is in no known catalog"})
+    if verdict.waived:
+        return Measured({}, {})
+    # Where the status never came, the expressions see a success: that is what the policy prices.
+    response = CallVariables(seen.status or 200, seen.response_headers, seen.body, _json(seen.body, plan))
+    return plan.measure(verdict.usage, admission.captured, response)
+
+
+def _json(body: bytes | None, plan: EndpointPlan) -> Any:
+    if body is None or not plan.needs_response_body:
+        return None
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return None
+
+
+def _dimensions(fmt: UsageFormat | None, usage: Mapping[str, Any] | None) -> dict[str, int]:
+    return {k: v for k, v in fmt.dimensions(usage).items() if v} if fmt and usage else {}

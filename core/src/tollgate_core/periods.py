@@ -1,0 +1,64 @@
+"""Periods anchored to a subscription's start, computed as ``anchor + k x interval`` and never iterated.
+
+Iterating from 31 January drifts to the 28th; anchored addition gives 28 February, 31 March, 30 April. Calendar
+arithmetic happens in the subscription's zone, storage in UTC; a period is half-open.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from whenever import Instant, ZonedDateTime
+
+Interval = Literal["day", "week", "month", "year"]
+
+
+@dataclass(frozen=True)
+class Recurrence:
+    """Every ``count`` intervals, Stripe's ``interval`` and ``interval_count``."""
+
+    interval: Interval
+    count: int = 1
+
+
+@dataclass(frozen=True)
+class Period:
+    """Half-open: ``start`` belongs to it, ``end`` does not. Both are aware and in UTC."""
+
+    index: int
+    start: datetime
+    end: datetime
+
+
+def _zoned(moment: datetime, zone: str) -> ZonedDateTime:
+    return Instant(moment).to_tz(zone)
+
+
+def _boundary(anchor: ZonedDateTime, recurrence: Recurrence, index: int) -> ZonedDateTime:
+    steps = index * recurrence.count
+    match recurrence.interval:
+        case "day":
+            return anchor.add(days=steps)
+        case "week":
+            return anchor.add(weeks=steps)
+        case "month":
+            return anchor.add(months=steps)
+        case "year":
+            return anchor.add(years=steps)
+
+
+_LONGEST_DAYS = {"day": 1.0, "week": 7.0, "month": 30.436875, "year": 365.2425}
+
+
+def period_at(anchor: datetime, recurrence: Recurrence, moment: datetime, zone: str = "UTC") -> Period:
+    """The period that holds ``moment``; index 0 begins at the anchor, negative ones lie before it."""
+    start = _zoned(anchor, zone)
+    days = (moment - anchor).total_seconds() / 86_400
+    index = int(days // (_LONGEST_DAYS[recurrence.interval] * recurrence.count))
+    target = Instant(moment)
+    while _boundary(start, recurrence, index).to_instant() > target:
+        index -= 1
+    while _boundary(start, recurrence, index + 1).to_instant() <= target:
+        index += 1
+    first, after = (_boundary(start, recurrence, k).to_instant() for k in (index, index + 1))
+    return Period(index, first.to_stdlib(), after.to_stdlib())

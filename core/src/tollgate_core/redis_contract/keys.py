@@ -1,0 +1,84 @@
+"""Key names. A partition is a hash of the subscription; the number of partitions is part of the contract."""
+
+import hashlib
+import hmac
+import zlib
+
+PARTITIONS = 8
+
+
+def partition_of(subscription: str) -> int:
+    """0 ≤ partition < PARTITIONS, stable for ever."""
+    return zlib.crc32(subscription.encode()) % PARTITIONS
+
+
+def key_hash(pepper: bytes, api_key: str) -> str:
+    """What is stored of an API key: an HMAC, useless without the pepper."""
+    return hmac.new(pepper, api_key.encode(), hashlib.sha256).hexdigest()[:40]
+
+
+class Keys:
+    """Names of all keys."""
+
+    CATALOG = "tollgate:catalog"
+    CATALOG_CHANGED = "tollgate:catalog:changed"
+
+    @staticmethod
+    def api_key(hashed: str) -> str:
+        """String: the subscription that a key belongs to. Only a pointer: the subscription's hash decides."""
+        return f"tollgate:key:{hashed}"
+
+    @staticmethod
+    def ready(partition: int) -> str:
+        """String: set by billing once the partition holds what SQL knows; without it nothing is admitted."""
+        return f"tollgate:{{p{partition}}}:ready"
+
+    @staticmethod
+    def subscription(name: str) -> str:
+        """Hash: ``revision``, ``state``, ``record`` and ``key:<hash>`` → expiry in ms or 0."""
+        return f"tollgate:{{p{partition_of(name)}}}:subscription:{name}"
+
+    @staticmethod
+    def hold(partition: int, request: str) -> str:
+        """Hash: what an admitted request holds, until it is settled."""
+        return f"tollgate:{{p{partition}}}:hold:{request}"
+
+    @staticmethod
+    def holds(partition: int) -> str:
+        """Sorted set: request id → deadline in ms."""
+        return f"tollgate:{{p{partition}}}:holds"
+
+    @staticmethod
+    def rate(subscription: str, limit: str) -> str:
+        """Hash: a token bucket's ``level`` and ``at`` (ms)."""
+        return f"tollgate:{{p{partition_of(subscription)}}}:rate:{subscription}:{limit}"
+
+    @staticmethod
+    def in_flight(subscription: str, limit: str) -> str:
+        """Sorted set: request id → deadline in ms, for a concurrency limit."""
+        return f"tollgate:{{p{partition_of(subscription)}}}:inflight:{subscription}:{limit}"
+
+    @staticmethod
+    def counter(subscription: str, metric: str, period_start: int) -> str:
+        """Hash: ``used`` and ``held`` units of a metric in one period."""
+        return f"tollgate:{{p{partition_of(subscription)}}}:counter:{subscription}:{metric}:{period_start}"
+
+    @staticmethod
+    def settled(partition: int, request: str) -> str:
+        """String: ``appended``, then ``confirmed`` once the ledger has committed the event."""
+        return f"tollgate:{{p{partition}}}:settled:{request}"
+
+    @staticmethod
+    def events(partition: int) -> str:
+        """Stream: field ``event`` holds the CloudEvents JSON."""
+        return f"tollgate:{{p{partition}}}:events"
+
+    @staticmethod
+    def dead_letters(partition: int) -> str:
+        """Stream: ``event``, ``reason``, ``id`` of what the ledger refused."""
+        return f"tollgate:{{p{partition}}}:deadletters"
+
+    @staticmethod
+    def watermark(node: str) -> str:
+        """String: up to which moment (ms) the witness of an Envoy node has read its log."""
+        return f"tollgate:witness:{node}"

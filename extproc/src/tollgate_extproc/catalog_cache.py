@@ -1,0 +1,56 @@
+"""The current catalog, followed from Redis. Redis away: the last one known serves on."""
+
+import asyncio
+from collections import OrderedDict
+
+import structlog
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+from tollgate_core.catalog import Catalog
+from tollgate_core.metering import Plans
+from tollgate_core.redis_contract import Keys, raw, text
+
+_log = structlog.get_logger("catalog")
+_KEPT = 16
+_POLL_SECONDS = 0.25
+
+
+class CatalogCache:
+    """Compiled plans of the current catalog and of recent ones, for requests that were admitted under them."""
+
+    def __init__(self, redis: "Redis") -> None:
+        self._redis = redis
+        self._plans: OrderedDict[str, Plans] = OrderedDict()
+        self.current: Plans | None = None
+
+    def plans(self, hashed: str) -> Plans | None:
+        """The plans of one catalog, else the current ones."""
+        return self._plans.get(hashed) or self.current
+
+    async def refresh(self) -> None:
+        """Load the catalog if it changed. Raises RedisError where Redis is away."""
+        hashed = await self._redis.hget(Keys.CATALOG, "hash")
+        if hashed is None or (self.current and self.current.hash == text(hashed)):
+            return
+        name, encoded = await self._redis.hmget(Keys.CATALOG, ["hash", "json"])
+        if name is None or encoded is None:
+            return
+        self.adopt(text(name), raw(encoded))
+
+    def adopt(self, hashed: str, encoded: bytes) -> None:
+        """Compile a catalog and make it current."""
+        plans = Plans(Catalog.decode(encoded), hashed)
+        self._plans[hashed] = plans
+        self.current = plans
+        while len(self._plans) > _KEPT:
+            self._plans.popitem(last=False)
+        _log.info("catalog", hash=hashed, endpoints=len(plans.endpoints))
+
+    async def follow(self) -> None:
+        """Refresh for ever."""
+        while True:
+            try:
+                await self.refresh()
+            except (RedisError, OSError) as error:
+                _log.debug("catalog not refreshed", error=str(error))
+            await asyncio.sleep(_POLL_SECONDS)

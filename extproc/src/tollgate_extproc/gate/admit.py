@@ -1,0 +1,100 @@
+"""The admission itself: one script call, its verdict as an Admission or a Denial."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+from redis.asyncio import Redis
+from tollgate_core.redis_contract import AdmitRequest, Limit, script_source
+
+from tollgate_extproc.gate.denial import Denial
+
+
+class Standing(msgspec.Struct, frozen=True):
+    """What is left of a limit after this request; ``reset`` in ms."""
+
+    remaining: float
+    reset: float
+
+
+class Verdict(msgspec.Struct, frozen=True):
+    """The script's answer. ``limit`` is the number of the limit that refused, from 1; ``retry`` in ms."""
+
+    verdict: str
+    limit: int = 0
+    retry: float = 0
+    remaining: float = 0
+    state: str = ""
+    limits: Any = None
+
+    @property
+    def standings(self) -> list[Standing]:
+        """One for each limit; Lua writes an empty list as an object."""
+        return msgspec.convert(self.limits, list[Standing]) if isinstance(self.limits, list) else []
+
+
+@dataclass(frozen=True)
+class Admitter:
+    """Calls the script."""
+
+    call: Callable[[list[str], list[str | int | bytes]], Awaitable[bytes]]
+
+    @staticmethod
+    def over(redis: "Redis") -> "Admitter":
+        """On one Redis connection pool."""
+        script = redis.register_script(script_source("admit"))
+
+        async def call(keys: list[str], args: list[str | int | bytes]) -> bytes:
+            return bytes(await script(keys=keys, args=args))
+
+        return Admitter(call)
+
+    async def admit(self, request: AdmitRequest) -> Verdict:
+        """Raises RedisError where Redis does not answer."""
+        answer = await asyncio.shield(asyncio.ensure_future(self.call(request.keys(), request.args())))
+        return msgspec.json.decode(answer, type=Verdict)
+
+
+def denial_of(verdict: Verdict, limits: tuple[Limit, ...]) -> Denial:
+    """A refusal in words. 401 unknown key, 403 state or endpoint, 429 limits, 503 where Redis is not filled yet."""
+    match verdict.verdict:
+        case "unknown_key":
+            return Denial(401, "invalid_api_key", "The API key is unknown, revoked or expired.")
+        case "state":
+            return Denial(403, "subscription_" + verdict.state, f"The subscription is {verdict.state}.")
+        case "endpoint":
+            return Denial(403, "endpoint_not_granted", "The subscription's product does not include this endpoint.")
+        case "limit":
+            return _limit_denial(verdict, limits[verdict.limit - 1])
+        case _:
+            return Denial(503, "not_ready", "The gateway is starting. Try again shortly.", retry_after_ms=1000)
+
+
+def _limit_denial(verdict: Verdict, limit: Limit) -> Denial:
+    seconds = max(1, -(-int(verdict.retry) // 1000))
+    headers = {"ratelimit": f'"{limit.name}";r={max(0, int(verdict.remaining))};t={seconds}'}
+    if limit.kind == "counter":
+        text = f"The limit of {limit.limit:.15g} for {limit.name} is used up for this period."
+        return Denial(429, "quota_exceeded", text, int(verdict.retry), headers)
+    what = "Too many calls at once" if limit.kind == "concurrency" else "The rate limit is reached"
+    return Denial(
+        429, "rate_limit_exceeded", f"{what} ({limit.name}). Try again in {seconds} s.", int(verdict.retry), headers
+    )
+
+
+def rate_limit_headers(limits: tuple[Limit, ...], standings: list[Standing]) -> dict[str, str]:
+    """``RateLimit-Policy`` and ``RateLimit`` of the IETF draft (httpapi-ratelimit-headers)."""
+    if not limits:
+        return {}
+    policies = [f'"{limit.name}";q={limit.limit:.0f}{_window(limit)}' for limit in limits]
+    fields = [
+        f'"{limit.name}";r={max(0, int(s.remaining))};t={max(0, -(-int(s.reset) // 1000))}'
+        for limit, s in zip(limits, standings, strict=False)
+    ]
+    return {"ratelimit_policy": ", ".join(policies), "ratelimit": ", ".join(fields)}
+
+
+def _window(limit: Limit) -> str:
+    return f";w={max(1, round(limit.limit / limit.rate / 1000))}" if limit.kind == "rate" and limit.rate else ""

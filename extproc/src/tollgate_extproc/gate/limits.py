@@ -1,0 +1,122 @@
+"""What a request must find room for: rate limits, concurrency and metric limits, with the hold of each."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from tollgate_core.admission import CounterReference
+from tollgate_core.catalog import MetricLimit, Product, RateLimit
+from tollgate_core.metering import CallVariables, EndpointPlan
+from tollgate_core.periods import Recurrence, period_at
+from tollgate_core.redis_contract import Keys, Limit
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """Tokens that a request may use: its prompt and its bounded output."""
+
+    input: int
+    output: int
+
+    @property
+    def total(self) -> int:
+        """Both together."""
+        return self.input + self.output
+
+
+@dataclass(frozen=True)
+class Demands:
+    """The limits of an admission, and references to the counters among them."""
+
+    limits: tuple[Limit, ...]
+    counters: tuple[CounterReference, ...]
+
+
+def estimate(plan: EndpointPlan, body: Mapping[str, Any] | None, body_bytes: int) -> Estimate:
+    """Zero for an endpoint without a format. An output without a bound is taken as the API's declared default."""
+    if plan.format is None or body is None:
+        return Estimate(0, 0)
+    bound = plan.format.max_output_tokens(body)
+    if bound is None:
+        bound = plan.api.default_max_output_tokens
+    return Estimate(plan.format.prompt_tokens_estimate(body_bytes, body), bound)
+
+
+def demands(
+    subscription: str,
+    anchor_ms: int,
+    product: Product,
+    plan: EndpointPlan,
+    guess: Estimate,
+    captured: Mapping[str, Any],
+    now_ms: int,
+) -> Demands:
+    """Everything that applies to this endpoint."""
+    endpoint = plan.endpoint.id
+    limits = [
+        _rate(subscription, limit, guess)
+        for limit in product.rate_limits
+        if not limit.endpoints or endpoint in limit.endpoints
+    ]
+    counters: list[CounterReference] = []
+    estimated = _estimated_quantities(product, plan, guess, captured)
+    for metric_limit in product.limits:
+        if metric_limit.metric not in plan.metrics:
+            continue
+        reference = _counter(metric_limit, anchor_ms, now_ms)
+        counters.append(reference)
+        limits.append(_metric(subscription, metric_limit, reference, estimated.get(metric_limit.metric, 1.0)))
+    return Demands(tuple(limits), tuple(counters))
+
+
+def _rate(subscription: str, limit: RateLimit, guess: Estimate) -> Limit:
+    if limit.kind == "concurrency":
+        key = Keys.in_flight(subscription, limit.name)
+        return Limit(kind="concurrency", name=limit.name, key=key, limit=limit.amount, cost=1)
+    # A request that is larger than the whole bucket waits for a full one; settlement takes what it really used.
+    cost = 1.0 if limit.kind == "requests" else min(float(guess.total), limit.burst)
+    return Limit(
+        kind="rate",
+        name=limit.name,
+        key=Keys.rate(subscription, limit.name),
+        limit=limit.burst,
+        cost=cost,
+        rate=limit.amount / limit.window_ms,
+        tokens=limit.kind == "tokens",
+    )
+
+
+def _estimated_quantities(
+    product: Product, plan: EndpointPlan, guess: Estimate, captured: Mapping[str, Any]
+) -> dict[str, float]:
+    """The metric's own expressions, over the usage that the provider would report for the estimate."""
+    if all(limit.hold for limit in product.limits):
+        return {}
+    usage = plan.format.estimate(guess.input, guess.output) if plan.format else None
+    measured = plan.measure(usage, captured, CallVariables(200))
+    return {name: float(quantity) for name, quantity in measured.quantities.items()}
+
+
+def _counter(limit: MetricLimit, anchor_ms: int, now_ms: int) -> CounterReference:
+    anchor, now = (datetime.fromtimestamp(ms / 1000, UTC) for ms in (anchor_ms, now_ms))
+    period = period_at(anchor, Recurrence(limit.interval, limit.interval_count), now)
+    return CounterReference(limit.metric, _milliseconds(period.start), _milliseconds(period.end))
+
+
+def _milliseconds(moment: datetime) -> int:
+    return round((moment - _EPOCH).total_seconds() * 1000)
+
+
+def _metric(subscription: str, limit: MetricLimit, counter: CounterReference, estimated: float) -> Limit:
+    return Limit(
+        kind="counter",
+        name=limit.metric,
+        key=Keys.counter(subscription, limit.metric, counter.period_start),
+        limit=limit.limit,
+        cost=min(limit.hold or estimated, limit.limit),
+        ends=counter.period_end,
+        metric=limit.metric,
+    )

@@ -1,0 +1,74 @@
+"""From an API key to its subscription. A cache of pointers only: the admission script checks each of them again."""
+
+from collections import OrderedDict
+from dataclasses import dataclass
+
+import msgspec
+from redis.asyncio import Redis
+from tollgate_core.redis_contract import Keys, key_hash, partition_of, raw, text
+
+_CACHED = 20_000
+
+
+class _Record(msgspec.Struct, frozen=True):
+    product: str
+    customer: str
+    anchor_ms: int
+
+
+@dataclass(frozen=True)
+class Subscription:
+    """A subscription as of ``revision``; the script refuses an outdated one, and the gate looks again."""
+
+    name: str
+    partition: int
+    revision: str
+    product: str
+    customer: str
+    anchor_ms: int
+    key_hash: str
+
+
+class Subscriptions:
+    """Looks keys up in Redis and remembers where they led."""
+
+    def __init__(self, redis: "Redis", pepper: bytes) -> None:
+        self._redis = redis
+        self._pepper = pepper
+        self._cache: OrderedDict[str, Subscription] = OrderedDict()
+
+    async def find(self, api_key: str) -> Subscription | None:
+        """The subscription a key points to. Raises RedisError."""
+        hashed = key_hash(self._pepper, api_key)
+        cached = self._cache.get(hashed)
+        if cached is not None:
+            self._cache.move_to_end(hashed)
+            return cached
+        return await self.look_up(hashed)
+
+    async def look_up(self, hashed: str) -> Subscription | None:
+        """Past the cache. Raises RedisError."""
+        self._cache.pop(hashed, None)
+        pointer = await self._redis.get(Keys.api_key(hashed))
+        if pointer is None:
+            return None
+        name = text(pointer)
+        revision, record = await self._redis.hmget(Keys.subscription(name), ["revision", "record"])
+        if revision is None or record is None:
+            return None
+        found = msgspec.json.decode(raw(record), type=_Record)
+        subscription = Subscription(
+            name, partition_of(name), text(revision), found.product, found.customer, found.anchor_ms, hashed
+        )
+        self._cache[hashed] = subscription
+        if len(self._cache) > _CACHED:
+            self._cache.popitem(last=False)
+        return subscription
+
+    def forget(self, hashed: str) -> None:
+        """A pointer that the script refused."""
+        self._cache.pop(hashed, None)
+
+    async def is_ready(self, partition: int) -> bool:
+        """Whether billing has filled a partition. Raises RedisError."""
+        return bool(await self._redis.exists(Keys.ready(partition)))

@@ -1,0 +1,21 @@
+"""Running tasks until the process is told to stop."""
+
+import asyncio
+import signal
+from collections.abc import Coroutine
+from typing import Any
+
+
+async def run_until_stopped(*coroutines: Coroutine[Any, Any, None]) -> None:
+    """Until SIGTERM or SIGINT, or until one of the coroutines fails (then its exception is raised)."""
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    tasks = [asyncio.create_task(coroutine) for coroutine in coroutines]
+    waiter = asyncio.create_task(stop.wait())
+    done, _ = await asyncio.wait([*tasks, waiter], return_when=asyncio.FIRST_COMPLETED)
+    for task in (*tasks, waiter):
+        task.cancel()
+    await asyncio.gather(*tasks, waiter, return_exceptions=True)
+    for task in done - {waiter}:
+        task.result()

@@ -1,0 +1,53 @@
+"""Composition root of gate and meter: one process of one core; run several for more cores."""
+
+import uvloop
+
+from tollgate_extproc.catalog_cache import CatalogCache
+from tollgate_extproc.clock import system_clock
+from tollgate_extproc.gate.admit import Admitter
+from tollgate_extproc.gate.compiled import GateRules
+from tollgate_extproc.gate.service import Gate
+from tollgate_extproc.gate.subscriptions import Subscriptions
+from tollgate_extproc.lifecycle import run_until_stopped
+from tollgate_extproc.meter.handler import Meter
+from tollgate_extproc.redis_client import connect
+from tollgate_extproc.server import make_server
+from tollgate_extproc.settings import Settings
+from tollgate_extproc.settlement import Settler, Spool
+
+_DRAIN_SECONDS = 3.0
+
+
+async def run(settings: Settings) -> None:
+    """Serve until SIGTERM or SIGINT."""
+    settings.state_dir.mkdir(parents=True, exist_ok=True)
+    redis = connect(settings.redis_url)
+    catalogs = CatalogCache(redis)
+    settler = Settler(
+        redis,
+        catalogs,
+        system_clock,
+        join_grace_seconds=settings.join_grace_seconds,
+        spool=Spool(settings.state_dir / "settlements.spool"),
+    )
+    gate = Gate(
+        catalogs,
+        Subscriptions(redis, settings.key_pepper),
+        Admitter.over(redis),
+        GateRules(),
+        system_clock,
+        settings.hold_seconds,
+    )
+    server = make_server(gate, Meter(catalogs, settler, system_clock), settings.listen)
+    await server.start()
+    try:
+        await run_until_stopped(catalogs.follow(), settler.run())
+    finally:
+        await server.stop(grace=_DRAIN_SECONDS)
+        await settler.drain(_DRAIN_SECONDS)
+        await redis.aclose()
+
+
+def main() -> None:
+    """Entry point of ``python -m tollgate_extproc``."""
+    uvloop.run(run(Settings.from_environment()))

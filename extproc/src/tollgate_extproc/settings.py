@@ -1,0 +1,42 @@
+"""Settings of gate, meter and witness, from TOLLGATE_* environment variables."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Settings:
+    """``key_pepper`` keys the hash under which API keys are stored; ``state_dir`` keeps spool and checkpoint."""
+
+    redis_url: str
+    key_pepper: bytes
+    state_dir: Path
+    listen: str = ""
+    access_log: Path = Path()
+    envoy_admin_url: str = ""
+    node: str = "gateway"
+    metrics_port: int = 0
+    #: How long a request may hold quota before it is settled without a witness.
+    hold_seconds: int = 3600
+    #: How long a broken-off response waits for the access log's word.
+    join_grace_seconds: int = 10
+    rotate_bytes: int = 64 << 20
+
+    @staticmethod
+    def from_environment(environment: Mapping[str, str] = os.environ) -> "Settings":
+        """Raises KeyError with the name of a variable that is missing."""
+        return Settings(
+            redis_url=environment["TOLLGATE_REDIS_URL"],
+            key_pepper=environment["TOLLGATE_KEY_PEPPER"].encode(),
+            state_dir=Path(environment["TOLLGATE_STATE_DIR"]),
+            listen=environment.get("TOLLGATE_EXTPROC_LISTEN", ""),
+            access_log=Path(environment.get("TOLLGATE_ACCESS_LOG", "")),
+            envoy_admin_url=environment.get("TOLLGATE_ENVOY_ADMIN_URL", ""),
+            node=environment.get("TOLLGATE_NODE", "gateway"),
+            metrics_port=int(environment.get("TOLLGATE_METRICS_PORT", "0")),
+            hold_seconds=int(environment.get("TOLLGATE_HOLD_SECONDS", "3600")),
+            join_grace_seconds=int(environment.get("TOLLGATE_JOIN_GRACE_SECONDS", "10")),
+            rotate_bytes=int(environment.get("TOLLGATE_ROTATE_BYTES", str(64 << 20))),
+        )

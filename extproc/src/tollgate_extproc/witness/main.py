@@ -1,0 +1,137 @@
+"""Composition root of the witness: one per Envoy, on the same volume as its log."""
+
+import asyncio
+import urllib.request
+
+import msgspec
+import structlog
+import uvloop
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+from tollgate_core.redis_contract import Keys
+
+from tollgate_extproc.catalog_cache import CatalogCache
+from tollgate_extproc.clock import Clock, system_clock
+from tollgate_extproc.lifecycle import run_until_stopped
+from tollgate_extproc.redis_client import connect
+from tollgate_extproc.settings import Settings
+from tollgate_extproc.settlement import Settler
+from tollgate_extproc.witness.line import observe, parse_line
+from tollgate_extproc.witness.sweep import Sweeper
+from tollgate_extproc.witness.tail import Checkpoint, Tail
+
+_log = structlog.get_logger("witness")
+_IDLE_SECONDS = 0.1
+#: Envoy buffers its log for up to this long; a request that ended earlier is in the file.
+_FLUSH_MS = 2000
+#: So many events may wait for the ledger before reading pauses: the log itself is the spool.
+_MAX_WAITING = 20_000
+
+
+class Witness:
+    """Reads the log, settles each request, remembers how far the ledger has followed."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        redis: "Redis",
+        catalogs: CatalogCache,
+        settler: Settler,
+        checkpoint: Checkpoint,
+        clock: Clock,
+    ) -> None:
+        self._settings = settings
+        self._redis = redis
+        self._catalogs = catalogs
+        self._settler = settler
+        self._checkpoint = checkpoint
+        self._clock = clock
+        self._tail = Tail(settings.access_log, checkpoint.inode, checkpoint.offset)
+        self._watermark = 0
+
+    async def read(self) -> None:
+        """Follow the log for ever."""
+        while self._catalogs.current is None:
+            await asyncio.sleep(_IDLE_SECONDS)
+        while True:
+            before = self._clock()
+            for number, (end, text) in enumerate(self._tail.read()):
+                self._take(end, text)
+                if number % 64 == 63:
+                    await asyncio.sleep(0)
+            self._watermark = before - _FLUSH_MS
+            self._checkpoint.save()
+            await asyncio.sleep(_IDLE_SECONDS)
+            while self._checkpoint.waiting > _MAX_WAITING:
+                self._checkpoint.save()
+                await asyncio.sleep(_IDLE_SECONDS)
+
+    def _take(self, end: int, text: bytes) -> None:
+        inode = self._tail.inode
+        try:
+            parsed = parse_line(text)
+        except msgspec.DecodeError as error:
+            _log.error("a line of the access log cannot be read", error=str(error), bytes=len(text))
+            parsed = None
+        if parsed is None:
+            self._checkpoint.add(inode, end, None)
+            return
+        line, admission = parsed
+        plans = self._catalogs.plans(admission.catalog)
+        plan = plans.endpoints.get(admission.endpoint) if plans else None
+        self._checkpoint.add(inode, end, admission.id)
+        self._settler.settle(admission, observe(text, line, admission, plan), final=True)
+
+    async def look_after(self) -> None:
+        """Once a second: publish the watermark, settle expired holds, rotate the log."""
+        sweeper = Sweeper(self._redis, self._settler, self._clock)
+        while True:
+            await asyncio.sleep(1)
+            try:
+                await self._redis.set(Keys.watermark(self._settings.node), self._watermark)
+                await sweeper.sweep(self._watermark)
+            except (RedisError, OSError) as error:
+                _log.debug("redis did not answer", error=str(error))
+            await asyncio.to_thread(self._rotate)
+
+    def _rotate(self) -> None:
+        """Rename the log and let Envoy open a new one, when it is large and the old one is read to its end."""
+        log = self._settings.access_log
+        old = log.with_name(log.name + ".1")
+        try:
+            if log.stat().st_size < self._settings.rotate_bytes or not self._settings.envoy_admin_url:
+                return
+            if old.exists() and old.stat().st_ino in {self._tail.inode, self._checkpoint.inode}:
+                return
+            log.rename(old)
+            request = urllib.request.Request(f"{self._settings.envoy_admin_url}/reopen_logs", method="POST")  # noqa: S310
+            urllib.request.urlopen(request, timeout=5).close()  # noqa: S310
+        except OSError as error:
+            _log.warning("the access log was not rotated", error=str(error))
+
+
+async def run(settings: Settings) -> None:
+    """Serve until SIGTERM or SIGINT."""
+    settings.state_dir.mkdir(parents=True, exist_ok=True)
+    redis = connect(settings.redis_url)
+    catalogs = CatalogCache(redis)
+    checkpoint = Checkpoint(settings.state_dir / "witness.checkpoint")
+    settler = Settler(
+        redis,
+        catalogs,
+        system_clock,
+        join_grace_seconds=settings.join_grace_seconds,
+        on_confirmed=checkpoint.confirm,
+    )
+    witness = Witness(settings, redis, catalogs, settler, checkpoint, system_clock)
+    try:
+        await run_until_stopped(catalogs.follow(), settler.run(), witness.read(), witness.look_after())
+    finally:
+        await settler.drain(3.0)
+        checkpoint.save()
+        await redis.aclose()
+
+
+def main() -> None:
+    """Entry point of ``python -m tollgate_extproc.witness``."""
+    uvloop.run(run(Settings.from_environment()))

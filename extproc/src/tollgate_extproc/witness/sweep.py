@@ -1,0 +1,56 @@
+"""Holds past their deadline: what no witness settled in time.
+
+A meter's provisional word is recorded; without one the API's policy decides (quality ``estimated``, witness ``hold``).
+Nothing is swept while the access log may still speak: only when it has been read past the deadline, or has been silent
+for an hour.
+"""
+
+import structlog
+from redis.asyncio import Redis
+from tollgate_core.admission import Admission
+from tollgate_core.events import UsageEvent
+from tollgate_core.metering import Observation, settle_request
+from tollgate_core.redis_contract import PARTITIONS, Keys, raw, text
+
+from tollgate_extproc.clock import Clock
+from tollgate_extproc.settlement.settler import Settler
+
+_log = structlog.get_logger("sweep")
+_SILENCE_MS = 3_600_000
+_AT_ONCE = 500
+
+
+class Sweeper:
+    """Settles expired holds of all partitions."""
+
+    def __init__(self, redis: "Redis", settler: Settler, clock: Clock) -> None:
+        self._redis = redis
+        self._settler = settler
+        self._clock = clock
+
+    async def sweep(self, watermark_ms: int) -> int:
+        """How many were settled. ``watermark_ms``: up to where the access log has been read. Raises RedisError."""
+        now = self._clock()
+        limit = max(min(now, watermark_ms), now - _SILENCE_MS)
+        settled = 0
+        for partition in range(PARTITIONS):
+            expired = await self._redis.zrangebyscore(Keys.holds(partition), "-inf", limit, start=0, num=_AT_ONCE)
+            for member in expired:
+                settled += await self._settle(partition, text(member), now)
+        return settled
+
+    async def _settle(self, partition: int, request: str, now: int) -> bool:
+        key = Keys.hold(partition, request)
+        record, provisional = await self._redis.hmget(key, ["admission", "provisional"])
+        if record is None:
+            await self._redis.zrem(Keys.holds(partition), request)
+            return False
+        admission = Admission.decode(raw(record))
+        if provisional is not None:
+            event = UsageEvent.decode(raw(provisional))
+            self._settler.submit(settle_request(admission, event, final=True, joined=True))
+        else:
+            seen = Observation(witness="hold", ending="unknown", ended_ms=now, streamed=admission.streamed)
+            self._settler.settle(admission, seen, final=True)
+        _log.warning("a hold expired", request=request, provisional=provisional is not None)
+        return True

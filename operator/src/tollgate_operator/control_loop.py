@@ -1,0 +1,41 @@
+"""One turn of the control plane: loaded manifests in; catalog, snapshot and statuses out."""
+
+from dataclasses import dataclass
+
+from tollgate_core.catalog import Catalog, content_hash
+from tollgate_core.manifests.parse import Manifest
+
+from tollgate_operator.envoy import GatewaySettings, Resources, build_resources
+from tollgate_operator.reconcile import ResourceKey, Status, build_catalog, resolve
+from tollgate_operator.reconcile.index import Index
+from tollgate_operator.sources import Loaded
+
+
+@dataclass(frozen=True)
+class State:
+    """A state of the world. ``encoded`` is the catalog's canonical JSON."""
+
+    resources: dict[ResourceKey, Manifest]
+    statuses: dict[ResourceKey, Status]
+    files: dict[str, str]
+    catalog: Catalog
+    catalog_hash: str
+    encoded: bytes
+    envoy: Resources
+
+
+def reconcile(loaded: Loaded, last: State | None, settings: GatewaySettings) -> State:
+    """Pure. What was right in ``last`` serves on wherever ``loaded`` is wrong."""
+    effective = resolve(loaded.resources, last.resources if last else {}, loaded.broken)
+    index = Index(effective.resources)
+    catalog = build_catalog(index)
+    encoded = catalog.encode()
+    return State(
+        resources=dict(effective.resources),
+        statuses=dict(effective.statuses),
+        files=dict(loaded.files),
+        catalog=catalog,
+        catalog_hash=content_hash(encoded),
+        encoded=encoded,
+        envoy=build_resources(index, settings),
+    )

@@ -1,0 +1,410 @@
+-- Captures the usage that a response reports, as it passes, into dynamic metadata for the access log.
+-- FORMAT (a string) is defined by a line put before this text.
+--
+-- Only usage, the model's name, counters and flags are taken, each at its own path in the JSON: text that looks like
+-- usage inside a string, a tool call's arguments or any other object does not count, and no answer text reaches the
+-- log. Nothing is buffered but the short value being read, so memory is bounded whatever the upstream sends.
+-- Whole events without a marker, nearly all of them, are told by plain searches; only the others are read.
+
+local NAMESPACE = "tollgate.usage"
+local MAX_VALUE = 8192
+local MAX_MODEL = 256
+local PROBED_EVENTS = 8  -- the model is looked for in the first events only (Azure's first has an empty one)
+local BOM = "\239\187\191"
+local QUOTE, COMMA, COLON, BACKSLASH, SPACE, LF = 34, 44, 58, 92, 32, 10
+local LBRACKET, RBRACKET, LBRACE, RBRACE = 91, 93, 123, 125
+local find, sub, byte, gsub = string.find, string.sub, string.byte, string.gsub
+
+-- What is done with the values found. Each gets the raw JSON text of the value, nil if it is longer than MAX_VALUE.
+
+local function put(state, key, value)
+  state.found[key], state.dirty = value, true
+end
+
+local function flag(state, key)
+  if not state[key] then
+    state[key] = true
+    put(state, key, true)
+  end
+end
+
+-- An object without a digit says nothing, and must not take the place of one that does.
+local function take_usage(state, text)
+  if text and byte(text) == LBRACE and find(text, "%d") then
+    put(state, state.reported and "last" or "first", text)
+    state.reported = true
+  end
+end
+
+local function take_model(state, text)
+  text = text and gsub(text, "\\/", "/")
+  if not text or text == "" or #text > MAX_MODEL or find(text, "[%c\\]") then return end
+  if text ~= state.model then
+    state.model = text
+    put(state, "model", text)
+  end
+end
+
+local function take_error(state, text)
+  local nothing = text and (text == "" or text == "null" or text == "false" or find(text, "^[{%[]%s*[}%]]$"))
+  if not nothing then flag(state, "error") end
+end
+
+local function take_terminal(state, text)
+  if text and text ~= "" and text ~= "null" and text ~= "false" then flag(state, "terminal") end
+end
+
+local function take_done(state, text)
+  if text == "[DONE]" then flag(state, "terminal") end
+end
+
+local function take_count(name)
+  return {scalar = function(state, text)
+    if text and #text <= 32 and find(text, "^%-?%d[%d.eE+-]*$") then put(state, name, text) end
+  end}
+end
+
+-- A string that, by its value, ends the response or says that it failed.
+local function take_word(terminals, errors)
+  return {string = function(state, text)
+    if terminals[text or ""] then flag(state, "terminal") end
+    if errors[text or ""] then flag(state, "error") end
+  end}
+end
+
+local function take_status(state, text) state.unfinished = text == "queued" or text == "in_progress" end
+
+-- The places to look at: `keys` of an object, each `item` of an array, or what to do with a value by its kind.
+-- `marker`, and each of `others`, stands in every event that matters; a marker with a value that starts with `inert`
+-- (null, false) does not count. Markers don't begin with the quote, of which JSON is full: it would be slow to find.
+
+local USAGE, MODEL = {text = take_usage}, {string = take_model}
+local ERROR = {text = take_error, string = take_error, scalar = take_error}
+local FINISHED = {string = take_terminal, scalar = take_terminal}
+
+local CHAT = {
+  marker = 'usage"', inert = byte("n"), others = {'error"', "DONE]"}, array = {text = take_done},
+  keys = {usage = USAGE, model = MODEL, error = ERROR, object = take_word({}, {error = true})},
+}
+local RESPONSE_ENDS = {["response.completed"] = true, ["response.incomplete"] = true, ["response.failed"] = true,
+  ["response.cancelled"] = true}
+local SPECS = {
+  openai_completions = CHAT, deepseek = CHAT, mistral = CHAT,
+  openai_responses = {
+    marker = 'response"', others = {'error"'},
+    keys = {
+      usage = USAGE, model = MODEL, error = ERROR, type = take_word(RESPONSE_ENDS, {error = true}),
+      status = {string = take_status}, response = {keys = {usage = USAGE, model = MODEL, error = ERROR}},
+    },
+  },
+  anthropic_messages = {
+    marker = 'usage"', others = {'error"', 'message_stop"'},
+    keys = {
+      usage = USAGE, model = MODEL, type = take_word({message_stop = true}, {error = true}),
+      message = {keys = {usage = USAGE, model = MODEL}},
+    },
+  },
+  gemini = {
+    marker = 'usageMetadata"', others = {'finishReason"', 'promptFeedback"', 'error"'},
+    keys = {
+      usageMetadata = USAGE, modelVersion = MODEL, error = ERROR,
+      candidates = {item = {keys = {finishReason = FINISHED}}}, promptFeedback = {keys = {blockReason = FINISHED}},
+    },
+  },
+  ollama = {
+    marker = 'done"', inert = byte("f"), others = {'eval_count"', 'error"'},
+    keys = {
+      prompt_eval_count = take_count("prompt_eval_count"), eval_count = take_count("eval_count"), model = MODEL,
+      error = ERROR, done = {scalar = take_terminal},
+    },
+  },
+}
+local SPEC = SPECS[FORMAT]
+
+-- Reading JSON. `nodes` holds the open containers that matter; anything else is passed over by counting brackets.
+-- `mode` is the function that finds the end of the value being passed over, `sink` what takes its text, if anything,
+-- and `kept` its text from earlier chunks (nil: too long).
+
+local function reset(state)
+  state.depth, state.key, state.key_next = 0, nil, false
+  state.mode, state.sink, state.kept = nil, nil, ""
+  state.nested, state.quoted, state.escaped = 0, false, false
+  state.started, state.dead = false, false
+end
+
+-- The functions below return the index of the last byte of the text and that of the first byte behind the value, or
+-- nothing if the value goes on behind s[stop].
+
+local function string_end(state, s, i, stop)
+  if state.escaped then
+    state.escaped = false
+    i = i + 1
+  end
+  local from = i
+  while true do
+    local at = find(s, '"', from, true)
+    local ends = at ~= nil and at <= stop
+    local last = ends and at - 1 or stop
+    local before = last
+    while before >= i and byte(s, before) == BACKSLASH do before = before - 1 end
+    local escaped = (last - before) % 2 == 1
+    if not ends then
+      state.escaped = escaped
+      return nil
+    end
+    if not escaped then return last, at + 1 end
+    from = at + 1
+  end
+end
+
+local function scalar_end(_, s, i, stop)
+  while i <= stop do
+    local c = byte(s, i)
+    if c == COMMA or c == RBRACE or c == RBRACKET or c <= SPACE then return i - 1, i end
+    i = i + 1
+  end
+end
+
+local function container_end(state, s, i, stop)
+  local nested = state.nested
+  if state.quoted then
+    local _, behind = string_end(state, s, i, stop)
+    if not behind then return nil end
+    state.quoted, i = false, behind
+  end
+  while i <= stop do
+    local c = byte(s, i)
+    if c == QUOTE then
+      local _, behind = string_end(state, s, i + 1, stop)
+      if not behind then
+        state.quoted = true
+        break
+      end
+      i = behind - 1
+    elseif c == LBRACE or c == LBRACKET then
+      nested = nested + 1
+    elseif c == RBRACE or c == RBRACKET then
+      nested = nested - 1
+      if nested <= 0 then
+        state.nested = 0
+        return i, i + 1
+      end
+    end
+    i = i + 1
+  end
+  state.nested = nested
+end
+
+local function take_key(state, text) state.key = text end
+
+local function begin(state, mode, sink) state.mode, state.sink, state.kept = mode, sink, "" end
+
+local function keep(state, s, i, last)
+  if state.sink and state.kept then
+    local fits = #state.kept + last - i + 1 <= MAX_VALUE
+    state.kept = fits and state.kept .. sub(s, i, last) or nil
+  end
+end
+
+local function finish(state, s, i, last)
+  keep(state, s, i, last)
+  local sink, text = state.sink, state.kept
+  begin(state, nil, nil)
+  if sink then sink(state, text) end
+end
+
+-- The node that the next value stands at, if it matters.
+local function place(state)
+  local node = state.nodes[state.depth]
+  return node.item or (node.keys and node.keys[state.key])
+end
+
+local function open(state, c)
+  local node
+  if state.depth > 0 then node = place(state)
+  else node = c == LBRACE and SPEC or state.array end
+  if node and ((c == LBRACE and node.keys) or (c == LBRACKET and node.item)) then
+    state.depth = state.depth + 1
+    state.nodes[state.depth], state.key_next, state.key = node, c == LBRACE, nil
+  else
+    begin(state, container_end, node and node.text)
+  end
+end
+
+local function close(state)
+  local node = state.nodes[state.depth]
+  state.depth, state.key_next = state.depth - 1, false
+  if node == SPEC and state.document then
+    state.events = state.events + 1
+    if state.depth == 0 and not state.unfinished then flag(state, "terminal") end
+  end
+end
+
+-- Reads s[i..stop], a part of one JSON value; what follows the value, or can't start it, is left alone.
+local function scan(state, s, i, stop)
+  while i <= stop and not state.dead do
+    if state.mode then
+      local last, behind = state.mode(state, s, i, stop)
+      if not behind then return keep(state, s, i, stop) end
+      finish(state, s, i, last)
+      i = behind
+    else
+      local c, step = byte(s, i), 1
+      if c > SPACE and state.depth == 0 then
+        state.dead = state.started or (c ~= LBRACE and c ~= LBRACKET)
+        state.started = true
+      end
+      if c <= SPACE or c == COLON or state.dead then  -- nothing to do
+      elseif c == LBRACE or c == LBRACKET then
+        open(state, c)
+        if state.mode then step = 0 end
+      elseif c == RBRACE or c == RBRACKET then close(state)
+      elseif c == COMMA then state.key, state.key_next = nil, state.nodes[state.depth].keys ~= nil
+      elseif c ~= QUOTE then
+        local node = place(state)
+        begin(state, scalar_end, node and node.scalar)
+        step = 0
+      elseif state.key_next then
+        state.key_next = false
+        begin(state, string_end, take_key)
+      else
+        local node = place(state)
+        begin(state, string_end, node and node.string)
+      end
+      i = i + step
+    end
+  end
+end
+
+-- Reading lines. `clean`: between two events.
+
+local function end_event(state, counts)
+  if counts then state.events = state.events + 1 end
+  reset(state)
+  state.clean, state.has_data = true, false
+end
+
+local function feed_json_lines(state, s, i)
+  while i <= #s do
+    local line_end = find(s, "\n", i, true)
+    state.clean = false
+    scan(state, s, i, line_end and line_end - 1 or #s)
+    if not line_end then return end
+    end_event(state, state.started)
+    i = line_end + 1
+  end
+end
+
+-- `head` is the start of the line, up to "data:"; an event ends at an empty line.
+local function feed_sse(state, s, i)
+  while i <= #s do
+    local line_end = find(s, "\n", i, true)
+    local stop = line_end and line_end - 1 or #s
+    if #state.head < 5 and i <= stop then
+      local more = sub(s, i, math.min(stop, i + 4 - #state.head))
+      state.head, state.clean, i = state.head .. more, false, i + #more
+      state.in_data = state.head == "data:"
+    end
+    if state.in_data then scan(state, s, i, stop) end
+    if not line_end then return end
+    if state.head == "" then end_event(state, state.has_data) end
+    if state.in_data then
+      state.has_data = true
+      -- A string can't go on in the next line of data.
+      if state.mode == string_end or state.quoted then state.dead = true
+      elseif state.mode == scalar_end then finish(state, "", 1, 0) end
+    end
+    state.head, state.in_data, i = "", false, line_end + 1
+  end
+end
+
+-- Whether an event in s can matter.
+local function matters(s)
+  local _, e = find(s, SPEC.marker, 1, true)
+  while e do
+    local value = byte(s, e + 1) == COLON and byte(s, e + 2)
+    if value == SPACE then value = byte(s, e + 3) end
+    if not value or value ~= SPEC.inert then return true end
+    _, e = find(s, SPEC.marker, e + 1, true)
+  end
+  for n = 1, #SPEC.others do
+    if find(s, SPEC.others[n], 1, true) then return true end
+  end
+  return false
+end
+
+-- Passes over the whole events at the front of s; returns where the rest begins. Unusual events are left to be read.
+local function skip_events(state, s)
+  local border, from, count = state.border, 1, 0
+  while true do
+    local _, e = find(s, border, from, true)
+    if not e then break end
+    local c = byte(s, from)
+    if c ~= 100 and c ~= 101 and c ~= LBRACE then break end  -- data: or event:, or a line of JSON
+    from, count = e + 1, count + 1
+  end
+  state.events = state.events + count
+  return from
+end
+
+-- Line ends become LF; a CR at the end is one, and the LF that may follow it is dropped.
+local function to_lf(state, s)
+  if state.swallow_lf and byte(s) == LF then s = sub(s, 2) end
+  state.swallow_lf = byte(s, -1) == 13
+  return (gsub(gsub(s, "\r\n", "\n"), "\r", "\n"))
+end
+
+local function feed(state, s)
+  if state.start then
+    s = state.start .. s
+    state.start = #s < 3 and sub(BOM, 1, #s) == s and s or nil
+    if state.start then return end
+    if sub(s, 1, 3) == BOM then s = sub(s, 4) end
+  end
+  if state.document then return scan(state, s, 1, #s) end
+  if state.swallow_lf or find(s, "\r", 1, true) then s = to_lf(state, s) end
+  local i = 1
+  if state.clean and (state.model or state.events >= PROBED_EVENTS) and not matters(s) then
+    i = skip_events(state, s)
+  end
+  if i <= #s then state.feed(state, s, i) end
+end
+
+-- The handle of the metadata does not survive a yield: it is fetched anew each time.
+local function publish(state, handle)
+  local metadata = handle:streamInfo():dynamicMetadata()
+  for key, value in pairs(state.found) do metadata:set(NAMESPACE, key, value) end
+  state.found, state.dirty = {}, false
+end
+
+local JSON_LINES = {["application/x-ndjson"] = true, ["application/ndjson"] = true, ["application/jsonl"] = true}
+
+function envoy_on_response(handle)
+  local content_type = handle:headers():get("content-type") or ""
+  local media_type = string.lower(string.match(content_type, "^%s*([^;%s]*)"))
+  local state = {nodes = {}, found = {}, events = 0, due = 1, clean = true, head = "", start = ""}
+  reset(state)
+  if media_type == "text/event-stream" then
+    state.feed, state.border, state.array = feed_sse, "\n\n", SPEC.array
+  elseif JSON_LINES[media_type] then
+    state.feed, state.border = feed_json_lines, "\n"
+  else
+    -- Each element of an array at the top is an event: Gemini streams so without alt=sse.
+    state.document, state.array = true, {item = SPEC}
+  end
+
+  for chunk in handle:bodyChunks() do
+    local length = chunk:length()
+    if length > 0 then
+      feed(state, chunk:getBytes(0, length))
+      if state.events >= state.due then  -- seldom enough to cost nothing; it only matters if the stream breaks off
+        state.due = state.events < 16 and state.events * 2 or state.events + 16
+        put(state, "events", state.events)
+      end
+      if state.dirty then publish(state, handle) end
+    end
+  end
+  if state.border == "\n" and state.started then state.events = state.events + 1 end  -- a last line without its end
+  put(state, "events", state.events)
+  publish(state, handle)
+end

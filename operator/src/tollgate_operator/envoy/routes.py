@@ -1,0 +1,141 @@
+"""Routes: one for each endpoint, named after it; whatever else is below a prefix ends at the gate."""
+
+from datetime import timedelta
+from urllib.parse import urlsplit
+
+import envoy_data_plane.envoy.config.core.v3 as core
+import envoy_data_plane.envoy.config.route.v3 as route
+import envoy_data_plane.envoy.extensions.filters.http.ext_proc.v3 as ext_proc
+import envoy_data_plane.envoy.extensions.filters.http.lua.v3 as lua
+import envoy_data_plane.envoy.type.matcher.v3 as matcher
+from envoy_data_plane.google.protobuf import Any
+from tollgate_core.admission import METADATA_NAMESPACE
+from tollgate_core.formats import FORMATS
+from tollgate_core.manifests import API, Endpoint
+from tollgate_core.manifests.api import PATH_PARAMETER
+from tollgate_core.quantity import parse_duration_ms, parse_quantity
+
+from tollgate_operator.envoy.addresses import pack
+from tollgate_operator.envoy.settings import CAPTURE, METER, ROUTES, STRIP, cluster_name
+from tollgate_operator.reconcile.index import Index, endpoint_id
+from tollgate_operator.reconcile.routes import full_path, path_pattern
+
+
+def route_configuration(index: Index) -> route.RouteConfiguration:
+    """A virtual host for each host name; APIs on ``*`` answer on every host."""
+    apis = list(index.of_kind(API))
+    hosts = sorted({host for api in apis for host in api.spec.hostnames} | {"*"})
+    return route.RouteConfiguration(
+        name=ROUTES,
+        virtual_hosts=[
+            route.VirtualHost(
+                name=f"host/{host}",
+                domains=[host] if host == "*" or ":" in host else [host, f"{host}:*"],
+                routes=_routes([api for api in apis if host in api.spec.hostnames or "*" in api.spec.hostnames]),
+            )
+            for host in hosts
+        ],
+        # The customers' addresses are no business of an upstream.
+        request_headers_to_remove=["x-forwarded-for", "x-envoy-external-address"],
+        response_headers_to_add=[_from_gate(header, key) for header, key in _RESPONSE_HEADERS.items()],
+    )
+
+
+def _routes(apis: list[API]) -> list[route.Route]:
+    pairs = [(api, endpoint) for api in apis for endpoint in api.spec.endpoints]
+    pairs.sort(key=lambda pair: _specificity(full_path(*pair)))
+    prefixes = sorted(apis, key=lambda api: (-len(api.spec.path_prefix), api.qualified_name))
+    return [
+        *(_endpoint_route(api, endpoint) for api, endpoint in pairs),
+        *(_refused(f"{api.qualified_name}/", api.spec.path_prefix) for api in prefixes if api.spec.path_prefix != "/"),
+        _refused("/", "/"),
+    ]
+
+
+def _specificity(path: str) -> tuple[int, int, str]:
+    """Fewer parameters first, then longer, then by text: a literal path wins over a parameter."""
+    return (len(PATH_PARAMETER.findall(path)), -len(path), path)
+
+
+def _endpoint_route(api: API, endpoint: Endpoint) -> route.Route:
+    upstream = api.spec.upstream
+    regex = path_pattern(full_path(api, endpoint))
+    method = route.HeaderMatcher(name=":method", string_match=matcher.StringMatcher(exact=endpoint.method))
+    action = route.RouteAction(
+        cluster=cluster_name(api.qualified_name),
+        timeout=timedelta(0),
+        idle_timeout=timedelta(milliseconds=parse_duration_ms(upstream.timeout)),
+        host_rewrite_literal=urlsplit(upstream.url).netloc,
+    )
+    rewrite = _rewrite(api)
+    if rewrite:
+        action.regex_rewrite = rewrite
+    if upstream.retries.attempts:
+        action.retry_policy = route.RetryPolicy(
+            retry_on=upstream.retries.retry_on, num_retries=upstream.retries.attempts
+        )
+    return route.Route(
+        name=endpoint_id(api.qualified_name, endpoint.name),
+        match=route.RouteMatch(safe_regex=matcher.RegexMatcher(regex=regex), headers=[method]),
+        route=action,
+        request_headers_to_add=[_overwrite("accept-encoding", "identity")] if endpoint.format else [],
+        request_body_buffer_limit=int(parse_quantity(api.spec.max_request_bytes)),
+        typed_per_filter_config=_filters(api, endpoint),
+    )
+
+
+def _rewrite(api: API) -> matcher.RegexMatchAndSubstitute | None:
+    prefix, base = api.spec.path_prefix.rstrip("/"), urlsplit(api.spec.upstream.url).path.rstrip("/")
+    if prefix == base:
+        return None
+    pattern = matcher.RegexMatcher(regex=f"^{path_pattern(prefix)}")
+    return matcher.RegexMatchAndSubstitute(pattern=pattern, substitution=base.replace("\\", "\\\\"))
+
+
+def _filters(api: API, endpoint: Endpoint) -> dict[str, Any]:
+    fmt = FORMATS[endpoint.format] if endpoint.format else None
+    filters: dict[str, Any] = {}
+    if fmt:
+        filters[CAPTURE] = pack(lua.LuaPerRoute(name=fmt.name))
+    if not (fmt and api.spec.force_usage and fmt.name in STRIPPED_FORMATS):
+        filters[STRIP] = pack(lua.LuaPerRoute(disabled=True))
+    if api.spec.metering.mode == "native":
+        filters[METER] = pack(ext_proc.ExtProcPerRoute(disabled=True))
+    return filters
+
+
+#: Formats whose forced usage comes as a chunk of its own, which a client that did not ask must not see.
+STRIPPED_FORMATS = frozenset({"openai_completions", "deepseek"})
+
+
+#: Response header → key of the gate's dynamic metadata; absent where the gate set none.
+_RESPONSE_HEADERS = {
+    "ratelimit-policy": "ratelimit_policy",
+    "ratelimit": "ratelimit",
+    "x-billing-request-id": "id",
+}
+
+
+def _from_gate(header: str, key: str) -> core.HeaderValueOption:
+    return _overwrite(header, f"%DYNAMIC_METADATA({METADATA_NAMESPACE}:{key})%")
+
+
+def _overwrite(name: str, value: str) -> core.HeaderValueOption:
+    return core.HeaderValueOption(
+        header=core.HeaderValue(key=name, value=value),
+        append_action=core.HeaderValueOptionHeaderAppendAction.OVERWRITE_IF_EXISTS_OR_ADD,
+    )
+
+
+def _refused(name: str, prefix: str) -> route.Route:
+    """The gate answers first (401, then 404 in the API's own shape); the direct response is the safety net."""
+    match = route.RouteMatch(prefix="/") if prefix == "/" else route.RouteMatch(path_separated_prefix=prefix)
+    return route.Route(
+        name=name,
+        match=match,
+        direct_response=route.DirectResponseAction(status=404),
+        typed_per_filter_config={
+            METER: pack(ext_proc.ExtProcPerRoute(disabled=True)),
+            STRIP: pack(lua.LuaPerRoute(disabled=True)),
+        },
+    )

@@ -1,0 +1,42 @@
+"""Where the gateway listens and where its neighbours are."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class GatewaySettings:
+    """``processors`` are ``unix:/path`` or ``host:port`` of the ext_proc workers; ``ca_bundle`` a PEM file on Envoy's
+    machine that holds the certificate authorities trusted for upstreams."""
+
+    listen_address: str
+    listen_port: int
+    processors: tuple[str, ...]
+    access_log_path: str
+    ca_bundle: str = "/etc/ssl/certs/ca-certificates.crt"
+    #: Envoy cuts a meter that lags more than this behind a finished response.
+    deferred_close_seconds: int = 60
+    #: Host name → "ip:port", for upstreams that no name service knows, such as laptop mode's simulated ones.
+    host_aliases: Mapping[str, str] = field(default_factory=dict[str, str])
+
+
+GATE_CLUSTER = "tollgate/gate"
+METER_CLUSTER = "tollgate/meter"
+ROUTES = "tollgate"
+LISTENER = "tollgate"
+USAGE_NAMESPACE = "tollgate.usage"
+
+GATE = "tollgate.gate"
+METER = "tollgate.meter"
+CAPTURE = "tollgate.capture"
+STRIP = "tollgate.strip"
+
+
+def cluster_name(api: str) -> str:
+    """The cluster of an API's upstream."""
+    return f"api/{api}"
+
+
+def secret_name(api: str, what: str) -> str:
+    """An SDS secret of an API: its credential or its certificate authorities."""
+    return f"api/{api}/{what}"

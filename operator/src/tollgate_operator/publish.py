@@ -1,0 +1,61 @@
+"""Publishing a state: the catalog to Redis, statuses to a file. Redis holds no truth: it is written anew when lost."""
+
+import json
+import os
+from pathlib import Path
+
+import structlog
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+from tollgate_core.redis_contract import Keys, text
+
+from tollgate_operator.control_loop import State
+
+_log = structlog.get_logger("publish")
+
+
+async def publish_catalog(redis: "Redis", state: State) -> bool:
+    """Write the catalog unless Redis has it already. False where Redis did not answer; the caller tries again."""
+    try:
+        current = await redis.hget(Keys.CATALOG, "hash")
+        if current is not None and text(current) == state.catalog_hash:
+            return True
+        async with redis.pipeline(transaction=True) as pipeline:
+            pipeline.hset(Keys.CATALOG, mapping={"hash": state.catalog_hash, "json": state.encoded})
+            pipeline.publish(Keys.CATALOG_CHANGED, state.catalog_hash)
+            await pipeline.execute()
+    except (RedisError, OSError) as error:
+        _log.warning("catalog not published; trying again", error=str(error))
+        return False
+    _log.info("catalog published", hash=state.catalog_hash)
+    return True
+
+
+def status_document(state: State, programmed: bool, envoy_error: str) -> dict[str, object]:
+    """Statuses as JSON: what people and `tollgate up` read."""
+    resources: list[dict[str, object]] = []
+    for (kind, name), status in sorted(state.statuses.items()):
+        conditions = [
+            {"type": c.type, "status": str(c.status), "reason": c.reason, "message": c.message}
+            for c in status.conditions
+        ]
+        if kind in {"API", "Product"}:
+            holds = programmed and status.serving == "current"
+            reason = (
+                "Programmed" if holds else "Rejected" if envoy_error else "Pending" if not programmed else "NotServing"
+            )
+            conditions.append({"type": "Programmed", "status": str(holds), "reason": reason, "message": envoy_error})
+        resources.append({"kind": kind, "name": name, "serving": status.serving, "conditions": conditions})
+    return {
+        "catalog": state.catalog_hash,
+        "programmed": programmed,
+        "files": state.files,
+        "resources": resources,
+    }
+
+
+def write_status(path: Path, document: dict[str, object]) -> None:
+    """Atomically, so that a reader never sees half a document."""
+    temporary = path.with_suffix(".tmp")
+    temporary.write_text(json.dumps(document, indent=2))
+    os.replace(temporary, path)

@@ -1,0 +1,187 @@
+"""From effective resources to the catalog."""
+
+import hashlib
+from collections.abc import Sequence
+
+from tollgate_core import catalog as c
+from tollgate_core.manifests import (
+    API,
+    BillableMetric,
+    BillingPeriod,
+    Price,
+    Product,
+    RateLimit,
+    Subscription,
+    Transformation,
+)
+from tollgate_core.manifests.base import Model, qualified_name
+from tollgate_core.quantity import parse_duration_ms, parse_quantity
+
+from tollgate_operator.reconcile.index import Index, endpoint_id
+from tollgate_operator.reconcile.routes import full_path, path_pattern
+
+
+def route_pattern(api: API, endpoint_path: str) -> str:
+    """The anchored pattern of an endpoint's path on the gateway."""
+    return path_pattern(api.spec.path_prefix.rstrip("/") + endpoint_path)
+
+
+def version_of(spec: Model) -> str:
+    """12 hexadecimal digits that name the content of a spec."""
+    return hashlib.sha256(spec.model_dump_json(by_alias=True, exclude_defaults=True).encode()).hexdigest()[:12]
+
+
+def build_catalog(index: Index) -> c.Catalog:
+    """The snapshot; lists are sorted by name, so that equal resources give an equal hash."""
+    prices = tuple(_price(price) for price in index.of_kind(Price))
+    return c.Catalog(
+        apis=tuple(_api(api) for api in index.of_kind(API)),
+        metrics=tuple(_metric(metric, index) for metric in index.of_kind(BillableMetric)),
+        products=tuple(_product(product, prices, index) for product in index.of_kind(Product)),
+        prices=prices,
+        subscriptions=tuple(_subscription(s) for s in index.of_kind(Subscription)),
+    )
+
+
+def _api(api: API) -> c.Api:
+    spec = api.spec
+    return c.Api(
+        name=api.qualified_name,
+        mode=spec.metering.mode,
+        on_incomplete=spec.metering.on_incomplete,
+        force_usage=spec.force_usage,
+        max_request_bytes=int(parse_quantity(spec.max_request_bytes)),
+        default_max_output_tokens=spec.metering.default_max_output_tokens,
+        endpoints=tuple(
+            c.Endpoint(
+                id=endpoint_id(api.qualified_name, endpoint.name),
+                method=endpoint.method,
+                path=full_path(api, endpoint),
+                pattern=route_pattern(api, endpoint.path),
+                format=endpoint.format,
+            )
+            for endpoint in spec.endpoints
+        ),
+        transformations=tuple(
+            _transformation(t, [endpoint_id(api.qualified_name, e.name) for e in spec.endpoints])
+            for t in spec.transformations.request
+        ),
+        rejections=tuple(
+            c.Rejection(
+                when=rule.when,
+                status=rule.status,
+                message=rule.message,
+                endpoints=tuple(endpoint_id(api.qualified_name, name) for name in rule.endpoints or []),
+            )
+            for rule in spec.rejection_rules
+        ),
+    )
+
+
+def _transformation(transformation: Transformation, among: Sequence[str]) -> c.Transformation:
+    """``among`` are the ids that its endpoint names can mean: the API's own, or all that a product grants."""
+    names = transformation.endpoints
+    kind = next((k for k in ("value", "jq", "cel") if getattr(transformation, k) is not None), "none")
+    return c.Transformation(
+        target=transformation.target,
+        action=transformation.action,
+        kind=kind,  # type: ignore[arg-type]
+        name=transformation.name or "",
+        text=getattr(transformation, kind, None) or "",
+        endpoints=tuple(i for i in among if i.rsplit("/", 1)[1] in names) if names else (),
+    )
+
+
+def _metric(metric: BillableMetric, index: Index) -> c.Metric:
+    return c.Metric(
+        name=metric.qualified_name,
+        unit=metric.spec.unit,
+        display_name=metric.spec.display_name or "",
+        usage=tuple(
+            c.MetricUsage(
+                endpoints=index.endpoint_ids(metric, usage.endpoints), quantity=usage.quantity, when=usage.when
+            )
+            for usage in metric.spec.usage
+        ),
+    )
+
+
+def _product(product: Product, prices: tuple[c.Price, ...], index: Index) -> c.Product:
+    spec, namespace = product.spec, product.metadata.namespace
+    granted = index.endpoint_ids(product, spec.endpoints)
+    return c.Product(
+        name=product.qualified_name,
+        version=version_of(spec),
+        display_name=spec.display_name or "",
+        endpoints=granted,
+        rate_limits=tuple(_rate_limit(limit, product, index) for limit in spec.rate_limits),
+        limits=tuple(
+            c.MetricLimit(
+                metric=qualified_name(namespace, limit.metric),
+                limit=float(parse_quantity(limit.limit)),
+                interval=limit.period.interval,
+                interval_count=limit.period.interval_count,
+                hold=float(parse_quantity(limit.hold)) if limit.hold else 0,
+            )
+            for limit in spec.limits
+        ),
+        max_keys=spec.max_keys,
+        transformations=tuple(_transformation(t, granted) for t in spec.transformations.request),
+        prices=tuple(
+            c.PriceReference(metric=price.metric, name=price.name, version=price.version)
+            for price in prices
+            if price.product == product.qualified_name and price.metric
+        ),
+    )
+
+
+def _rate_limit(limit: RateLimit, product: Product, index: Index) -> c.RateLimit:
+    ids = index.endpoint_ids(product, limit.endpoints)
+    if limit.concurrency is not None:
+        return c.RateLimit(name=limit.name, kind="concurrency", amount=limit.concurrency, endpoints=ids)
+    amount = float(parse_quantity(limit.requests or limit.tokens or "0"))
+    return c.RateLimit(
+        name=limit.name,
+        kind="requests" if limit.requests else "tokens",
+        amount=amount,
+        window_ms=parse_duration_ms(limit.window or "1s"),
+        burst=float(parse_quantity(limit.burst)) if limit.burst else amount,
+        endpoints=ids,
+    )
+
+
+def _price(price: Price) -> c.Price:
+    spec, namespace = price.spec, price.metadata.namespace
+    period: BillingPeriod = spec.billing_period
+    return c.Price(
+        name=price.qualified_name,
+        version=version_of(spec),
+        product=qualified_name(namespace, spec.product),
+        metric=qualified_name(namespace, spec.metric) if spec.metric else "",
+        currency=spec.currency,
+        model=spec.model,
+        amount=str(parse_quantity(spec.amount)),
+        per=str(parse_quantity(spec.per)),
+        included=str(parse_quantity(spec.included)),
+        interval=period.interval,
+        interval_count=period.interval_count,
+        display_name=spec.display_name or "",
+    )
+
+
+def _subscription(subscription: Subscription) -> c.Subscription:
+    spec = subscription.spec
+    return c.Subscription(
+        name=subscription.qualified_name,
+        product=qualified_name(subscription.metadata.namespace, spec.product),
+        customer=spec.customer.id,
+        customer_name=spec.customer.display_name or "",
+        starts_at=spec.starts_at.isoformat() if spec.starts_at else "",
+        suspended=spec.suspended,
+    )
+
+
+def encode_catalog(catalog: c.Catalog) -> tuple[str, bytes]:
+    """(hash, canonical JSON)."""
+    encoded = catalog.encode()
+    return c.content_hash(encoded), encoded

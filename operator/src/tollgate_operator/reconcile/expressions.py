@@ -1,0 +1,84 @@
+"""Checking expressions against the endpoints they will meet, before any request does."""
+
+from collections.abc import Iterator
+
+from tollgate_core.errors import ExpressionError, QuantityError
+from tollgate_core.expressions import CelExpression, Scope, compile_cel, compile_jq
+from tollgate_core.expressions.source import response_headers
+from tollgate_core.formats import FORMATS
+from tollgate_core.manifests import API, BillableMetric, Endpoint, MetricUsage, RejectionRule, Transformation
+from tollgate_core.manifests.api import PATH_PARAMETER
+from tollgate_core.metering.plan import CallVariables, normalised, usage_scope
+from tollgate_core.quantity import to_decimal
+
+from tollgate_operator.reconcile.index import Index
+
+REQUEST_SCOPE = Scope(frozenset({"request", "path"}))
+
+Problems = Iterator[tuple[str, ExpressionError]]
+
+
+def check_rules(transformations: list[Transformation], rejections: list[RejectionRule]) -> Problems:
+    """Transformations and rejection rules see the request alone."""
+    for i, transformation in enumerate(transformations):
+        field = f"spec.transformations.request[{i}]"
+        try:
+            if transformation.jq is not None:
+                compile_jq(transformation.jq)
+            if transformation.cel is not None:
+                compile_cel(transformation.cel, REQUEST_SCOPE)
+        except ExpressionError as error:
+            yield f"{field}.{'jq' if transformation.jq is not None else 'cel'}", error
+    for i, rule in enumerate(rejections):
+        try:
+            compile_cel(rule.when, REQUEST_SCOPE)
+        except ExpressionError as error:
+            yield f"spec.rejectionRules[{i}].when", error
+
+
+def check_metric_expressions(metric: BillableMetric, position: int, usage: MetricUsage, index: Index) -> Problems:
+    """``quantity`` and ``when`` compile for every endpoint they select, and give a number and a bool where that can be
+    tried without a request."""
+    for selector in usage.endpoints:
+        api = index.find(API, metric.metadata.namespace, selector.api)
+        for endpoint in api.spec.endpoints if api else []:
+            if selector.endpoints is not None and endpoint.name not in selector.endpoints:
+                continue
+            assert api is not None  # noqa: S101
+            for name, source in (("quantity", usage.quantity), ("when", usage.when)):
+                try:
+                    _check_expression(name, source, api, endpoint)
+                except ExpressionError as error:
+                    where = f"spec.usage[{position}].{name}"
+                    yield where, ExpressionError(f"{error} (endpoint {api.metadata.name}/{endpoint.name})")
+
+
+def _check_expression(name: str, source: str, api: API, endpoint: Endpoint) -> None:
+    fmt = FORMATS[endpoint.format] if endpoint.format else None
+    expression = compile_cel(source, usage_scope(fmt, frozenset(PATH_PARAMETER.findall(endpoint.path))))
+    if response_headers(source)[1]:
+        raise ExpressionError("response.headers needs a literal name, so that Envoy's log can carry that header")
+    reads_body = "response.body" in source or "response.json" in source
+    if reads_body and api.spec.metering.mode == "native":
+        raise ExpressionError("response.body and response.json need metering.mode: stream")
+    if expression.roots <= {"response"} and not reads_body and not response_headers(source)[0]:
+        _try(name, expression, endpoint)
+
+
+def _try(name: str, expression: CelExpression, endpoint: Endpoint) -> None:
+    """Evaluate with a made-up usage: finds unknown usage fields and type errors."""
+    fmt = FORMATS[endpoint.format] if endpoint.format else None
+    variables: dict[str, object] = {"response": CallVariables(200).as_cel()}
+    if fmt is None:
+        value = expression.evaluate(variables)
+    else:
+        raw = fmt.estimate(1000, 100)
+        functions = {fmt.usage_function: lambda: fmt.usage_fields(raw), "usage": lambda: normalised(fmt, raw)}
+        value = expression.evaluate(variables, functions)
+    if name == "when" and not isinstance(value, bool):
+        raise ExpressionError(f"must give a bool, not {type(value).__name__}")
+    if name == "quantity":
+        try:
+            to_decimal(value)
+        except QuantityError as error:
+            raise ExpressionError(str(error)) from error
