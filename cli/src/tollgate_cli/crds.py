@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import yaml
+
 from tollgate_core.manifests.crds import custom_resource_definitions
 
 

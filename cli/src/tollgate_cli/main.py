@@ -5,6 +5,7 @@ import shutil
 import signal
 import tempfile
 import threading
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -60,7 +61,7 @@ def up(
     )
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: _interrupt(stop))
+        signal.signal(number, partial(_interrupt, stop))
     console = Console(stderr=as_json)
     try:
         code = _up(options, requests, exit_, as_json, console, stop)
@@ -75,7 +76,7 @@ def up(
     raise typer.Exit(code)
 
 
-def _interrupt(stop: threading.Event) -> None:
+def _interrupt(stop: threading.Event, *_: object) -> None:
     if stop.is_set():
         return
     stop.set()

@@ -3,12 +3,11 @@
 from pathlib import Path
 from typing import Any
 
+from tollgate_cli.laptop.system import SANDBOX_HOST
 from tollgate_operator.control_loop import reconcile
 from tollgate_operator.envoy import GatewaySettings
 from tollgate_operator.publish import status_document
 from tollgate_operator.sources import FileSource
-
-from tollgate_cli.laptop.system import SANDBOX_HOST
 
 
 def validate_directory(manifests: Path) -> tuple[dict[str, Any], int]:

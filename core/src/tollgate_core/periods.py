@@ -31,7 +31,7 @@ class Period:
 
 
 def _zoned(moment: datetime, zone: str) -> ZonedDateTime:
-    return Instant(moment).to_tz(zone)
+    return Instant(moment).to_tz(zone)  # pyright: ignore[reportUnknownMemberType]
 
 
 def _boundary(anchor: ZonedDateTime, recurrence: Recurrence, index: int) -> ZonedDateTime:

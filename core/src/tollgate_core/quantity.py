@@ -20,10 +20,10 @@ _SUFFIXES = {
     "Gi": 2**30,
     "Ti": 2**40,
 }
-_QUANTITY = re.compile(r"(?P<number>[+-]?\d{1,30}(?:\.\d{1,18})?)(?P<suffix>k|M|G|T|Ki|Mi|Gi|Ti)?")
-QUANTITY_PATTERN = r"^[+-]?\d{1,30}(\.\d{1,18})?(k|M|G|T|Ki|Mi|Gi|Ti)?$"
-DURATION_PATTERN = r"^(\d+(ms|s|m|h))+$"
-_DURATION = re.compile(r"(\d+)(ms|s|m|h)")
+_QUANTITY = re.compile(r"(?P<number>[+-]?[0-9]{1,30}(?:\.[0-9]{1,18})?)(?P<suffix>k|M|G|T|Ki|Mi|Gi|Ti)?")
+QUANTITY_PATTERN = r"^[+-]?[0-9]{1,30}(\.[0-9]{1,18})?(k|M|G|T|Ki|Mi|Gi|Ti)?$"
+DURATION_PATTERN = r"^([0-9]+(ms|s|m|h))+$"
+_DURATION = re.compile(r"([0-9]+)(ms|s|m|h)")
 _DURATION_MS = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000}
 
 #: Wide enough for any product of two quantities; a result that would lose digits raises.

@@ -6,6 +6,7 @@ from collections import OrderedDict
 import structlog
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
+
 from tollgate_core.catalog import Catalog
 from tollgate_core.metering import Plans
 from tollgate_core.redis_contract import Keys, raw, text

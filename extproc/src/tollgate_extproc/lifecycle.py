@@ -16,6 +16,6 @@ async def run_until_stopped(*coroutines: Coroutine[Any, Any, None]) -> None:
     done, _ = await asyncio.wait([*tasks, waiter], return_when=asyncio.FIRST_COMPLETED)
     for task in (*tasks, waiter):
         task.cancel()
-    await asyncio.gather(*tasks, waiter, return_exceptions=True)
+    await asyncio.wait([*tasks, waiter])
     for task in done - {waiter}:
         task.result()

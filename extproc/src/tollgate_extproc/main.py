@@ -10,6 +10,7 @@ from tollgate_extproc.gate.service import Gate
 from tollgate_extproc.gate.subscriptions import Subscriptions
 from tollgate_extproc.lifecycle import run_until_stopped
 from tollgate_extproc.meter.handler import Meter
+from tollgate_extproc.metrics import Metrics
 from tollgate_extproc.redis_client import connect
 from tollgate_extproc.server import make_server
 from tollgate_extproc.settings import Settings
@@ -23,11 +24,14 @@ async def run(settings: Settings) -> None:
     settings.state_dir.mkdir(parents=True, exist_ok=True)
     redis = connect(settings.redis_url)
     catalogs = CatalogCache(redis)
+    metrics = Metrics()
+    metrics.serve(settings.metrics_port)
     settler = Settler(
         redis,
         catalogs,
         system_clock,
         join_grace_seconds=settings.join_grace_seconds,
+        metrics=metrics,
         spool=Spool(settings.state_dir / "settlements.spool"),
     )
     gate = Gate(
@@ -37,6 +41,7 @@ async def run(settings: Settings) -> None:
         GateRules(),
         system_clock,
         settings.hold_seconds,
+        metrics,
     )
     server = make_server(gate, Meter(catalogs, settler, system_clock), settings.listen)
     await server.start()

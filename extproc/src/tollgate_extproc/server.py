@@ -1,5 +1,7 @@
 """The gRPC server that Envoy's two ext_proc filters call; which of them it is, the first message says."""
 
+from typing import cast
+
 import grpc
 import grpc.aio
 import structlog
@@ -25,7 +27,7 @@ class _GrpcStream:
         self._context = context
 
     async def read(self) -> ProcessingRequest | None:
-        message = await self._context.read()
+        message = cast("object", await self._context.read())
         # At the end gRPC gives a sentinel instead of a message.
         return message if isinstance(message, ProcessingRequest) else None
 

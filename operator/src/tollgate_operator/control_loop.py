@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 from tollgate_core.catalog import Catalog, content_hash
 from tollgate_core.manifests.parse import Manifest
-
 from tollgate_operator.envoy import GatewaySettings, Resources, build_resources
 from tollgate_operator.reconcile import ResourceKey, Status, build_catalog, resolve
 from tollgate_operator.reconcile.index import Index

@@ -65,7 +65,9 @@ class Operator:
 
 async def run(settings: Settings) -> None:
     """Serve until SIGTERM or SIGINT."""
-    redis = Redis.from_url(settings.redis_url, socket_timeout=2, socket_connect_timeout=2)
+    redis = Redis.from_url(  # pyright: ignore[reportUnknownMemberType]
+        settings.redis_url, socket_timeout=2, socket_connect_timeout=2
+    )
     cache = SnapshotCache()
     server = AdsServer(cache, settings.ads_address)
     operator = Operator(settings, redis, cache)

@@ -7,8 +7,8 @@ from pathlib import Path
 import structlog
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
-from tollgate_core.redis_contract import Keys, text
 
+from tollgate_core.redis_contract import Keys, text
 from tollgate_operator.control_loop import State
 
 _log = structlog.get_logger("publish")
@@ -22,7 +22,9 @@ async def publish_catalog(redis: "Redis", state: State) -> bool:
             return True
         async with redis.pipeline(transaction=True) as pipeline:
             pipeline.hset(Keys.CATALOG, mapping={"hash": state.catalog_hash, "json": state.encoded})
-            pipeline.publish(Keys.CATALOG_CHANGED, state.catalog_hash)
+            pipeline.publish(  # pyright: ignore[reportUnknownMemberType]
+                Keys.CATALOG_CHANGED, state.catalog_hash
+            )
             await pipeline.execute()
     except (RedisError, OSError) as error:
         _log.warning("catalog not published; trying again", error=str(error))

@@ -5,13 +5,13 @@ from typing import Any
 
 def envoy_bootstrap(ads_socket: str, admin_port: int, node: str) -> dict[str, Any]:
     """As Envoy's JSON configuration."""
-    http2 = {
+    http2: dict[str, Any] = {
         "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
             "@type": "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
             "explicit_http_config": {"http2_protocol_options": {}},
         }
     }
-    ads_cluster = {
+    ads_cluster: dict[str, Any] = {
         "name": "tollgate/ads",
         "type": "STATIC",
         "connect_timeout": "1s",
@@ -21,7 +21,7 @@ def envoy_bootstrap(ads_socket: str, admin_port: int, node: str) -> dict[str, An
             "endpoints": [{"lb_endpoints": [{"endpoint": {"address": {"pipe": {"path": ads_socket}}}}]}],
         },
     }
-    by_ads = {"ads": {}, "resource_api_version": "V3"}
+    by_ads: dict[str, Any] = {"ads": {}, "resource_api_version": "V3"}
     return {
         "node": {"id": node, "cluster": "tollgate"},
         "admin": {"address": {"socket_address": {"address": "127.0.0.1", "port_value": admin_port}}},

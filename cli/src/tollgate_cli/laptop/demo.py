@@ -11,6 +11,7 @@ from itertools import cycle, islice
 from typing import Any
 
 import httpx
+
 from tollgate_core.catalog import Catalog, Endpoint
 from tollgate_core.manifests.api import PATH_PARAMETER
 

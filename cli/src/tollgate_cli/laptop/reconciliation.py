@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 import httpx
 
@@ -41,7 +41,7 @@ def compare(journal: Iterable[dict[str, Any]], events: Iterable[dict[str, Any]])
             count.differences.append(f"{request}: {len(found)} events in the ledger")
             continue
         data = found[0]["data"]
-        usage = data.get("usage") or {}
+        usage: dict[str, Any] = data.get("usage") or {}
         count.ledger_tokens += _tokens(usage)
         if entry["complete"] and data.get("format") and not _covers(usage, entry["usage"]):
             count.differences.append(f"{request}: the ledger holds {usage}, the upstream counted {entry['usage']}")
@@ -60,8 +60,9 @@ def _covers(recorded: dict[str, Any], counted: dict[str, Any]) -> bool:
     """Every number that the upstream counted is recorded as such (an absent one is zero)."""
     for name, value in counted.items():
         if isinstance(value, dict):
-            inner = recorded.get(name)
-            if not _covers(inner if isinstance(inner, dict) else {}, value):
+            inner: Any = recorded.get(name)
+            within = cast("dict[str, Any]", inner) if isinstance(inner, dict) else {}
+            if not _covers(within, cast("dict[str, Any]", value)):
                 return False
         elif isinstance(value, int | float) and (recorded.get(name) or 0) != value:
             return False

@@ -8,11 +8,6 @@ from urllib.parse import urlsplit
 
 import httpx
 from rich.progress import Progress
-from tollgate_core.catalog import Catalog
-from tollgate_core.manifests import API
-from tollgate_operator.reconcile import build_catalog
-from tollgate_operator.reconcile.index import Index
-from tollgate_operator.sources import FileSource
 
 from tollgate_cli.errors import CommandError
 from tollgate_cli.laptop.billing_client import BillingClient
@@ -20,6 +15,11 @@ from tollgate_cli.laptop.demo import plan_calls, send
 from tollgate_cli.laptop.reconciliation import EndpointCount, compare, upstream_journal
 from tollgate_cli.laptop.state import pointer_file
 from tollgate_cli.laptop.system import SANDBOX_HOST, System, wait_for
+from tollgate_core.catalog import Catalog
+from tollgate_core.manifests import API
+from tollgate_operator.reconcile import build_catalog
+from tollgate_operator.reconcile.index import Index
+from tollgate_operator.sources import FileSource
 
 
 @dataclass

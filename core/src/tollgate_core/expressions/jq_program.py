@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-import jq  # type: ignore[import-not-found]  # a C extension without stubs
+import jq
 import orjson
 
 from tollgate_core.errors import ExpressionError
@@ -18,7 +18,7 @@ class JqProgram:
             self._program = jq.compile(source)
         except ValueError as error:
             lines = str(error).strip().splitlines()
-            raise ExpressionError(f"jq: {lines[0][:300] if lines else 'does not compile'}") from error
+            raise ExpressionError(lines[0][:300] if lines else "jq: does not compile") from error
         self.source = source
 
     def first(self, value: Mapping[str, object]) -> object:

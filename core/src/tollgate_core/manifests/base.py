@@ -12,7 +12,7 @@ API_VERSION: Literal["tollgate.dev/v1alpha1"] = "tollgate.dev/v1alpha1"
 #: A DNS label, as Kubernetes wants object names.
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$", max_length=63)]
 Quantity = Annotated[str, StringConstraints(pattern=QUANTITY_PATTERN)]
-NonNegativeQuantity = Annotated[str, StringConstraints(pattern=r"^\d{1,30}(\.\d{1,18})?(k|M|G|T|Ki|Mi|Gi|Ti)?$")]
+NonNegativeQuantity = Annotated[str, StringConstraints(pattern=r"^[0-9]{1,30}(\.[0-9]{1,18})?(k|M|G|T|Ki|Mi|Gi|Ti)?$")]
 
 
 def _more_than_zero(text: str) -> str:
@@ -60,7 +60,6 @@ class Resource(Model, Generic[SpecT]):
     """One object of a kind of ours; ``status`` is written by the operator and not read back."""
 
     api_version: Literal["tollgate.dev/v1alpha1"] = API_VERSION
-    kind: str
     metadata: Metadata
     spec: SpecT
     status: dict[str, Any] | None = None

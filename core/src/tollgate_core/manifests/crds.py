@@ -28,7 +28,7 @@ def _definition(kind: str, plural: str) -> dict[str, Any]:
     definitions = schema.get("$defs", {})
     spec = _structural(schema["properties"]["spec"], definitions)
     status = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
-    version = {
+    version: dict[str, Any] = {
         "name": VERSION,
         "served": True,
         "storage": True,

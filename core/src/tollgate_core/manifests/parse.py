@@ -1,8 +1,8 @@
 """From a decoded YAML document to a model, with errors that name the field and the nearest known name."""
 
 import difflib
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping
+from typing import Any, cast, get_args
 
 from pydantic import BaseModel, ValidationError
 
@@ -30,7 +30,8 @@ def parse_manifest(document: object) -> Manifest:
     """A document of YAML as its model. Raises ManifestError that names every field at fault."""
     if not isinstance(document, dict):
         raise ManifestError([Problem("", "a manifest must be a mapping with apiVersion, kind, metadata and spec")])
-    kind, version = document.get("kind"), document.get("apiVersion")
+    fields = cast("dict[str, Any]", document)
+    kind, version = fields.get("kind"), fields.get("apiVersion")
     model = KINDS.get(kind) if isinstance(kind, str) else None
     if model is None:
         raise ManifestError([Problem("kind", f"unknown kind {kind!r}{nearest(str(kind), KINDS)}")])
@@ -38,14 +39,14 @@ def parse_manifest(document: object) -> Manifest:
     if version != expected:
         raise ManifestError([Problem("apiVersion", f"{kind} needs {expected!r}, not {version!r}")])
     try:
-        return model.model_validate(document)
+        return model.model_validate(fields)
     except ValidationError as error:
         raise ManifestError([_problem(dict(item), model) for item in error.errors(include_input=False)]) from None
 
 
-def nearest(name: str, known: object) -> str:
+def nearest(name: str, known: Iterable[str]) -> str:
     """``; did you mean 'x'?`` for a near miss, else the list of what is known."""
-    names = sorted(str(k) for k in known) if isinstance(known, (Mapping, set, frozenset, list, tuple)) else []
+    names = sorted(known)
     close = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
     if close:
         return f"; did you mean {close[0]!r}?"
@@ -84,7 +85,7 @@ def _fields_at(model: type[BaseModel], location: tuple[str | int, ...]) -> list[
 def _model_in(annotation: Any) -> type[BaseModel] | None:
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation
-    for argument in getattr(annotation, "__args__", ()):
+    for argument in get_args(annotation):
         found = _model_in(argument)
         if found is not None:
             return found

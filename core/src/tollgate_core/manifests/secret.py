@@ -2,7 +2,7 @@
 
 import base64
 import binascii
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic.alias_generators import to_camel
@@ -26,12 +26,13 @@ class Secret(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _check_base64(cls, raw: Any) -> Any:
-        for key, value in ((raw.get("data") or {}) if isinstance(raw, dict) else {}).items():
+        data: Any = cast("dict[str, Any]", raw).get("data") if isinstance(raw, dict) else None
+        for key, value in cast("dict[str, Any]", data).items() if isinstance(data, dict) else ():
             try:
                 base64.b64decode(value, validate=True)
             except (binascii.Error, TypeError, ValueError) as error:
                 raise ValueError(f"data[{key!r}] is not base64; use stringData for plain text") from error
-        return raw
+        return cast("Any", raw)
 
     @property
     def qualified_name(self) -> str:

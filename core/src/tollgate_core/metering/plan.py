@@ -96,7 +96,7 @@ class EndpointPlan:
     def response_headers(self) -> frozenset[str]:
         """Names of the response headers that an expression reads."""
         sources = [e.rest.source for rule in self._rules for e in (rule.quantity, rule.when)]
-        return frozenset().union(*(response_headers(source)[0] for source in sources))
+        return frozenset(name for source in sources for name in response_headers(source)[0])
 
     @cached_property
     def needs_response_body(self) -> bool:

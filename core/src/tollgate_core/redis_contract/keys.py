@@ -21,6 +21,8 @@ class Keys:
     """Names of all keys."""
 
     CATALOG = "tollgate:catalog"
+    #: Hash: Envoy node → up to which moment (ms) its witness has read the log.
+    WATERMARKS = "tollgate:watermarks"
     CATALOG_CHANGED = "tollgate:catalog:changed"
 
     @staticmethod
@@ -77,8 +79,3 @@ class Keys:
     def dead_letters(partition: int) -> str:
         """Stream: ``event``, ``reason``, ``id`` of what the ledger refused."""
         return f"tollgate:{{p{partition}}}:deadletters"
-
-    @staticmethod
-    def watermark(node: str) -> str:
-        """String: up to which moment (ms) the witness of an Envoy node has read its log."""
-        return f"tollgate:witness:{node}"

@@ -7,8 +7,8 @@ from typing import Any
 
 import msgspec
 from redis.asyncio import Redis
-from tollgate_core.redis_contract import AdmitRequest, Limit, script_source
 
+from tollgate_core.redis_contract import AdmitRequest, Limit, script_source
 from tollgate_extproc.gate.denial import Denial
 
 
@@ -32,7 +32,7 @@ class Verdict(msgspec.Struct, frozen=True):
     @property
     def standings(self) -> list[Standing]:
         """One for each limit; Lua writes an empty list as an object."""
-        return msgspec.convert(self.limits, list[Standing]) if isinstance(self.limits, list) else []
+        return msgspec.convert(self.limits, list[Standing]) if self.limits else []
 
 
 @dataclass(frozen=True)

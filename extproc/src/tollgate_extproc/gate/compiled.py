@@ -6,7 +6,6 @@ from weakref import WeakKeyDictionary
 
 from tollgate_core.catalog import Api, Product
 from tollgate_core.metering import EndpointPlan
-
 from tollgate_extproc.gate.transform import Rejector, Transformer
 
 ValueT = TypeVar("ValueT")

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 from tollgate_core.api_keys import is_well_formed
-
 from tollgate_extproc.gate.denial import Denial
 from tollgate_extproc.gate.request import CREDENTIAL_HEADERS, CREDENTIAL_PARAMETER, Request
 

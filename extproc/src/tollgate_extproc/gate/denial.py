@@ -3,8 +3,8 @@
 from dataclasses import dataclass, field
 
 import orjson
-from tollgate_core.formats import error_body
 
+from tollgate_core.formats import error_body
 from tollgate_extproc.wire.ext_proc_pb2 import (
     HeaderMutation,
     HeaderValue,

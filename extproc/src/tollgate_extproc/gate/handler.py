@@ -1,8 +1,8 @@
 """The gate's side of an ext_proc stream: headers, then the body where there is one, then one decision."""
 
 from google.protobuf.struct_pb2 import Struct
-from tollgate_core.admission import METADATA_NAMESPACE
 
+from tollgate_core.admission import METADATA_NAMESPACE
 from tollgate_extproc.gate.denial import Denial, immediate_response, set_header
 from tollgate_extproc.gate.request import Request, parse_request
 from tollgate_extproc.gate.service import Admitted, Caller, Gate
@@ -54,10 +54,12 @@ async def _decide(
     decision = await gate.admit(caller, request)
     if isinstance(decision, Denial):
         return _denied(gate, decision, route)
+    gate.answered(decision)
     return _admitted(decision, headers_only=headers_only)
 
 
 def _denied(gate: Gate, denial: Denial, route: str) -> ProcessingResponse:
+    gate.answered(denial)
     return ProcessingResponse(immediate_response=immediate_response(denial, gate.format_name(route)))
 
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, cast
 from urllib.parse import parse_qsl, urlencode
 
 import orjson
@@ -57,6 +57,12 @@ class Request:
             return orjson.loads(self.body)
         except orjson.JSONDecodeError:
             return None
+
+    @property
+    def json_object(self) -> dict[str, Any] | None:
+        """The body, where it is a JSON object."""
+        decoded: Any = self.json
+        return cast("dict[str, Any]", decoded) if isinstance(decoded, dict) else None
 
     def variables(self) -> dict[str, object]:
         """The variables of CEL expressions; credentials are left out."""

@@ -8,13 +8,13 @@ from typing import Any
 import orjson
 import structlog
 from redis.exceptions import RedisError
+
 from tollgate_core.admission import Admission, PriceVersion
 from tollgate_core.catalog import Product
 from tollgate_core.errors import ExpressionError
 from tollgate_core.metering import EndpointPlan, Plans
 from tollgate_core.metering.plan import MAX_CAPTURE_BYTES
 from tollgate_core.redis_contract import AdmitRequest
-
 from tollgate_extproc.catalog_cache import CatalogCache
 from tollgate_extproc.clock import Clock
 from tollgate_extproc.gate.admit import Admitter, denial_of, rate_limit_headers
@@ -25,6 +25,7 @@ from tollgate_extproc.gate.limits import Demands, demands, estimate
 from tollgate_extproc.gate.request import Request
 from tollgate_extproc.gate.subscriptions import Subscription, Subscriptions
 from tollgate_extproc.gate.upstream import UpstreamRequest, upstream_request
+from tollgate_extproc.metrics import Metrics
 
 _log = structlog.get_logger("gate")
 UNAVAILABLE = Denial(503, "admission_unavailable", "Admission is not available. Try again shortly.", 1000)
@@ -59,6 +60,7 @@ class Gate:
         rules: GateRules,
         clock: Clock,
         hold_seconds: int,
+        metrics: Metrics,
     ) -> None:
         self._catalogs = catalogs
         self._subscriptions = subscriptions
@@ -66,6 +68,11 @@ class Gate:
         self._rules = rules
         self._clock = clock
         self._hold_ms = hold_seconds * 1000
+        self._metrics = metrics
+
+    def answered(self, answer: "Admitted | Denial") -> None:
+        """Count an answer that goes to Envoy."""
+        self._metrics.decided(answer.code if isinstance(answer, Denial) else "admitted")
 
     def format_name(self, route: str) -> str | None:
         """The wire format whose error shape a route's clients parse; on an unknown path its API's first one."""
@@ -123,8 +130,8 @@ class Gate:
     def _prepare(self, plan: EndpointPlan, product: Product, request: Request) -> "_Prepared | Denial":
         rules = self._rules
         request.params = rules.path_parameters(plan, request.path)
-        client_json = request.json
-        if plan.format is not None and not isinstance(client_json, dict):
+        client = request.json_object
+        if plan.format is not None and client is None:
             return Denial(400, "invalid_json", "The body must be a JSON object.")
         rejected = rules.rejector(plan.api).reject(request, plan.endpoint.id)
         if rejected:
@@ -138,10 +145,10 @@ class Gate:
         except ExpressionError as error:
             _log.warning("transformation failed", endpoint=plan.endpoint.id, error=str(error))
             return Denial(400, "transformation_failed", "The request cannot be transformed as this API declares.")
-        body: dict[str, Any] | None = request.json if isinstance(request.json, dict) else None
+        body = request.json_object
         if plan.format is not None and body is None:
             return Denial(400, "invalid_json", "The transformed body is no JSON object.")
-        return _Prepared(client_json if isinstance(client_json, dict) else None, body, captured)
+        return _Prepared(client, body, captured)
 
     async def _admit(
         self, caller: Caller, plan: EndpointPlan, product: Product, request: Request, prepared: "_Prepared"
@@ -154,7 +161,7 @@ class Gate:
         streamed = fmt is not None and prepared.body is not None and fmt.is_stream(prepared.body, request.path)
         model = fmt.request_model(prepared.client or {}, request.params) if fmt else None
         admission = Admission(
-            id=str(uuid.uuid4()),
+            id=_billing_id(request),
             started_ms=now,
             partition=caller.subscription.partition,
             subscription=caller.subscription.name,
@@ -217,6 +224,15 @@ class Gate:
             _log.warning("redis did not answer", error=str(error))
             return UNAVAILABLE
         return UNAVAILABLE
+
+
+def _billing_id(request: Request) -> str:
+    """Envoy's request id: it replaces a client's, and the log has it also of a request whose gate died."""
+    given = request.headers.get("x-request-id", "")
+    try:
+        return str(uuid.UUID(given))
+    except ValueError:
+        return str(uuid.uuid4())
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import msgspec
 from redis.asyncio import Redis
+
 from tollgate_core.redis_contract import Keys, key_hash, partition_of, raw, text
 
 _CACHED = 20_000

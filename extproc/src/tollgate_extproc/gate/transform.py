@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import orjson
+
 from tollgate_core.catalog import Rejection, Transformation
 from tollgate_core.errors import ExpressionError
 from tollgate_core.expressions import CelExpression, JqProgram, Scope, compile_cel, compile_jq
-
 from tollgate_extproc.gate.denial import Denial
 from tollgate_extproc.gate.request import Request
 

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import orjson
+
 from tollgate_core.admission import Admission
 from tollgate_core.metering import EndpointPlan
-
 from tollgate_extproc.gate.request import CREDENTIAL_HEADERS, CREDENTIAL_PARAMETER, Request
 
 _UNTOUCHED = frozenset({"host", "content-length", "transfer-encoding", "connection", "x-request-id"})

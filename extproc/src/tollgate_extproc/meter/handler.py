@@ -7,7 +7,6 @@ with its end seen the meter's word is final, without it the access log has the l
 from tollgate_core.admission import Admission
 from tollgate_core.formats import BodyParser, Reduction, body_parser
 from tollgate_core.metering import EndpointPlan, Observation
-
 from tollgate_extproc.catalog_cache import CatalogCache
 from tollgate_extproc.clock import Clock
 from tollgate_extproc.settlement.settler import Settler

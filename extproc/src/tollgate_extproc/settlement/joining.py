@@ -5,6 +5,7 @@ log's; usage is the log's where that is exact, else that of the better quality, 
 """
 
 import msgspec
+
 from tollgate_core.events import Quality, UsageEvent
 
 _RANK: dict[Quality, int] = {"estimated": 0, "partial": 1, "exact": 2}

@@ -14,13 +14,14 @@ from typing import Any
 import structlog
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
+
 from tollgate_core.admission import Admission
 from tollgate_core.events import UsageEvent
 from tollgate_core.metering import Observation, settle_request, usage_event
 from tollgate_core.redis_contract import Keys, SettleRequest, script_source
-
 from tollgate_extproc.catalog_cache import CatalogCache
 from tollgate_extproc.clock import Clock
+from tollgate_extproc.metrics import Metrics
 from tollgate_extproc.settlement.joining import join
 from tollgate_extproc.settlement.spool import Spool
 
@@ -47,6 +48,7 @@ class Settler:
         clock: Clock,
         *,
         join_grace_seconds: int,
+        metrics: Metrics,
         spool: Spool | None = None,
         on_confirmed: Callable[[str], None] | None = None,
     ) -> None:
@@ -54,8 +56,9 @@ class Settler:
         self._catalogs = catalogs
         self._clock = clock
         self._grace_ms = join_grace_seconds * 1000
+        self._metrics = metrics
         self._spool = spool
-        self._on_confirmed = on_confirmed or (lambda _: None)
+        self._on_confirmed = on_confirmed
         self._script = redis.register_script(script_source("settle"))
         self._outstanding: dict[str, _Outstanding] = {}
         self._unsent: dict[str, None] = {}
@@ -75,6 +78,7 @@ class Settler:
         plans = self._catalogs.plans(admission.catalog)
         plan = plans.endpoints.get(admission.endpoint) if plans else None
         event = usage_event(admission, plan, seen)
+        self._metrics.settled(event)
         decided = seen.witness != "meter" or (final and plan is not None and event.data.quality == "exact")
         deadline = 0 if decided else self._clock() + self._grace_ms
         self.submit(settle_request(admission, event, final=decided, deadline_ms=deadline))
@@ -95,6 +99,7 @@ class Settler:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._wake.wait(), _POLL_SECONDS)
             self._wake.clear()
+            self._metrics.backlog(self.backlog)
             try:
                 await self._send_all()
                 if self._outstanding and loop.time() >= next_poll:
@@ -169,7 +174,8 @@ class Settler:
 
     def _confirmed(self, request: str) -> None:
         self._outstanding.pop(request, None)
-        self._on_confirmed(request)
+        if self._on_confirmed is not None:
+            self._on_confirmed(request)
 
     def _to_spool(self) -> None:
         if self._spool is None:

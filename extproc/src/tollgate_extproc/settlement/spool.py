@@ -6,6 +6,7 @@ from pathlib import Path
 
 import msgspec
 import structlog
+
 from tollgate_core.redis_contract import SettleRequest
 
 _log = structlog.get_logger("spool")

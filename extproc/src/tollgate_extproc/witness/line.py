@@ -4,6 +4,7 @@ from typing import Any
 
 import msgspec
 import orjson
+
 from tollgate_core.admission import Admission
 from tollgate_core.formats import Reduction, UsageFormat
 from tollgate_core.metering import EndpointPlan, Observation
@@ -17,6 +18,7 @@ _UPSTREAM_FLAGS = frozenset({"UC", "UT", "LR", "UR", "UF", "UO", "UPE", "SI", "U
 class Line(msgspec.Struct, frozen=True):
     """The fields of the log's format; times in ms. ``usage`` is what Envoy captured of the response."""
 
+    id: str | None = None
     start: Any = 0
     duration: int | None = 0
     code: int | None = 0
@@ -24,19 +26,24 @@ class Line(msgspec.Struct, frozen=True):
     flags: str | None = ""
     type: str | None = ""
     encoding: str | None = ""
+    route: str | None = ""
     admission: str | None = None
     usage: dict[str, Any] | None = None
+
+    @property
+    def may_be_orphaned(self) -> bool:
+        """Whether the gate may have admitted it without Envoy hearing of it: no record, and no denial of ours."""
+        reached_gate = bool(self.route) and not str(self.route).endswith("/")
+        return not self.admission and reached_gate and not (self.details or "").startswith("tollgate_")
 
 
 _DECODER = msgspec.json.Decoder(Line)
 
 
-def parse_line(text: bytes) -> tuple[Line, Admission] | None:
-    """None for a request that was never admitted. Raises msgspec.DecodeError for what is no line of ours."""
+def parse_line(text: bytes) -> tuple[Line, Admission | None]:
+    """Without a record the request was not admitted. Raises msgspec.DecodeError for what is no line of ours."""
     line = _DECODER.decode(text)
-    if not line.admission:
-        return None
-    return line, Admission.decode(line.admission)
+    return line, Admission.decode(line.admission) if line.admission else None
 
 
 def observe(text: bytes, line: Line, admission: Admission, plan: EndpointPlan | None) -> Observation:

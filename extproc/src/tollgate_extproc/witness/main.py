@@ -8,15 +8,16 @@ import structlog
 import uvloop
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
-from tollgate_core.redis_contract import Keys
 
 from tollgate_extproc.catalog_cache import CatalogCache
 from tollgate_extproc.clock import Clock, system_clock
 from tollgate_extproc.lifecycle import run_until_stopped
+from tollgate_extproc.metrics import Metrics
 from tollgate_extproc.redis_client import connect
 from tollgate_extproc.settings import Settings
 from tollgate_extproc.settlement import Settler
 from tollgate_extproc.witness.line import observe, parse_line
+from tollgate_extproc.witness.orphans import Orphans
 from tollgate_extproc.witness.sweep import Sweeper
 from tollgate_extproc.witness.tail import Checkpoint, Tail
 
@@ -48,6 +49,7 @@ class Witness:
         self._clock = clock
         self._tail = Tail(settings.access_log, checkpoint.inode, checkpoint.offset)
         self._watermark = 0
+        self._orphans = Orphans(redis, settler, checkpoint.confirm)
 
     async def read(self) -> None:
         """Follow the log for ever."""
@@ -69,14 +71,17 @@ class Witness:
     def _take(self, end: int, text: bytes) -> None:
         inode = self._tail.inode
         try:
-            parsed = parse_line(text)
+            line, admission = parse_line(text)
         except msgspec.DecodeError as error:
             _log.error("a line of the access log cannot be read", error=str(error), bytes=len(text))
-            parsed = None
-        if parsed is None:
             self._checkpoint.add(inode, end, None)
             return
-        line, admission = parsed
+        if admission is None:
+            orphan = line.id if line.may_be_orphaned else None
+            self._checkpoint.add(inode, end, orphan)
+            if orphan:
+                self._orphans.add(orphan, line)
+            return
         plans = self._catalogs.plans(admission.catalog)
         plan = plans.endpoints.get(admission.endpoint) if plans else None
         self._checkpoint.add(inode, end, admission.id)
@@ -88,8 +93,9 @@ class Witness:
         while True:
             await asyncio.sleep(1)
             try:
-                await self._redis.set(Keys.watermark(self._settings.node), self._watermark)
-                await sweeper.sweep(self._watermark)
+                await self._orphans.release()
+                await sweeper.publish(self._settings.node, self._watermark)
+                await sweeper.sweep()
             except (RedisError, OSError) as error:
                 _log.debug("redis did not answer", error=str(error))
             await asyncio.to_thread(self._rotate)
@@ -115,12 +121,15 @@ async def run(settings: Settings) -> None:
     settings.state_dir.mkdir(parents=True, exist_ok=True)
     redis = connect(settings.redis_url)
     catalogs = CatalogCache(redis)
+    metrics = Metrics()
+    metrics.serve(settings.metrics_port)
     checkpoint = Checkpoint(settings.state_dir / "witness.checkpoint")
     settler = Settler(
         redis,
         catalogs,
         system_clock,
         join_grace_seconds=settings.join_grace_seconds,
+        metrics=metrics,
         on_confirmed=checkpoint.confirm,
     )
     witness = Witness(settings, redis, catalogs, settler, checkpoint, system_clock)

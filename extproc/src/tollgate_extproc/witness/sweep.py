@@ -7,11 +7,11 @@ for an hour.
 
 import structlog
 from redis.asyncio import Redis
+
 from tollgate_core.admission import Admission
 from tollgate_core.events import UsageEvent
 from tollgate_core.metering import Observation, settle_request
 from tollgate_core.redis_contract import PARTITIONS, Keys, raw, text
-
 from tollgate_extproc.clock import Clock
 from tollgate_extproc.settlement.settler import Settler
 
@@ -28,13 +28,21 @@ class Sweeper:
         self._settler = settler
         self._clock = clock
 
-    async def sweep(self, watermark_ms: int) -> int:
-        """How many were settled. ``watermark_ms``: up to where the access log has been read. Raises RedisError."""
+    async def publish(self, node: str, watermark_ms: int) -> None:
+        """Say up to where this node's log has been read. Raises RedisError."""
+        await self._redis.hset(Keys.WATERMARKS, node, str(watermark_ms))
+
+    async def sweep(self) -> int:
+        """How many were settled. The slowest witness decides how far; one that is silent for an hour no longer counts.
+        Raises RedisError."""
         now = self._clock()
-        limit = max(min(now, watermark_ms), now - _SILENCE_MS)
+        answers = await self._redis.hvals(Keys.WATERMARKS)
+        limit = max(min([now, *(int(raw(answer)) for answer in answers)]), now - _SILENCE_MS)
         settled = 0
         for partition in range(PARTITIONS):
-            expired = await self._redis.zrangebyscore(Keys.holds(partition), "-inf", limit, start=0, num=_AT_ONCE)
+            expired = await self._redis.zrangebyscore(  # pyright: ignore[reportUnknownMemberType]
+                Keys.holds(partition), "-inf", limit, start=0, num=_AT_ONCE
+            )
             for member in expired:
                 settled += await self._settle(partition, text(member), now)
         return settled

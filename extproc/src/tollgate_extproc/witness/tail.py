@@ -100,6 +100,11 @@ class Tail:
                 yield self._end, line
         self._quiet_reads += 1
         if self._quiet_reads > 3 and self._was_replaced():
+            self.close()
+
+    def close(self) -> None:
+        """Let go of the file."""
+        if self._file is not None:
             self._file.close()
             self._file = None
 

@@ -4,12 +4,13 @@ import envoy_data_plane.envoy.config.accesslog.v3 as accesslog
 import envoy_data_plane.envoy.config.core.v3 as core
 import envoy_data_plane.envoy.extensions.access_loggers.file.v3 as file
 from envoy_data_plane.google.protobuf import Struct, Value
-from tollgate_core.admission import ADMISSION_KEY, METADATA_NAMESPACE
 
+from tollgate_core.admission import ADMISSION_KEY, METADATA_NAMESPACE
 from tollgate_operator.envoy.addresses import pack
 from tollgate_operator.envoy.settings import METER, USAGE_NAMESPACE
 
 _FIELDS = {
+    "id": "%REQ(X-REQUEST-ID)%",
     "start": "%START_TIME(%s%3f)%",
     "duration": "%DURATION%",
     "route": "%ROUTE_NAME%",

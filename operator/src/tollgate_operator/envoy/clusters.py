@@ -14,9 +14,9 @@ import envoy_data_plane.envoy.extensions.transport_sockets.tls.v3 as tls
 import envoy_data_plane.envoy.extensions.upstreams.http.v3 as http
 import envoy_data_plane.envoy.type.matcher.v3 as matcher
 from envoy_data_plane.google.protobuf import Any
+
 from tollgate_core.manifests import API
 from tollgate_core.quantity import parse_duration_ms
-
 from tollgate_operator.envoy.addresses import from_ads, is_ip, load_assignment, pack, parse_address, socket_address
 from tollgate_operator.envoy.settings import GATE_CLUSTER, METER_CLUSTER, GatewaySettings, cluster_name, secret_name
 
@@ -50,7 +50,6 @@ def api_cluster(api: API, settings: GatewaySettings) -> cluster.Cluster:
         result.eds_cluster_config = cluster.ClusterEdsClusterConfig(eds_config=from_ads())
     else:
         result.type = cluster.ClusterDiscoveryType.STRICT_DNS
-        result.respect_dns_ttl = True
         result.load_assignment = load_assignment(name, [socket_address(host, port)])
     if secure:
         result.transport_socket = _transport(api, urlsplit(api.spec.upstream.url).hostname or "", settings)

@@ -19,9 +19,9 @@ import envoy_data_plane.envoy.extensions.filters.http.router.v3 as router
 import envoy_data_plane.envoy.extensions.filters.network.http_connection_manager.v3 as hcm
 import envoy_data_plane.envoy.type.v3 as envoy_type
 from betterproto2 import Message
+
 from tollgate_core.admission import METADATA_NAMESPACE
 from tollgate_core.formats import FORMATS
-
 from tollgate_operator.envoy.access_log import access_log
 from tollgate_operator.envoy.addresses import from_ads, pack, socket_address
 from tollgate_operator.envoy.local_replies import local_replies
@@ -60,6 +60,8 @@ def gateway_listener(settings: GatewaySettings, response_headers: list[str]) -> 
         # Else a client's own x-request-id and x-forwarded-for would be believed.
         use_remote_address=True,
         skip_xff_append=True,
+        # Nobody is trusted for being near: Envoy's own x-request-id is the id that requests are billed by.
+        internal_address_config=hcm.HttpConnectionManagerInternalAddressConfig(),
         normalize_path=True,
         merge_slashes=True,
         path_with_escaped_slashes_action=hcm.HttpConnectionManagerPathWithEscapedSlashesAction.REJECT_REQUEST,
@@ -68,7 +70,9 @@ def gateway_listener(settings: GatewaySettings, response_headers: list[str]) -> 
         local_reply_config=local_replies(),
         server_header_transformation=hcm.HttpConnectionManagerServerHeaderTransformation.PASS_THROUGH,
         common_http_protocol_options=core.HttpProtocolOptions(
-            headers_with_underscores_action=core.HttpProtocolOptionsHeadersWithUnderscoresAction.ALLOW
+            headers_with_underscores_action=core.HttpProtocolOptionsHeadersWithUnderscoresAction.ALLOW,
+            # Shorter than a hold, so that no request outlives its own.
+            max_stream_duration=timedelta(seconds=settings.max_stream_seconds),
         ),
     )
     chain = listener.FilterChain(

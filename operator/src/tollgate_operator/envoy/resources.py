@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from betterproto2 import Message
+
 from tollgate_core.expressions.source import response_headers
 from tollgate_core.manifests import API, BillableMetric
-
 from tollgate_operator.envoy.clusters import api_cluster, api_endpoints, processor_clusters
 from tollgate_operator.envoy.listener import gateway_listener
 from tollgate_operator.envoy.routes import route_configuration

@@ -9,12 +9,12 @@ import envoy_data_plane.envoy.extensions.filters.http.ext_proc.v3 as ext_proc
 import envoy_data_plane.envoy.extensions.filters.http.lua.v3 as lua
 import envoy_data_plane.envoy.type.matcher.v3 as matcher
 from envoy_data_plane.google.protobuf import Any
+
 from tollgate_core.admission import METADATA_NAMESPACE
 from tollgate_core.formats import FORMATS
 from tollgate_core.manifests import API, Endpoint
 from tollgate_core.manifests.api import PATH_PARAMETER
 from tollgate_core.quantity import parse_duration_ms, parse_quantity
-
 from tollgate_operator.envoy.addresses import pack
 from tollgate_operator.envoy.settings import CAPTURE, METER, ROUTES, STRIP, cluster_name
 from tollgate_operator.reconcile.index import Index, endpoint_id

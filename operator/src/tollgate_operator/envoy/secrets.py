@@ -2,8 +2,8 @@
 
 import envoy_data_plane.envoy.config.core.v3 as core
 import envoy_data_plane.envoy.extensions.transport_sockets.tls.v3 as tls
-from tollgate_core.manifests import API
 
+from tollgate_core.manifests import API
 from tollgate_operator.envoy.settings import secret_name
 from tollgate_operator.reconcile.index import Index
 

@@ -16,6 +16,7 @@ class GatewaySettings:
     ca_bundle: str = "/etc/ssl/certs/ca-certificates.crt"
     #: Envoy cuts a meter that lags more than this behind a finished response.
     deferred_close_seconds: int = 60
+    max_stream_seconds: int = 3300
     #: Host name → "ip:port", for upstreams that no name service knows, such as laptop mode's simulated ones.
     host_aliases: Mapping[str, str] = field(default_factory=dict[str, str])
 

@@ -16,7 +16,6 @@ from tollgate_core.manifests import (
 )
 from tollgate_core.manifests.base import Model, qualified_name
 from tollgate_core.quantity import parse_duration_ms, parse_quantity
-
 from tollgate_operator.reconcile.index import Index, endpoint_id
 from tollgate_operator.reconcile.routes import full_path, path_pattern
 

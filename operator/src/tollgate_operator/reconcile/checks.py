@@ -16,7 +16,6 @@ from tollgate_core.manifests import (
     Transformation,
 )
 from tollgate_core.manifests.parse import Manifest, nearest
-
 from tollgate_operator.reconcile.expressions import check_metric_expressions, check_rules
 from tollgate_operator.reconcile.index import Index
 from tollgate_operator.reconcile.routes import check_routes

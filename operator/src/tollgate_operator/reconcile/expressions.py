@@ -10,7 +10,6 @@ from tollgate_core.manifests import API, BillableMetric, Endpoint, MetricUsage, 
 from tollgate_core.manifests.api import PATH_PARAMETER
 from tollgate_core.metering.plan import CallVariables, normalised, usage_scope
 from tollgate_core.quantity import to_decimal
-
 from tollgate_operator.reconcile.index import Index
 
 REQUEST_SCOPE = Scope(frozenset({"request", "path"}))

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 
 from tollgate_core.errors import Problem
 from tollgate_core.manifests.parse import Manifest
-
 from tollgate_operator.reconcile.checks import Finding, check_all
 from tollgate_operator.reconcile.status import Condition, Serving, Status
 

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from tollgate_core.errors import Problem
 from tollgate_core.manifests import API, Endpoint
 from tollgate_core.manifests.api import PATH_PARAMETER
-
 from tollgate_operator.reconcile.index import Index
 
 

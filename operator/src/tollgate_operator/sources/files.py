@@ -6,11 +6,13 @@ A file that is no YAML keeps all its last good resources; a resource that is wro
 from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, cast
 
 import watchfiles
 import yaml
+
 from tollgate_core.errors import ManifestError, Problem
-from tollgate_core.manifests import parse_manifest
+from tollgate_core.manifests import parse_manifest, qualified_name
 from tollgate_core.manifests.parse import Manifest
 
 Key = tuple[str, str]
@@ -88,16 +90,19 @@ class FileSource:
 
     async def changes(self) -> AsyncIterator[Loaded]:
         """A new state after every edit; edits close together are one."""
-        async for _ in watchfiles.awatch(self._directory, debounce=200, step=50, recursive=True):
+        changes = watchfiles.awatch(  # pyright: ignore[reportUnknownMemberType]
+            self._directory, debounce=200, step=50, recursive=True
+        )
+        async for _ in changes:
             yield self.load()
 
 
 def _key_of(document: object, file: str) -> Key:
-    if isinstance(document, dict):
-        metadata = document.get("metadata")
-        name = metadata.get("name") if isinstance(metadata, dict) else None
-        namespace = metadata.get("namespace", "default") if isinstance(metadata, dict) else "default"
-        if isinstance(name, str):
-            return str(document.get("kind")), name if namespace == "default" else f"{namespace}/{name}"
-        return str(document.get("kind")), f"(unnamed in {file})"
-    return "document", f"(in {file})"
+    fields = cast("dict[str, Any]", document) if isinstance(document, dict) else {}
+    kind = str(fields.get("kind", "document"))
+    metadata: Any = fields.get("metadata")
+    named = cast("dict[str, Any]", metadata) if isinstance(metadata, dict) else {}
+    name = named.get("name")
+    if not isinstance(name, str):
+        return kind, f"(unnamed in {file})"
+    return kind, qualified_name(str(named.get("namespace", "default")), name)

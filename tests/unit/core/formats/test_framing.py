@@ -8,9 +8,9 @@ from itertools import pairwise
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tollgate_core.formats import FORMATS, Reduction
 
 from tests.unit.core.formats.streams import NDJSON, SSE, event, reduce
+from tollgate_core.formats import FORMATS, Reduction
 
 _FIRST = event({"model": "m"})
 _pieces = st.sampled_from(

@@ -12,11 +12,11 @@ import orjson
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from tests.unit.core.formats.streams import JSON, NDJSON, RECORDINGS, SSE, event, reduce
 from tollgate_core.formats import FORMATS, Reduction, UsageFormat, body_parser
 from tollgate_core.formats.ndjson import NDJSONParser
 from tollgate_core.formats.sse import SSEParser
-
-from tests.unit.core.formats.streams import JSON, NDJSON, RECORDINGS, SSE, event, reduce
 
 _FIRST = event({"model": "m", "choices": []})
 _USAGE = {"prompt_tokens": 9, "completion_tokens": 1, "total_tokens": 10}

@@ -7,9 +7,9 @@ from itertools import pairwise
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tollgate_core.formats import FORMATS
 
 from tests.unit.core.formats.streams import RECORDINGS, Recording
+from tollgate_core.formats import FORMATS
 
 each_recording = pytest.mark.parametrize("recording", RECORDINGS, ids=lambda recording: recording.name)
 

@@ -6,9 +6,9 @@ import json
 from typing import Any
 
 import pytest
-from tollgate_core.formats import FORMATS, UsageFormat, error_body
 
 from tests.unit.core.formats.streams import JSON, reduce
+from tollgate_core.formats import FORMATS, UsageFormat, error_body
 
 each_format = pytest.mark.parametrize("fmt", FORMATS.values(), ids=FORMATS.keys())
 _ON_REQUEST = ("openai_completions", "deepseek")

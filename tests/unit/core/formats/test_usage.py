@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tollgate_core.formats import FORMATS, Reduction, UsageFormat
 
 from tests.unit.core.formats.streams import SSE, event, reduce
+from tollgate_core.formats import FORMATS, Reduction, UsageFormat
 
 each_format = pytest.mark.parametrize("fmt", FORMATS.values(), ids=FORMATS.keys())
 _DIMENSIONS = {

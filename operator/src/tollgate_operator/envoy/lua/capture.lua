@@ -7,8 +7,7 @@
 -- Whole events without a marker, nearly all of them, are told by plain searches; only the others are read.
 
 local NAMESPACE = "tollgate.usage"
-local MAX_VALUE = 8192
-local MAX_MODEL = 256
+local MAX_VALUE, MAX_MODEL = 8192, 256
 local PROBED_EVENTS = 8  -- the model is looked for in the first events only (Azure's first has an empty one)
 local BOM = "\239\187\191"
 local QUOTE, COMMA, COLON, BACKSLASH, SPACE, LF = 34, 44, 58, 92, 32, 10
@@ -17,16 +16,7 @@ local find, sub, byte, gsub = string.find, string.sub, string.byte, string.gsub
 
 -- What is done with the values found. Each gets the raw JSON text of the value, nil if it is longer than MAX_VALUE.
 
-local function put(state, key, value)
-  state.found[key], state.dirty = value, true
-end
-
-local function flag(state, key)
-  if not state[key] then
-    state[key] = true
-    put(state, key, true)
-  end
-end
+local function put(state, key, value) state.found[key], state.dirty = value, true end
 
 -- An object without a digit says nothing, and must not take the place of one that does.
 local function take_usage(state, text)
@@ -39,24 +29,25 @@ end
 local function take_model(state, text)
   text = text and gsub(text, "\\/", "/")
   if not text or text == "" or #text > MAX_MODEL or find(text, "[%c\\]") then return end
-  if text ~= state.model then
-    state.model = text
-    put(state, "model", text)
-  end
+  if text ~= state.model then put(state, "model", text) end
+  state.model = text
 end
 
+local NOTHING = {[""] = true, null = true, ["false"] = true}
+
 local function take_error(state, text)
-  local nothing = text and (text == "" or text == "null" or text == "false" or find(text, "^[{%[]%s*[}%]]$"))
-  if not nothing then flag(state, "error") end
+  if not (text and (NOTHING[text] or find(text, "^[{%[]%s*[}%]]$"))) then put(state, "error", true) end
 end
 
 local function take_terminal(state, text)
-  if text and text ~= "" and text ~= "null" and text ~= "false" then flag(state, "terminal") end
+  if text and not NOTHING[text] then put(state, "terminal", true) end
 end
 
 local function take_done(state, text)
-  if text == "[DONE]" then flag(state, "terminal") end
+  if text == "[DONE]" then put(state, "terminal", true) end
 end
+
+local function take_status(state, text) state.unfinished = text == "queued" or text == "in_progress" end
 
 local function take_count(name)
   return {scalar = function(state, text)
@@ -67,12 +58,10 @@ end
 -- A string that, by its value, ends the response or says that it failed.
 local function take_word(terminals, errors)
   return {string = function(state, text)
-    if terminals[text or ""] then flag(state, "terminal") end
-    if errors[text or ""] then flag(state, "error") end
+    if terminals[text or ""] then put(state, "terminal", true) end
+    if errors[text or ""] then put(state, "error", true) end
   end}
 end
-
-local function take_status(state, text) state.unfinished = text == "queued" or text == "in_progress" end
 
 -- The places to look at: `keys` of an object, each `item` of an array, or what to do with a value by its kind.
 -- `marker`, and each of `others`, stands in every event that matters; a marker with a value that starts with `inert`
@@ -81,7 +70,6 @@ local function take_status(state, text) state.unfinished = text == "queued" or t
 local USAGE, MODEL = {text = take_usage}, {string = take_model}
 local ERROR = {text = take_error, string = take_error, scalar = take_error}
 local FINISHED = {string = take_terminal, scalar = take_terminal}
-
 local CHAT = {
   marker = 'usage"', inert = byte("n"), others = {'error"', "DONE]"}, array = {text = take_done},
   keys = {usage = USAGE, model = MODEL, error = ERROR, object = take_word({}, {error = true})},
@@ -119,7 +107,7 @@ local SPECS = {
     },
   },
 }
-local SPEC = SPECS[FORMAT]
+local SPEC, NOWHERE = SPECS[FORMAT], {}
 
 -- Reading JSON. `nodes` holds the open containers that matter; anything else is passed over by counting brackets.
 -- `mode` is the function that finds the end of the value being passed over, `sink` what takes its text, if anything,
@@ -136,66 +124,49 @@ end
 -- nothing if the value goes on behind s[stop].
 
 local function string_end(state, s, i, stop)
-  if state.escaped then
-    state.escaped = false
-    i = i + 1
-  end
+  if state.escaped then i = i + 1 end
   local from = i
   while true do
     local at = find(s, '"', from, true)
-    local ends = at ~= nil and at <= stop
+    local ends = at and at <= stop
     local last = ends and at - 1 or stop
     local before = last
     while before >= i and byte(s, before) == BACKSLASH do before = before - 1 end
     local escaped = (last - before) % 2 == 1
-    if not ends then
-      state.escaped = escaped
-      return nil
-    end
+    state.escaped = escaped and not ends
+    if not ends then return nil end
     if not escaped then return last, at + 1 end
     from = at + 1
   end
 end
 
 local function scalar_end(_, s, i, stop)
-  while i <= stop do
-    local c = byte(s, i)
-    if c == COMMA or c == RBRACE or c == RBRACKET or c <= SPACE then return i - 1, i end
-    i = i + 1
+  for at = i, stop do
+    local c = byte(s, at)
+    if c == COMMA or c == RBRACE or c == RBRACKET or c <= SPACE then return at - 1, at end
   end
 end
 
 local function container_end(state, s, i, stop)
-  local nested = state.nested
-  if state.quoted then
-    local _, behind = string_end(state, s, i, stop)
-    if not behind then return nil end
-    state.quoted, i = false, behind
-  end
+  local nested, quoted = state.nested, state.quoted
   while i <= stop do
     local c = byte(s, i)
-    if c == QUOTE then
-      local _, behind = string_end(state, s, i + 1, stop)
-      if not behind then
-        state.quoted = true
-        break
-      end
-      i = behind - 1
-    elseif c == LBRACE or c == LBRACKET then
-      nested = nested + 1
-    elseif c == RBRACE or c == RBRACKET then
-      nested = nested - 1
-      if nested <= 0 then
-        state.nested = 0
-        return i, i + 1
-      end
+    if quoted or c == QUOTE then
+      local _, behind = string_end(state, s, quoted and i or i + 1, stop)
+      quoted = not behind
+      i = behind or stop + 1
+    else
+      i = i + 1
+      if c == LBRACE or c == LBRACKET then nested = nested + 1
+      elseif c == RBRACE or c == RBRACKET then nested = nested - 1 end
+      if nested <= 0 then break end
     end
-    i = i + 1
   end
-  state.nested = nested
+  state.nested, state.quoted = nested, quoted
+  if nested <= 0 then return i - 1, i end
 end
 
-local function take_key(state, text) state.key = text end
+local function take_key(state, text) state.key, state.key_next = text, false end
 
 local function begin(state, mode, sink) state.mode, state.sink, state.kept = mode, sink, "" end
 
@@ -213,21 +184,20 @@ local function finish(state, s, i, last)
   if sink then sink(state, text) end
 end
 
--- The node that the next value stands at, if it matters.
+-- The node that the next value stands at.
 local function place(state)
   local node = state.nodes[state.depth]
-  return node.item or (node.keys and node.keys[state.key])
+  return node.item or (state.key and node.keys[state.key]) or NOWHERE
 end
 
+-- Goes into a container that matters; any other is passed over.
 local function open(state, c)
-  local node
-  if state.depth > 0 then node = place(state)
-  else node = c == LBRACE and SPEC or state.array end
-  if node and ((c == LBRACE and node.keys) or (c == LBRACKET and node.item)) then
+  local node = state.depth > 0 and place(state) or (c == LBRACE and SPEC) or state.array or NOWHERE
+  if (c == LBRACE and node.keys) or (c == LBRACKET and node.item) then
     state.depth = state.depth + 1
     state.nodes[state.depth], state.key_next, state.key = node, c == LBRACE, nil
   else
-    begin(state, container_end, node and node.text)
+    begin(state, container_end, node.text)
   end
 end
 
@@ -236,7 +206,7 @@ local function close(state)
   state.depth, state.key_next = state.depth - 1, false
   if node == SPEC and state.document then
     state.events = state.events + 1
-    if state.depth == 0 and not state.unfinished then flag(state, "terminal") end
+    if state.depth == 0 and not state.unfinished then put(state, "terminal", true) end
   end
 end
 
@@ -251,8 +221,7 @@ local function scan(state, s, i, stop)
     else
       local c, step = byte(s, i), 1
       if c > SPACE and state.depth == 0 then
-        state.dead = state.started or (c ~= LBRACE and c ~= LBRACKET)
-        state.started = true
+        state.dead, state.started = state.started or (c ~= LBRACE and c ~= LBRACKET), true
       end
       if c <= SPACE or c == COLON or state.dead then  -- nothing to do
       elseif c == LBRACE or c == LBRACKET then
@@ -261,22 +230,16 @@ local function scan(state, s, i, stop)
       elseif c == RBRACE or c == RBRACKET then close(state)
       elseif c == COMMA then state.key, state.key_next = nil, state.nodes[state.depth].keys ~= nil
       elseif c ~= QUOTE then
-        local node = place(state)
-        begin(state, scalar_end, node and node.scalar)
+        begin(state, scalar_end, place(state).scalar)
         step = 0
-      elseif state.key_next then
-        state.key_next = false
-        begin(state, string_end, take_key)
-      else
-        local node = place(state)
-        begin(state, string_end, node and node.string)
-      end
+      elseif state.key_next then begin(state, string_end, take_key)
+      else begin(state, string_end, place(state).string) end
       i = i + step
     end
   end
 end
 
--- Reading lines. `clean`: between two events.
+-- Reading lines. `clean`: between two events. `head`: the start of a line, up to "data:".
 
 local function end_event(state, counts)
   if counts then state.events = state.events + 1 end
@@ -284,37 +247,30 @@ local function end_event(state, counts)
   state.clean, state.has_data = true, false
 end
 
-local function feed_json_lines(state, s, i)
-  while i <= #s do
-    local line_end = find(s, "\n", i, true)
-    state.clean = false
-    scan(state, s, i, line_end and line_end - 1 or #s)
-    if not line_end then return end
-    end_event(state, state.started)
-    i = line_end + 1
-  end
-end
-
--- `head` is the start of the line, up to "data:"; an event ends at an empty line.
-local function feed_sse(state, s, i)
+local function feed_lines(state, s, i)
   while i <= #s do
     local line_end = find(s, "\n", i, true)
     local stop = line_end and line_end - 1 or #s
-    if #state.head < 5 and i <= stop then
+    if i <= stop then state.clean = false end
+    if not state.json_lines and #state.head < 5 and i <= stop then
       local more = sub(s, i, math.min(stop, i + 4 - #state.head))
-      state.head, state.clean, i = state.head .. more, false, i + #more
+      state.head, i = state.head .. more, i + #more
       state.in_data = state.head == "data:"
     end
     if state.in_data then scan(state, s, i, stop) end
     if not line_end then return end
-    if state.head == "" then end_event(state, state.has_data) end
-    if state.in_data then
-      state.has_data = true
-      -- A string can't go on in the next line of data.
-      if state.mode == string_end or state.quoted then state.dead = true
-      elseif state.mode == scalar_end then finish(state, "", 1, 0) end
+    i = line_end + 1
+    if state.json_lines then
+      end_event(state, state.started)
+    elseif state.in_data then
+      -- Neither a string nor a number can go on in the next line of data.
+      if state.mode == string_end or state.quoted then state.dead = true end
+      if state.mode == scalar_end then finish(state, "", 1, 0) end
+      state.has_data, state.head, state.in_data = true, "", false
+    else
+      if state.head == "" then end_event(state, state.has_data) end
+      state.head = ""
     end
-    state.head, state.in_data, i = "", false, line_end + 1
   end
 end
 
@@ -335,16 +291,12 @@ end
 
 -- Passes over the whole events at the front of s; returns where the rest begins. Unusual events are left to be read.
 local function skip_events(state, s)
-  local border, from, count = state.border, 1, 0
+  local from = 1
   while true do
-    local _, e = find(s, border, from, true)
-    if not e then break end
-    local c = byte(s, from)
-    if c ~= 100 and c ~= 101 and c ~= LBRACE then break end  -- data: or event:, or a line of JSON
-    from, count = e + 1, count + 1
+    local c, _, e = byte(s, from), find(s, state.border, from, true)
+    if not e or (c ~= 100 and c ~= 101 and c ~= LBRACE) then return from end  -- data: or event:, or a line of JSON
+    from, state.events = e + 1, state.events + 1
   end
-  state.events = state.events + count
-  return from
 end
 
 -- Line ends become LF; a CR at the end is one, and the LF that may follow it is dropped.
@@ -367,7 +319,7 @@ local function feed(state, s)
   if state.clean and (state.model or state.events >= PROBED_EVENTS) and not matters(s) then
     i = skip_events(state, s)
   end
-  if i <= #s then state.feed(state, s, i) end
+  feed_lines(state, s, i)
 end
 
 -- The handle of the metadata does not survive a yield: it is fetched anew each time.
@@ -385,9 +337,9 @@ function envoy_on_response(handle)
   local state = {nodes = {}, found = {}, events = 0, due = 1, clean = true, head = "", start = ""}
   reset(state)
   if media_type == "text/event-stream" then
-    state.feed, state.border, state.array = feed_sse, "\n\n", SPEC.array
+    state.border, state.array = "\n\n", SPEC.array
   elseif JSON_LINES[media_type] then
-    state.feed, state.border = feed_json_lines, "\n"
+    state.border, state.json_lines, state.in_data = "\n", true, true
   else
     -- Each element of an array at the top is an event: Gemini streams so without alt=sse.
     state.document, state.array = true, {item = SPEC}
@@ -404,7 +356,7 @@ function envoy_on_response(handle)
       if state.dirty then publish(state, handle) end
     end
   end
-  if state.border == "\n" and state.started then state.events = state.events + 1 end  -- a last line without its end
+  if state.json_lines and state.started then state.events = state.events + 1 end  -- a last line without its end
   put(state, "events", state.events)
   publish(state, handle)
 end

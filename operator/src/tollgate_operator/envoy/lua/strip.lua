@@ -7,11 +7,12 @@
 
 local find, sub, byte, gsub = string.find, string.sub, string.byte, string.gsub
 local LF, COLON = 10, 58
-local MAX_EVENT = 16384  -- the chunk has less than 1 KiB; what is longer is something else, and must not be held
+local MAX_EVENT = 8192  -- the chunk has less than 2 KiB; what is longer is something else, and must not be held
 local FIELDS = {"data:", "event:", "id:", "retry:", ":"}
 
--- Whether text starts with a field of an event, or is the start of one.
+-- Whether text starts with a field of an event, or is the start of one or of an empty line.
 local function is_field(text)
+  if text == "\r" then return true end
   for n = 1, #FIELDS do
     local field = FIELDS[n]
     if sub(text, 1, #field) == sub(field, 1, #text) then return true end
@@ -27,9 +28,10 @@ end
 
 -- Whether an event is the usage chunk; nil if its object is not complete. Only keys at the top level count.
 local function is_usage_chunk(event)
-  local text = gsub(event, "\r?\ndata: ?", "\n")
-  local _, i = find(text, "data:%s*{")
+  local _, i = find("\n" .. event, "\ndata:%s*{")
   if not i then return nil end
+  local text = gsub(sub(event, i - 1), "\r?\ndata: ?", "\n")
+  i = 1
   local depth, empty_choices, usage = 1, false, false
   while true do
     i = find(text, '["{}%[%]]', i + 1)
@@ -67,6 +69,9 @@ local function has_empty_choices(s)
   return false
 end
 
+-- LF or LF CR at the end of a text: the empty line that ends an event may have begun.
+local function line_end(text) return string.match(sub(text, -2), "\n\r?$") or "" end
+
 -- Empty lines and comments before an event are none of its own: they pass at once, as they keep connections alive.
 local function skip_comments(s, from)
   while true do
@@ -87,7 +92,7 @@ function envoy_on_response(handle)
 
   local held = ""        -- the start of an event that may be the usage chunk
   local passing = false  -- the start of the present event was let through, and the rest must follow
-  local ending = ""      -- its last bytes, if the empty line that ends it may have begun: LF or LF CR
+  local ending = ""      -- the line end that was let through last
 
   for chunk in handle:bodyChunks() do
     local length = chunk:length()
@@ -95,7 +100,7 @@ function envoy_on_response(handle)
       -- HTTP/1 upstreams end with an empty chunk: nothing will follow what is held.
       if held ~= "" and not is_usage_chunk(held) then
         chunk:setBytes(held)
-        passing = true
+        passing, ending = true, line_end(held)
       end
       held = ""
     else
@@ -109,7 +114,7 @@ function envoy_on_response(handle)
           if border then
             passing, from = false, border - #ending + 1
           else
-            ending, from = string.match(sub(ending .. s, -2), "\n\r?$") or "", #s + 1
+            ending, from = line_end(ending .. s), #s + 1
           end
         end
         while not passing do
@@ -123,9 +128,10 @@ function envoy_on_response(handle)
           from = border + 1
         end
         held = sub(s, from)
-        if held ~= "" and not (may_be_usage(held) and is_usage_chunk(held) ~= false) then
+        local other = find(sub(held, -3), "}[\r\n]*$") and is_usage_chunk(held) == false
+        if held ~= "" and (other or not may_be_usage(held)) then
           passing, from = true, #s + 1
-          ending, held = string.match(sub(s, -2), "\n\r?$") or "", ""
+          ending, held = line_end(s), ""
         end
         out = out .. sub(s, written, from - 1)
         if #out ~= length or out ~= s then chunk:setBytes(out) end

@@ -1,0 +1,67 @@
+"""What works and what does not, and how much was done: written by the loops, read by /readyz and /metrics."""
+
+import threading
+from collections.abc import Mapping
+
+from prometheus_client import CollectorRegistry, Counter, Gauge
+
+
+class Health:
+    """Each part reports trouble in one sentence without secrets, and that it works again."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._trouble: dict[str, str] = {}
+
+    def trouble(self, part: str, sentence: str) -> None:
+        """Something does not work."""
+        with self._lock:
+            self._trouble[part] = sentence
+
+    def fine(self, part: str) -> None:
+        """It works again."""
+        with self._lock:
+            self._trouble.pop(part, None)
+
+    def troubles(self) -> Mapping[str, str]:
+        """What is degraded now."""
+        with self._lock:
+            return dict(self._trouble)
+
+
+class Metrics:
+    """Prometheus metrics of one process. No label names a customer, a subscription or a key."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self.recorded = Counter(
+            "tollgate_billing_events_recorded", "Usage events recorded", ["outcome", "quality"], registry=self.registry
+        )
+        self.duplicates = Counter(
+            "tollgate_billing_events_duplicate", "Usage events delivered again", registry=self.registry
+        )
+        self.corrections = Counter(
+            "tollgate_billing_events_corrected", "Usage events known better later", registry=self.registry
+        )
+        self.dead_letters = Counter(
+            "tollgate_billing_dead_letters", "Usage events that the ledger refused", registry=self.registry
+        )
+        self.unmetered = Counter(
+            "tollgate_billing_unmetered", "Metric quantities that could not be computed", registry=self.registry
+        )
+        self.lag = Gauge(
+            "tollgate_billing_lag_seconds", "Age of the oldest event of the latest batch", registry=self.registry
+        )
+        self._lag_seconds = 0.0
+        self.hydrations = Counter(
+            "tollgate_billing_hydrations", "Times that Redis was filled from SQL", ["cause"], registry=self.registry
+        )
+
+    def set_lag(self, seconds: float) -> None:
+        """How far ingest is behind the stream."""
+        self._lag_seconds = seconds
+        self.lag.set(seconds)
+
+    def lag_seconds(self) -> float:
+        """The last one set."""
+        return self._lag_seconds

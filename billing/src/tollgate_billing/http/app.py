@@ -1,0 +1,39 @@
+"""The application: routes under their authentication."""
+
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
+
+from fastapi import Depends, FastAPI
+
+from tollgate_billing.http import problems
+from tollgate_billing.http.auth import require_admin
+from tollgate_billing.http.customer import customer_routes
+from tollgate_billing.http.operations import operations_routes
+from tollgate_billing.http.provider import letter_routes, usage_routes
+from tollgate_billing.http.services import Services
+from tollgate_billing.http.subscriptions import key_routes, subscription_routes
+
+
+def build_app(services: Services, on_serving: Callable[[], None] | None = None) -> FastAPI:
+    """``on_serving`` is called once requests are answered."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
+        del app
+        if on_serving:
+            on_serving()
+        yield
+
+    app = FastAPI(title="Tollgate billing", version="1", lifespan=lifespan, docs_url=None, redoc_url=None)
+    problems.install(app)
+    admin = [Depends(require_admin(services))]
+    for router in (
+        usage_routes(services),
+        letter_routes(services),
+        key_routes(services),
+        subscription_routes(services),
+    ):
+        app.include_router(router, prefix="/v1", dependencies=admin)
+    app.include_router(customer_routes(services), prefix="/v1")
+    app.include_router(operations_routes(services))
+    return app

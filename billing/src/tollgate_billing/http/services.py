@@ -1,0 +1,25 @@
+"""What routes may use, made by the composition root and injected."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from tollgate_billing.clock import Clock
+from tollgate_billing.health import Health, Metrics
+from tollgate_billing.keys import KeyRing
+from tollgate_billing.ledger.database import Database
+from tollgate_billing.sync.catalog_sync import CatalogSync
+
+
+@dataclass(frozen=True)
+class Services:
+    """``replay`` puts dead letters back on their streams: one, or all that are open, and answers how many."""
+
+    database: Database
+    catalog: CatalogSync
+    keys: KeyRing
+    clock: Clock
+    health: Health
+    metrics: Metrics
+    replay: Callable[[str | None], int]
+    is_warm: Callable[[], bool]
+    admin_token: str = field(repr=False)

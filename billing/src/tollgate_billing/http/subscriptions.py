@@ -1,0 +1,98 @@
+"""Routes of the provider API for subscriptions, their invoices and keys. A name may contain a slash."""
+
+from datetime import datetime
+from typing import Annotated
+
+from fastapi import APIRouter, Body, Response
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from sqlalchemy import Connection
+
+from tollgate_billing.clock import to_milliseconds
+from tollgate_billing.http.problems import Problem
+from tollgate_billing.http.services import Services
+from tollgate_billing.http.views import Json, view_invoice, view_key, view_subscription
+from tollgate_billing.invoicing import current_invoice
+from tollgate_billing.ledger.api_keys import list_keys
+from tollgate_billing.ledger.subscriptions import Subscription, find_subscription, list_subscriptions
+
+
+class KeyRequest(BaseModel):
+    """What may be said about a new key."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    label: Annotated[str, Field(max_length=128)] = ""
+    expires_at: AwareDatetime | None = None
+
+
+def existing(connection: Connection, name: str) -> Subscription:
+    """Raises a 404."""
+    row = find_subscription(connection, name)
+    if row is None:
+        raise Problem(404, f"there is no subscription {name}")
+    return row
+
+
+def subscription_routes(services: Services) -> APIRouter:
+    """Subscriptions and invoices."""
+    router = APIRouter()
+
+    @router.get("/subscriptions")
+    def subscriptions() -> Json:
+        with services.database.read() as connection:
+            return {"subscriptions": [view_subscription(row) for row in list_subscriptions(connection)]}
+
+    @router.get("/subscriptions/{name:path}/invoice")
+    def invoice(name: str) -> Json:
+        with services.database.read() as connection:
+            row = existing(connection, name)
+            return view_invoice(current_invoice(connection, services.catalog.current, row, services.clock()))
+
+    return router
+
+
+def key_routes(services: Services) -> APIRouter:
+    """Keys of a subscription."""
+    router = APIRouter()
+
+    @router.get("/subscriptions/{name:path}/keys")
+    def keys(name: str) -> Json:
+        now = services.clock()
+        with services.database.read() as connection:
+            existing(connection, name)
+            return {"keys": [view_key(key, now) for key in list_keys(connection, name)]}
+
+    @router.post("/subscriptions/{name:path}/keys", status_code=201)
+    def create_key(name: str, response: Response, request: Annotated[KeyRequest | None, Body()] = None) -> Json:
+        asked = request or KeyRequest()
+        with services.database.read() as connection:
+            row = existing(connection, name)
+        if row.state == "cancelled":
+            raise Problem(409, f"the subscription {name} is cancelled")
+        expires_ms = _expiry(asked.expires_at, services.clock())
+        made = services.keys.create(name, _max_keys(services, row.product), asked.label, expires_ms)
+        response.headers["Cache-Control"] = "no-store"
+        return {"key": made.plaintext, "pushed": made.pushed, **view_key(made.stored, services.clock())}
+
+    @router.delete("/subscriptions/{name:path}/keys/{key_id}", status_code=204)
+    def revoke_key(name: str, key_id: str) -> None:
+        if not services.keys.revoke(name, key_id):
+            raise Problem(404, f"the subscription {name} has no key {key_id}")
+
+    return router
+
+
+def _expiry(expires_at: datetime | None, now_ms: int) -> int | None:
+    if expires_at is None:
+        return None
+    expires_ms = to_milliseconds(expires_at)
+    if expires_ms <= now_ms:
+        raise Problem(422, "expires_at has passed already")
+    return expires_ms
+
+
+def _max_keys(services: Services, product: str) -> int:
+    for known in services.catalog.current.products:
+        if known.name == product:
+            return known.max_keys
+    raise Problem(409, f"the product {product} is not in the catalog")

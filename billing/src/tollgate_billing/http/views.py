@@ -1,0 +1,145 @@
+"""Stored things as JSON: ``view_<thing>``. Quantities and amounts are texts, times RFC 3339."""
+
+from typing import Any
+
+import orjson
+
+from tollgate_billing.invoicing import RunningInvoice
+from tollgate_billing.ledger.api_keys import StoredKey
+from tollgate_billing.ledger.letters import StoredLetter
+from tollgate_billing.ledger.subscriptions import Subscription
+from tollgate_billing.ledger.totals import EventCount, Share
+from tollgate_billing.rating import InvoiceLine, LinePeriod
+from tollgate_core.events import rfc3339
+from tollgate_core.money import Money
+from tollgate_core.quantity import format_decimal, from_micros
+
+Json = dict[str, Any]
+
+
+def _moment(milliseconds: int | None) -> str | None:
+    return None if milliseconds is None else rfc3339(milliseconds)
+
+
+def quantity_text(micros: int) -> str:
+    """Micros as plain digits."""
+    return format_decimal(from_micros(micros))
+
+
+def view_subscription(row: Subscription) -> Json:
+    """A subscription."""
+    return {
+        "name": row.name,
+        "product": row.product,
+        "customer": row.customer,
+        "customer_name": row.customer_name,
+        "state": row.state,
+        "anchor": rfc3339(row.anchor_ms),
+        "origin": row.origin,
+        "revision": row.revision,
+    }
+
+
+def view_key(key: StoredKey, now_ms: int) -> Json:
+    """A key without its secret and without its hash."""
+    return {
+        "id": key.id,
+        "label": key.label,
+        "last4": key.last4,
+        "created_at": rfc3339(key.created_ms),
+        "expires_at": _moment(key.expires_ms),
+        "revoked_at": _moment(key.revoked_ms),
+        "valid": key.is_valid(now_ms),
+    }
+
+
+def view_event(row: Json) -> Json:
+    """A recorded event: its CloudEvents JSON as it came, and what the ledger knows around it."""
+    return {
+        "id": row["id"],
+        "recorded_at": rfc3339(row["recorded_ms"]),
+        "partition": row["partition"],
+        "event": orjson.loads(row["body"]),
+        "corrections": [
+            {
+                "revision": correction["revision"],
+                "recorded_at": rfc3339(correction["recorded_ms"]),
+                "event": orjson.loads(correction["body"]),
+            }
+            for correction in row["corrections"]
+        ],
+    }
+
+
+def view_letter(letter: StoredLetter) -> Json:
+    """A dead letter; bytes that are no text are shown as far as they are."""
+    return {
+        "id": letter.id,
+        "event_id": letter.event_id,
+        "partition": letter.partition,
+        "reason": letter.reason,
+        "recorded_at": rfc3339(letter.recorded_ms),
+        "replayed_at": _moment(letter.replayed_ms),
+        "event": letter.body.decode(errors="replace"),
+    }
+
+
+def view_period(period: LinePeriod) -> Json:
+    """Half-open."""
+    return {"start": rfc3339(period.start_ms), "end": rfc3339(period.end_ms)}
+
+
+def view_shares(shares: dict[str, Share]) -> Json:
+    """By quality."""
+    return {
+        quality: {"events": share.events, "quantity": quantity_text(share.micros)}
+        for quality, share in sorted(shares.items())
+    }
+
+
+def view_event_count(count: EventCount) -> Json:
+    """How many events ended so."""
+    return {
+        "subscription": count.subscription,
+        "outcome": count.outcome,
+        "quality": count.quality,
+        "events": count.events,
+        "unmetered": count.unmetered,
+    }
+
+
+def view_invoice(running: RunningInvoice) -> Json:
+    """An invoice that is not final."""
+    return {
+        "subscription": running.subscription.name,
+        "customer": running.subscription.customer,
+        "product": running.subscription.product,
+        "status": "running",
+        "as_of": rfc3339(running.as_of_ms),
+        "period": view_period(running.period),
+        "lines": [_view_line(line) for line in running.invoice.lines],
+        "totals": [_view_money(total) for total in running.invoice.totals],
+    }
+
+
+def _view_money(money: Money) -> Json:
+    return {"currency": money.currency, "amount": money.amount, "minor": money.minor}
+
+
+def _view_line(line: InvoiceLine) -> Json:
+    return {
+        "description": line.description,
+        "price": {"name": line.price, "version": line.version} if line.price else None,
+        "metric": line.metric or None,
+        "period": view_period(line.period),
+        "quantity": format_decimal(line.quantity) if line.metric else None,
+        "included": format_decimal(line.included) if line.metric else None,
+        "billable": format_decimal(line.billable) if line.metric and line.amount else None,
+        "formula": line.formula,
+        "note": line.note,
+        "currency": line.amount.currency if line.amount else None,
+        "amount": line.amount.amount if line.amount else None,
+        "minor": line.amount.minor if line.amount else None,
+        "events": dict(line.events),
+        "quantities": {quality: format_decimal(quantity) for quality, quantity in line.quantities},
+    }

@@ -1,0 +1,101 @@
+"""Restoring the counters of metric limits from the ledger. The package's docstring says how exact that is."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from typing import Literal, NamedTuple
+
+from redis.exceptions import ResponseError
+from sqlalchemy import Connection
+
+from tollgate_billing.clock import Clock, to_datetime, to_milliseconds
+from tollgate_billing.hydration.scripts import script
+from tollgate_billing.ledger.database import Database
+from tollgate_billing.ledger.events import recent_ids
+from tollgate_billing.ledger.subscriptions import Subscription, list_subscriptions
+from tollgate_billing.ledger.totals import metric_sums
+from tollgate_billing.redis_link import Argument, Command, RedisLink
+from tollgate_core.catalog import Catalog, MetricLimit
+from tollgate_core.periods import Recurrence, period_at
+from tollgate_core.quantity import format_decimal, from_micros
+from tollgate_core.redis_contract import PARTITIONS, Keys, partition_of, text
+
+_KEPT_AFTER_PERIOD_MS = 7 * 86_400_000
+_CONFIRMATION_KEPT_MS = 24 * 3_600_000
+_MARKED_MS = 15 * 60_000
+_MARKED_AT_MOST = 200_000
+_CHUNK = 1000
+
+Mode = Literal["exact", "raise"]
+
+
+class CounterValue(NamedTuple):
+    """What the ledger knows of one counter."""
+
+    key: str
+    used: str
+    expires_ms: int
+
+
+class CounterRestorer:
+    """One partition at a time."""
+
+    def __init__(self, database: Database, link: RedisLink, clock: Clock) -> None:
+        self._database = database
+        self._link = link
+        self._clock = clock
+        self._script = script("counters")
+
+    def mark_confirmed(self) -> None:
+        """Say again what the ledger has recorded lately, so that it is not settled a second time."""
+        with self._database.read() as connection:
+            recent = recent_ids(connection, self._clock() - _MARKED_MS, _MARKED_AT_MOST)
+        for start in range(0, len(recent), _CHUNK):
+            commands: list[Command] = [
+                ("SET", Keys.settled(partition, event), "confirmed", "PX", _CONFIRMATION_KEPT_MS)
+                for event, partition in recent[start : start + _CHUNK]
+            ]
+            self._link.pipeline_or_raise(commands)
+
+    def restore(self, catalog: Catalog, partition: int, mode: Mode) -> bool:
+        """False where events of the partition were on their way (mode exact): ask again. Raises RedisError."""
+        last = self._last_id(partition)
+        values = list(self._values(catalog, partition))
+        keys: list[Argument] = [Keys.events(partition), *(value.key for value in values)]
+        arguments: list[Argument] = [mode, last]
+        for value in values:
+            arguments += [value.used, value.expires_ms]
+        return bool(self._link.call("EVAL", self._script, len(keys), *keys, *arguments))
+
+    def _last_id(self, partition: int) -> str:
+        try:
+            return text(self._link.call("XINFO", "STREAM", Keys.events(partition))["last-generated-id"])
+        except ResponseError as error:
+            if "no such key" in str(error).lower():
+                return "0-0"
+            raise
+
+    def _values(self, catalog: Catalog, partition: int) -> Iterable[CounterValue]:
+        limits = {product.name: product.limits for product in catalog.products}
+        with self._database.read() as connection:
+            for row in list_subscriptions(connection):
+                if partition_of(row.name) == partition:
+                    yield from self._of_subscription(connection, row, limits.get(row.product, ()))
+
+    def _of_subscription(
+        self, connection: Connection, row: Subscription, limits: Iterable[MetricLimit]
+    ) -> Iterable[CounterValue]:
+        by_period: defaultdict[tuple[int, int], list[str]] = defaultdict(list)
+        for limit in limits:
+            recurrence = Recurrence(limit.interval, limit.interval_count)
+            period = period_at(to_datetime(row.anchor_ms), recurrence, to_datetime(self._clock()))
+            by_period[to_milliseconds(period.start), to_milliseconds(period.end)].append(limit.metric)
+        for (start, end), metrics in by_period.items():
+            sums = metric_sums(connection, row.name, start, end)
+            for metric in metrics:
+                used = format_decimal(from_micros(sums.get(metric, 0)))
+                yield CounterValue(Keys.counter(row.name, metric, start), used, end + _KEPT_AFTER_PERIOD_MS)
+
+
+def all_partitions() -> set[int]:
+    """Every partition's number."""
+    return set(range(PARTITIONS))

@@ -1,0 +1,161 @@
+"""The loop that keeps Redis filled: follows the catalog, pushes what changed, notices a loss."""
+
+import secrets
+import threading
+from typing import Literal
+
+import structlog
+from redis.exceptions import RedisError
+
+from tollgate_billing.clock import Clock
+from tollgate_billing.health import Health, Metrics
+from tollgate_billing.hydration.counters import CounterRestorer, all_partitions
+from tollgate_billing.hydration.scripts import script
+from tollgate_billing.hydration.subscriptions import SubscriptionPusher
+from tollgate_billing.ledger.database import Database
+from tollgate_billing.ledger.subscriptions import revisions
+from tollgate_billing.redis_link import Command, RedisLink
+from tollgate_billing.sync.catalog_sync import CatalogSync
+from tollgate_core.redis_contract import PARTITIONS, Keys
+
+_log = structlog.get_logger("hydration")
+_TICK_SECONDS = 0.25
+_FAST_TICK_SECONDS = 0.02
+#: How long a cold partition waits for its stream to be empty before it makes do with less exact counters.
+_COLD_AT_MOST_MS = 10_000
+
+_MARK_KEPT_MS = 3_600_000
+
+Cause = Literal["start", "lost", "restarted"]
+
+
+class Keeper:
+    """``tick`` does one round and can be driven by a test; ``run`` repeats it."""
+
+    def __init__(
+        self,
+        database: Database,
+        link: RedisLink,
+        catalog: CatalogSync,
+        pusher: SubscriptionPusher,
+        restorer: CounterRestorer,
+        clock: Clock,
+        health: Health,
+        metrics: Metrics,
+    ) -> None:
+        self._database = database
+        self._link = link
+        self._catalog = catalog
+        self._pusher = pusher
+        self._restorer = restorer
+        self._clock = clock
+        self._health = health
+        self._metrics = metrics
+        self._pushed: dict[str, int] = {}
+        self._servers: frozenset[str] = frozenset()
+        self._cold: set[int] = set()
+        self._cold_since = 0
+        self._marker = ""
+        self._open = script("ready")
+
+    def run(self, stop: threading.Event) -> None:
+        """Until ``stop`` is set."""
+        while not stop.is_set():
+            try:
+                self.tick()
+                self._health.fine("hydration")
+            except Exception as error:
+                part = "redis" if isinstance(error, RedisError | OSError) else "sql"
+                self._health.trouble("hydration", f"{part} is not answering: {type(error).__name__}")
+                _log.warning("hydration waits", part=part, error=type(error).__name__)
+            stop.wait(_FAST_TICK_SECONDS if self._cold else _TICK_SECONDS)
+
+    def tick(self) -> bool:
+        """Catalog, loss, changes, cold partitions. True where all of Redis is filled."""
+        catalog_changed = self._catalog.refresh()
+        cause = self._loss()
+        if cause:
+            self._refill(cause)
+        else:
+            self._push_changes()
+        if catalog_changed and not self._cold:
+            self._raise_counters()  # a limit may be new while its metric has long been in use
+        if self._cold:
+            self._warm_up()
+        return not self._cold
+
+    def _loss(self) -> Cause | None:
+        servers = self._link.server_ids()
+        if not self._servers:
+            self._servers = servers
+            return "start"
+        restarted, self._servers = servers != self._servers, servers
+        if len(self._cold) < PARTITIONS:
+            ready = self._link.pipeline_or_raise([("EXISTS", Keys.ready(p)) for p in range(PARTITIONS)])
+            missing = {p for p, exists in enumerate(ready) if not exists}
+            if missing - self._cold:
+                return "lost"
+        return "restarted" if restarted else None
+
+    def _refill(self, cause: Cause) -> None:
+        """Forget what was pushed; from now on only what is found in Redis counts as ready."""
+        _log.info("filling redis", cause=cause)
+        self._pushed.clear()
+        self._marker = secrets.token_hex(8)
+        try:
+            marks: list[Command] = [
+                ("SET", _filling_mark(p, self._marker), self._marker, "PX", _MARK_KEPT_MS) for p in range(PARTITIONS)
+            ]
+            self._link.pipeline_or_raise(marks)
+            self._restorer.mark_confirmed()
+            ready = self._link.pipeline_or_raise([("EXISTS", Keys.ready(p)) for p in range(PARTITIONS)])
+            self._push_changes()
+            if any(ready):
+                self._raise_counters()
+        except BaseException:
+            self._servers = frozenset()  # begin again from the start
+            raise
+        self._cold = {p for p in all_partitions() if not ready[p]}
+        self._cold_since = self._clock()
+        self._metrics.hydrations.labels(cause).inc()
+
+    def _raise_counters(self) -> None:
+        for partition in range(PARTITIONS):
+            self._restorer.restore(self._catalog.current, partition, "raise")
+
+    def _push_changes(self) -> None:
+        with self._database.read() as connection:
+            current = revisions(connection)
+        changed = [name for name, revision in current.items() if self._pushed.get(name) != revision]
+        if not changed:
+            return
+        images = {image.subscription.name: image for image in self._pusher.load_all()}
+        fresh = [images[name] for name in changed if name in images]
+        self._pusher.push(fresh)
+        self._pushed.update({image.subscription.name: image.subscription.revision for image in fresh})
+
+    def _warm_up(self) -> None:
+        """Partitions become ready one by one, as soon as their counters are exact."""
+        patience_is_over = self._clock() - self._cold_since > _COLD_AT_MOST_MS
+        for partition in sorted(self._cold):
+            if not self._restorer.restore(self._catalog.current, partition, "exact"):
+                if not patience_is_over:
+                    continue
+                self._restorer.restore(self._catalog.current, partition, "raise")
+            mark = _filling_mark(partition, self._marker)
+            if not self._link.call("EVAL", self._open, 2, mark, Keys.ready(partition), self._marker):
+                self._servers = frozenset()  # Redis was emptied while it was being filled: begin again
+                return
+            self._cold.discard(partition)
+        if not self._cold:
+            _log.info("redis is filled", subscriptions=len(self._pushed))
+
+    @property
+    def is_warm(self) -> bool:
+        """Whether Redis was filled and nothing is known to be missing."""
+        return bool(self._servers) and not self._cold
+
+
+def _filling_mark(partition: int, marker: str) -> str:
+    """A key of one filling by one process: gone where Redis lost its data in between."""
+    return f"tollgate:{{p{partition}}}:filling:{marker}"

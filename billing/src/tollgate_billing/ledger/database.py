@@ -1,0 +1,58 @@
+"""One database, SQLite or PostgreSQL, from one URL. A unit of work is one transaction: ``write`` or ``read``."""
+
+import sqlite3
+from collections.abc import Generator
+from contextlib import contextmanager
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy.exc import InterfaceError, OperationalError
+
+#: What SQLAlchemy raises when the database is away, locked or full: trying again later may help.
+DATABASE_AWAY = (OperationalError, InterfaceError)
+_READ_ONLY = "tollgate_read_only"
+
+
+class Database:
+    """Connections are pooled and safe to use from many threads, one transaction each."""
+
+    def __init__(self, url: str) -> None:
+        self.dialect = make_url(url).get_backend_name()
+        self.engine = _sqlite_engine(url) if self.dialect == "sqlite" else create_engine(url, pool_pre_ping=True)
+
+    @contextmanager
+    def write(self) -> Generator[Connection]:
+        """Commits at the end, rolls back on an exception."""
+        with self.engine.connect() as connection, connection.begin():
+            yield connection
+
+    @contextmanager
+    def read(self) -> Generator[Connection]:
+        """One consistent view; on SQLite it waits for no writer."""
+        with self.engine.connect() as connection:
+            isolation = {} if self.dialect == "sqlite" else {"isolation_level": "REPEATABLE READ"}
+            yield connection.execution_options(**{_READ_ONLY: True}, **isolation)
+
+    def close(self) -> None:
+        """Close all connections."""
+        self.engine.dispose()
+
+
+def _sqlite_engine(url: str) -> Engine:
+    engine = create_engine(url)
+    event.listen(engine, "connect", _prepare_sqlite)
+    event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _prepare_sqlite(connection: sqlite3.Connection, record: Any) -> None:
+    del record
+    connection.isolation_level = None  # we say BEGIN ourselves: the driver would start too late for a consistent view
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=10000", "cache_size=-65536"):
+        connection.execute(f"PRAGMA {pragma}").close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    # A writer takes the lock at once: one that began by reading could not get it later and would have to fail.
+    reads = connection.get_execution_options().get(_READ_ONLY, False)
+    connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")

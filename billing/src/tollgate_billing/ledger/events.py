@@ -1,0 +1,64 @@
+"""Reading recorded events, page by page, in the order in which they were recorded."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Connection, select, tuple_
+
+from tollgate_billing.ledger.tables import event_corrections, usage_events
+
+
+class UnknownEventError(LookupError):
+    """A page was asked for relative to an event that is not recorded."""
+
+
+def list_events(
+    connection: Connection,
+    *,
+    subscription: str | None = None,
+    after: str | None = None,
+    before: str | None = None,
+    limit: int = 100,
+) -> list[dict[str, Any]]:
+    """Newest first; with ``after`` (an event's id) what was recorded later, oldest first; with ``before`` what was
+    recorded earlier, newest first. Each row has its ``corrections``. Raises UnknownEventError."""
+    e = usage_events.c
+    position = tuple_(e.recorded_ms, e.id)
+    query = select(usage_events).limit(limit)
+    if subscription is not None:
+        query = query.where(e.subscription == subscription)
+    if after is not None:
+        query = query.where(position > tuple_(*_position(connection, after))).order_by(e.recorded_ms, e.id)
+    else:
+        query = query.order_by(e.recorded_ms.desc(), e.id.desc())
+    if before is not None:
+        query = query.where(position < tuple_(*_position(connection, before)))
+    rows = [dict(row) for row in connection.execute(query).mappings()]
+    corrections = _corrections(connection, [row["id"] for row in rows])
+    for row in rows:
+        row["corrections"] = corrections.get(row["id"], [])
+    return rows
+
+
+def _position(connection: Connection, event_id: str) -> tuple[int, str]:
+    e = usage_events.c
+    row = connection.execute(select(e.recorded_ms, e.id).where(e.id == event_id)).first()
+    if row is None:
+        raise UnknownEventError(f"no event {event_id} is recorded")
+    return row[0], row[1]
+
+
+def _corrections(connection: Connection, ids: Sequence[str]) -> dict[str, list[dict[str, Any]]]:
+    c = event_corrections.c
+    found: dict[str, list[dict[str, Any]]] = {}
+    query = select(event_corrections).where(c.event_id.in_(ids)).order_by(c.event_id, c.revision)
+    for row in connection.execute(query).mappings():
+        found.setdefault(row["event_id"], []).append(dict(row))
+    return found
+
+
+def recent_ids(connection: Connection, since_ms: int, limit: int) -> list[tuple[str, int]]:
+    """(id, partition) of what was recorded lately, newest first."""
+    e = usage_events.c
+    query = select(e.id, e.partition).where(e.recorded_ms >= since_ms).order_by(e.recorded_ms.desc(), e.id.desc())
+    return [(row[0], row[1]) for row in connection.execute(query.limit(limit))]

@@ -1,0 +1,69 @@
+"""Checking the ledger's invariants in SQL, over everything that is recorded."""
+
+from typing import Any
+
+from sqlalchemy import Connection, Select, and_, case, exists, func, literal, or_, select
+
+from tollgate_billing.ledger.commodity import USAGE_PREFIX
+from tollgate_billing.ledger.tables import event_corrections, postings, usage_events
+
+_HALF = 10**9
+_SHOWN = 10
+
+
+def verify(connection: Connection) -> list[str]:
+    """A sentence for each violation (at most ten of a kind); an empty list means that the ledger is sound."""
+    found: list[str] = []
+    for message, query in _checks():
+        found += [f"{message}: {row[0]}" for row in connection.execute(query.limit(_SHOWN))]
+    return found
+
+
+def _checks() -> list[tuple[str, Select[Any]]]:
+    return [
+        ("lines do not sum to zero", _unbalanced()),
+        ("lines without an event or correction", _orphans()),
+        ("an account was taken other than once", _weights()),
+        ("an account does not belong to its subscription", _accounts()),
+        ("a correction without its predecessor", _gaps()),
+    ]
+
+
+def _unbalanced() -> Select[Any]:
+    p = postings.c
+    groups = select(p.event_id).group_by(p.event_id, p.revision, p.commodity)
+    return groups.having(
+        or_(func.sum(p.amount_micros // _HALF) * _HALF + func.sum(p.amount_micros % _HALF) != 0, func.count() < 2)
+    )
+
+
+def _orphans() -> Select[Any]:
+    p, c = postings.c, event_corrections.c
+    event = exists().where(usage_events.c.id == p.event_id)
+    correction = exists().where(c.event_id == p.event_id, c.revision == p.revision)
+    return select(p.event_id).where(or_(~event, and_(p.revision > 0, ~correction)))
+
+
+def _weights() -> Select[Any]:
+    """Whatever was corrected, an account of an event stands once or not at all."""
+    p = postings.c
+    standing = func.sum(p.weight)
+    groups = select(p.event_id).group_by(p.event_id, p.account, p.commodity, p.quality)
+    return groups.having(or_(standing < 0, standing > 1))
+
+
+def _accounts() -> Select[Any]:
+    p = postings.c
+    prefix = literal(USAGE_PREFIX).concat(p.subscription).concat(":")
+    fits = func.substr(p.account, 1, func.length(prefix)) == prefix
+    is_usage = func.substr(p.account, 1, len(USAGE_PREFIX)) == USAGE_PREFIX
+    wrong = case((p.subscription.is_(None), is_usage), else_=~fits)
+    return select(p.event_id).where(wrong)
+
+
+def _gaps() -> Select[Any]:
+    c = event_corrections.c
+    earlier = event_corrections.alias("earlier")
+    follows_event = and_(c.revision == 1, exists().where(usage_events.c.id == c.event_id))
+    follows = exists().where(earlier.c.event_id == c.event_id, earlier.c.revision == c.revision - 1)
+    return select(c.event_id).where(~or_(follows_event, follows))

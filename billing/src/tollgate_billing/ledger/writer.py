@@ -1,0 +1,162 @@
+"""Posting events: one transaction for a batch, each event at most once."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection, insert, select
+
+from tollgate_billing.ledger.entries import Entry, Line
+from tollgate_billing.ledger.judgement import CONFLICT_REASON, Judgement, Known, judge
+from tollgate_billing.ledger.letters import Letter, store_letters
+from tollgate_billing.ledger.tables import event_corrections, postings, usage_events
+
+Row = dict[str, Any]
+
+
+class Delivery(NamedTuple):
+    """An entry and where it came from; ``body`` is what a dead letter keeps."""
+
+    entry: Entry
+    partition: int
+    body: bytes
+
+
+@dataclass
+class Posted:
+    """What one transaction did: a judgement for each delivery, in order, and the letters it stored."""
+
+    judgements: list[Judgement] = field(default_factory=list[Judgement])
+    letters: list[Letter] = field(default_factory=list[Letter])
+
+    def count(self, judgement: Judgement) -> int:
+        """How many deliveries were judged so."""
+        return self.judgements.count(judgement)
+
+
+@dataclass
+class _Rows:
+    events: list[Row] = field(default_factory=list[Row])
+    corrections: list[Row] = field(default_factory=list[Row])
+    postings: list[Row] = field(default_factory=list[Row])
+
+
+def post(connection: Connection, deliveries: Sequence[Delivery], letters: Iterable[Letter], now_ms: int) -> Posted:
+    """Record what is new, correct what is known better now, keep what conflicts as letters. The caller commits."""
+    known = _known(connection, {delivery.entry.id for delivery in deliveries})
+    rows, posted = _Rows(), Posted(letters=list(letters))
+    for delivery in deliveries:
+        entry = delivery.entry
+        standing = known[entry.id]
+        judgement = judge(standing, entry.subscription, entry.quality, entry.witness, entry.payload_hash)
+        posted.judgements.append(judgement)
+        if judgement == "conflict":
+            posted.letters.append(Letter(entry.id, delivery.partition, delivery.body, CONFLICT_REASON))
+        elif judgement != "duplicate":
+            revision = len(standing)
+            if judgement == "correction":
+                _flush(connection, rows)  # what is reversed may be in this very batch
+                rows.corrections.append(_correction_row(entry, revision, now_ms))
+                reversal = _reversal(connection, entry.id, standing[-1].revision, revision)
+                rows.postings += reversal + _posting_rows(entry, revision, first_line=len(reversal))
+            else:
+                rows.events.append(_event_row(entry, delivery.partition, now_ms))
+                rows.postings += _posting_rows(entry, 0)
+            standing.append(Known(revision, entry.subscription, entry.quality, entry.witness, entry.payload_hash))
+    _flush(connection, rows)
+    store_letters(connection, posted.letters, now_ms)
+    return posted
+
+
+def _flush(connection: Connection, rows: _Rows) -> None:
+    for table, pending in (
+        (usage_events, rows.events),
+        (event_corrections, rows.corrections),
+        (postings, rows.postings),
+    ):
+        if pending:
+            connection.execute(insert(table), pending)
+            pending.clear()
+
+
+def _known(connection: Connection, ids: set[str]) -> defaultdict[str, list[Known]]:
+    """Every revision of each known id, in order."""
+    known: defaultdict[str, list[Known]] = defaultdict(list)
+    e, c = usage_events.c, event_corrections.c
+    wanted = list(ids)
+    columns = (e.id, e.subscription, e.quality, e.witness, e.payload_hash)
+    for row in connection.execute(select(*columns).where(e.id.in_(wanted))):
+        known[row[0]].append(Known(0, *row[1:]))
+    if not known:
+        return known
+    later = select(c.event_id, c.revision, c.quality, c.witness, c.payload_hash)
+    for row in connection.execute(later.where(c.event_id.in_(list(known))).order_by(c.event_id, c.revision)):
+        revisions = known[row[0]]
+        revisions.append(Known(row[1], revisions[0].subscription, *row[2:]))
+    return known
+
+
+def _event_row(entry: Entry, partition: int, now_ms: int) -> Row:
+    row = entry._asdict()
+    del row["lines"]
+    row["partition"], row["recorded_ms"] = partition, now_ms
+    return row
+
+
+def _correction_row(entry: Entry, revision: int, now_ms: int) -> Row:
+    return {
+        "event_id": entry.id,
+        "revision": revision,
+        "outcome": entry.outcome,
+        "quality": entry.quality,
+        "witness": entry.witness,
+        "unmetered": entry.unmetered,
+        "body": entry.body,
+        "payload_hash": entry.payload_hash,
+        "recorded_ms": now_ms,
+    }
+
+
+def _posting_rows(entry: Entry, revision: int, first_line: int = 0) -> list[Row]:
+    _assert_balanced(entry.id, entry.lines)
+    return [
+        {
+            "event_id": entry.id,
+            "revision": revision,
+            "line": first_line + number,
+            "account": line.account,
+            "commodity": line.commodity,
+            "amount_micros": line.amount_micros,
+            "weight": 1,
+            "quality": entry.quality,
+            "subscription": line.subscription,
+            "at_ms": entry.at_ms,
+        }
+        for number, line in enumerate(entry.lines)
+    ]
+
+
+def _assert_balanced(event_id: str, lines: Sequence[Line]) -> None:
+    sums: defaultdict[str, int] = defaultdict(int)
+    for line in lines:
+        sums[line.commodity] += line.amount_micros
+    if any(sums.values()):
+        raise AssertionError(f"the postings of event {event_id} do not sum to zero")
+
+
+def _reversal(connection: Connection, event_id: str, reversed_revision: int, revision: int) -> list[Row]:
+    """The standing lines with opposite signs, under the new revision."""
+    p = postings.c
+    standing = select(postings).where(p.event_id == event_id, p.revision == reversed_revision, p.weight > 0)
+    found = connection.execute(standing.order_by(p.line)).mappings()
+    return [
+        {
+            **row,
+            "revision": revision,
+            "line": number,
+            "amount_micros": -row["amount_micros"],
+            "weight": -1,
+        }
+        for number, row in enumerate(found)
+    ]

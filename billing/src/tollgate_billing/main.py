@@ -1,0 +1,159 @@
+"""The composition root: everything is made here, once, and handed to what needs it."""
+
+import os
+import signal
+import socket
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import FrameType
+
+import structlog
+import uvicorn
+
+from tollgate_billing.checkpoints import crash_at
+from tollgate_billing.clock import Clock, system_clock
+from tollgate_billing.health import Health, Metrics
+from tollgate_billing.http.app import build_app
+from tollgate_billing.http.services import Services
+from tollgate_billing.hydration.counters import CounterRestorer
+from tollgate_billing.hydration.keeper import Keeper
+from tollgate_billing.hydration.subscriptions import SubscriptionPusher
+from tollgate_billing.ingest.batch import Poster
+from tollgate_billing.ingest.consumer import Consumer
+from tollgate_billing.ingest.replay import replay
+from tollgate_billing.ingest.streams import Streams
+from tollgate_billing.keys import KeyRing
+from tollgate_billing.ledger.database import DATABASE_AWAY, Database
+from tollgate_billing.ledger.migrate import migrate
+from tollgate_billing.redis_link import RedisLink
+from tollgate_billing.settings import Settings
+from tollgate_billing.sync.catalog_sync import CatalogSync
+
+_log = structlog.get_logger("billing")
+_STOP_SECONDS = 10
+
+
+def configure_logging() -> None:
+    """One JSON object per line, on standard error."""
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.JSONRenderer(),
+        ],
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
+
+
+class Billing:
+    """All parts of the process, wired but not started."""
+
+    def __init__(self, settings: Settings, clock: Clock = system_clock) -> None:
+        self.settings = settings
+        self.database = Database(settings.database_url)
+        self.link = RedisLink(settings.redis_url)
+        self.health, self.metrics = Health(), Metrics()
+        self.streams = Streams(self.link, settings.consumer)
+        self.catalog = CatalogSync(self.database, self.link, clock)
+        pusher = SubscriptionPusher(self.database, self.link, clock)
+        restorer = CounterRestorer(self.database, self.link, clock)
+        self.keeper = Keeper(self.database, self.link, self.catalog, pusher, restorer, clock, self.health, self.metrics)
+        poster = Poster(self.database, clock, self.metrics)
+        checkpoint = crash_at(settings.crash_at)
+        self.consumer = Consumer(self.streams, poster, clock, self.health, self.metrics, checkpoint)
+        self.services = Services(
+            database=self.database,
+            catalog=self.catalog,
+            keys=KeyRing(self.database, pusher, settings.key_pepper, clock),
+            clock=clock,
+            health=self.health,
+            metrics=self.metrics,
+            replay=lambda letter_id: replay(self.database, self.streams, clock, letter_id),
+            is_warm=lambda: self.keeper.is_warm,
+            admin_token=settings.admin_token,
+        )
+
+    def prepare(self, stop: threading.Event) -> bool:
+        """Migrate and load, waiting for a database that is away. False where told to stop meanwhile."""
+        while not stop.is_set():
+            try:
+                migrate(self.database)
+                self.catalog.load()
+            except DATABASE_AWAY as error:
+                _log.warning("waiting for the database", error=type(error).__name__)
+                stop.wait(0.5)
+            else:
+                return True
+        return False
+
+    def close(self) -> None:
+        """Close all connections."""
+        self.link.close()
+        self.database.close()
+
+
+def serve(settings: Settings) -> int:
+    """Run until SIGTERM or SIGINT; the batch in hand is finished first."""
+    configure_logging()
+    stop = threading.Event()
+
+    def ask_to_stop(number: int, frame: FrameType | None) -> None:
+        del number, frame
+        stop.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, ask_to_stop)
+    billing = Billing(settings)
+    try:
+        if billing.prepare(stop):
+            _run(billing, stop)
+    finally:
+        billing.close()
+    return 0
+
+
+def _run(billing: Billing, stop: threading.Event) -> None:
+    settings = billing.settings
+    listener = socket.create_server((settings.listen_host, settings.listen_port))
+    host, port = listener.getsockname()[:2]
+    url = f"http://{host}:{port}"
+    threads = [_start("ingest", billing.consumer.run, stop), _start("keeper", billing.keeper.run, stop)]
+
+    def on_serving() -> None:
+        _log.info("serving", url=url, consumer=settings.consumer)
+        if settings.ready_file:
+            write_atomically(settings.ready_file, url)
+
+    app = build_app(billing.services, on_serving)
+    server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=5))
+    server.run(sockets=[listener])
+    stop.set()
+    deadline = time.monotonic() + _STOP_SECONDS
+    for thread in threads:
+        thread.join(max(0.0, deadline - time.monotonic()))
+    _log.info("stopped")
+
+
+def _start(name: str, run: Callable[[threading.Event], None], stop: threading.Event) -> threading.Thread:
+    thread = threading.Thread(target=run, args=(stop,), name=name, daemon=True)
+    thread.start()
+    return thread
+
+
+def write_atomically(path: Path, content: str) -> None:
+    """A reader sees all of it or nothing."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary.write_text(content)
+    os.replace(temporary, path)
+
+
+def replay_command(settings: Settings, letter_id: str | None) -> int:
+    """Put dead letters back on their streams; answers how many."""
+    billing = Billing(settings)
+    try:
+        return billing.services.replay(letter_id)
+    finally:
+        billing.close()

@@ -1,0 +1,46 @@
+"""Settings of billing, from TOLLGATE_* environment variables."""
+
+import os
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Settings:
+    """``consumer`` names this process in the streams' consumer group and must be unique among running ones.
+
+    ``crash_at`` (TOLLGATE_CRASH_AT) is a fault-injection hook that only tests set: the process dies at that point.
+    Secrets are kept out of the repr.
+    """
+
+    redis_url: str = field(repr=False)
+    database_url: str = field(repr=False)
+    key_pepper: bytes = field(repr=False)
+    admin_token: str = field(repr=False)
+    listen_host: str = "127.0.0.1"
+    listen_port: int = 8080
+    ready_file: Path | None = None
+    consumer: str = ""
+    crash_at: str = ""
+
+    @staticmethod
+    def from_environment(environment: Mapping[str, str] = os.environ) -> "Settings":
+        """Raises KeyError with the name of a variable that is missing, ValueError for one that is unusable."""
+        host, _, port = environment.get("TOLLGATE_BILLING_LISTEN", "127.0.0.1:8080").rpartition(":")
+        ready_file = environment.get("TOLLGATE_BILLING_READY_FILE", "")
+        token = environment["TOLLGATE_ADMIN_TOKEN"]
+        if not token:
+            raise ValueError("TOLLGATE_ADMIN_TOKEN must not be empty")
+        return Settings(
+            redis_url=environment["TOLLGATE_REDIS_URL"],
+            database_url=environment["TOLLGATE_DATABASE_URL"],
+            key_pepper=environment["TOLLGATE_KEY_PEPPER"].encode(),
+            admin_token=token,
+            listen_host=host.strip("[]") or "127.0.0.1",
+            listen_port=int(port),
+            ready_file=Path(ready_file) if ready_file else None,
+            consumer=environment.get("TOLLGATE_CONSUMER") or f"{socket.gethostname()}-{os.getpid()}",
+            crash_at=environment.get("TOLLGATE_CRASH_AT", ""),
+        )

@@ -1,0 +1,57 @@
+"""The current catalog: from SQL at start, from Redis as soon as it has another one."""
+
+import msgspec
+import structlog
+
+from tollgate_billing.clock import Clock
+from tollgate_billing.ledger.catalogs import current_catalog, store_catalog
+from tollgate_billing.ledger.database import Database
+from tollgate_billing.ledger.subscriptions import declare
+from tollgate_billing.redis_link import RedisLink
+from tollgate_core.catalog import Catalog
+from tollgate_core.redis_contract import Keys, raw, text
+
+_log = structlog.get_logger("catalog")
+
+
+class CatalogSync:
+    """``current`` may be read from any thread; one thread calls ``load`` and ``refresh``."""
+
+    def __init__(self, database: Database, link: RedisLink, clock: Clock) -> None:
+        self._database = database
+        self._link = link
+        self._clock = clock
+        self.hash = ""
+        self.current = Catalog()
+        self._refused = ""
+
+    def load(self) -> None:
+        """What SQL knows: enough to serve while Redis is away."""
+        with self._database.read() as connection:
+            found = current_catalog(connection)
+        if found is not None:
+            self.hash, self.current = found
+
+    def refresh(self) -> bool:
+        """True where another catalog was taken over. Raises RedisError or what says that the database is away."""
+        name = self._link.call("HGET", Keys.CATALOG, "hash")
+        if name is None or text(name) in (self.hash, self._refused):
+            return False
+        name, encoded = self._link.call("HMGET", Keys.CATALOG, "hash", "json")
+        if name is None or encoded is None:
+            return False
+        hashed, content = text(name), raw(encoded)
+        try:
+            catalog = Catalog.decode(content)
+        except (msgspec.DecodeError, UnicodeError) as error:
+            # A bad catalog changes nothing; the last good one stays. It is not tried again, and another one is.
+            self._refused = hashed
+            _log.error("catalog refused", hash=hashed, error=str(error))
+            return False
+        with self._database.write() as connection:
+            now = self._clock()
+            store_catalog(connection, hashed, content, catalog, now)
+            changed = declare(connection, catalog.subscriptions, now)
+        self.hash, self.current = hashed, catalog
+        _log.info("catalog", hash=hashed, prices=len(catalog.prices), subscriptions_changed=len(changed))
+        return True

@@ -1,0 +1,49 @@
+"""Prometheus metrics of gate, meter and witness: no key and no customer in any label."""
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, start_http_server
+
+from tollgate_core.events import UsageEvent
+
+
+class Metrics:
+    """One registry for each process; ``serve`` makes it visible."""
+
+    def __init__(self) -> None:
+        self._registry = CollectorRegistry()
+        self._decisions = Counter(
+            "tollgate_gate_decisions", "Requests by the gate's answer", ["code"], registry=self._registry
+        )
+        self._usage = Counter(
+            "tollgate_usage_events",
+            "Usage events by quality, outcome and witness",
+            ["quality", "outcome", "witness"],
+            registry=self._registry,
+        )
+        self._unmetered = Counter(
+            "tollgate_unmetered",
+            "Successful responses with a metric that could not be computed",
+            registry=self._registry,
+        )
+        self._backlog = Gauge(
+            "tollgate_settlement_backlog", "Events that the ledger has not confirmed", registry=self._registry
+        )
+
+    def decided(self, code: str) -> None:
+        """The gate answered: ``admitted`` or a denial's code."""
+        self._decisions.labels(code).inc()
+
+    def settled(self, event: UsageEvent) -> None:
+        """An event was written."""
+        data = event.data
+        self._usage.labels(data.quality, data.outcome, data.witness).inc()
+        if data.unmetered and 200 <= data.status_code < 300:
+            self._unmetered.inc()
+
+    def backlog(self, events: int) -> None:
+        """How many events are outstanding now."""
+        self._backlog.set(events)
+
+    def serve(self, port: int) -> None:
+        """On a port of its own; 0 keeps it closed."""
+        if port:
+            start_http_server(port, registry=self._registry)

@@ -1,0 +1,80 @@
+"""Whatever dies: every complete response is in the ledger once, with the upstream's own count; the rest is labelled."""
+
+import signal
+from collections import Counter
+
+import pytest
+
+from tests.support.gateway import Gateway
+from tests.support.traffic import Traffic
+from tollgate_cli.laptop.system import wait_for
+
+
+def assert_all_accounted(gateway: Gateway, traffic: Traffic) -> None:
+    """Σ ledger = Σ upstream's count for complete responses, no duplicate, every admitted request labelled."""
+    gateway.wait_recorded(traffic.seen.admitted, seconds=40)
+    gateway.assert_exact()
+    events = gateway.events()
+    assert max(Counter(event["id"] for event in events).values()) == 1
+    by_id = {event["id"]: event["data"] for event in events}
+    complete = {e["ids"]["x-billing-request-id"] for e in gateway.journal() if e["complete"]}
+    for request in set(traffic.seen.complete) & complete:
+        assert by_id[request]["outcome"] == "completed"
+        assert by_id[request]["quality"] == "exact"
+    for request in set(traffic.seen.admitted) - set(traffic.seen.complete):
+        assert by_id[request]["outcome"] in {"client_aborted", "upstream_error", "error_response", "completed"}
+    assert wait_for(lambda: gateway.holds() == 0, 20)
+
+
+def test_clients_that_leave(gateway: Gateway) -> None:
+    with Traffic(gateway, leave=0.4) as traffic:
+        traffic.wait_for_answers(150)
+    assert_all_accounted(gateway, traffic)
+
+
+@pytest.mark.parametrize("process", ["extproc0", "witness", "billing"])
+def test_a_component_that_is_killed_again_and_again(gateway: Gateway, process: str) -> None:
+    with Traffic(gateway, leave=0.1) as traffic:
+        for _ in range(3):
+            traffic.wait_for_answers(40)
+            gateway.kill(process)
+        traffic.wait_for_answers(60)
+    assert_all_accounted(gateway, traffic)
+
+
+def test_redis_that_is_killed_and_has_lost_its_last_second(gateway: Gateway) -> None:
+    with Traffic(gateway) as traffic:
+        traffic.wait_for_answers(60)
+        gateway.kill("valkey")
+        traffic.wait_for_answers(60)
+        gateway.kill("valkey")
+        traffic.wait_for_answers(100)
+    assert_all_accounted(gateway, traffic)
+
+
+def test_redis_that_comes_back_empty(gateway: Gateway) -> None:
+    with Traffic(gateway) as traffic:
+        traffic.wait_for_answers(60)
+        gateway.redis.flushall()
+        before = traffic.seen.statuses.count(200)
+        assert wait_for(lambda: traffic.seen.statuses.count(200) > before + 40, 30), gateway.logs()
+    assert_all_accounted(gateway, traffic)
+    assert 401 not in traffic.seen.statuses
+
+
+def test_envoy_that_is_told_to_stop(gateway: Gateway) -> None:
+    with Traffic(gateway) as traffic:
+        traffic.wait_for_answers(60)
+        gateway.kill("envoy", signal.SIGTERM)
+        traffic.wait_for_answers(30)
+        assert wait_for(lambda: traffic.seen.statuses[-5:] == [200] * 5, 30)
+    assert_all_accounted(gateway, traffic)
+
+
+def test_the_control_plane_away_changes_nothing_for_clients(gateway: Gateway) -> None:
+    with Traffic(gateway) as traffic:
+        traffic.wait_for_answers(30)
+        gateway.kill("operator")
+        traffic.wait_for_answers(100)
+    assert set(traffic.seen.statuses) == {200}
+    assert_all_accounted(gateway, traffic)

@@ -1,0 +1,113 @@
+"""CEL and jq: names are checked when compiled; the request side of an expression can be split off."""
+
+from typing import Any
+
+import pytest
+
+from tollgate_core.errors import ExpressionError
+from tollgate_core.expressions import CelExpression, Scope, capture_request_part, compile_cel, compile_jq
+from tollgate_core.expressions.source import response_headers
+from tollgate_core.formats import FORMATS
+from tollgate_core.metering import usage_scope
+
+SCOPE = Scope(frozenset({"request", "response", "path"}), frozenset({"usage"}), frozenset({"model"}))
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        ("usage().input +", "Failed to parse"),
+        ("usge().input", "unknown function usge()"),
+        ("reqest.json.n", "unknown variable 'reqest'"),
+        ("request.heders['x']", "unknown variable request.heders; request has body, headers"),
+        ("response.status == 200", "unknown variable response.status; response has body, headers, json, statusCode"),
+        ("path.params.modle", "the path has no parameter 'modle'; it has model"),
+    ],
+)
+def test_unknown_names_are_found_when_compiled(source: str, expected: str) -> None:
+    with pytest.raises(ExpressionError) as caught:
+        compile_cel(source, SCOPE)
+    assert expected in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        'request.headers["x-a"] == "reqest.foo" ? 2 : 1',
+        'request.json.messages.exists(m, m.role == "user") ? 1 : 0',
+        'path.params.model.contains("pro") ? 2 : 1',
+        "size(request.json.input) * usage().input",
+        'double(response.headers["x-cpu"])',
+    ],
+)
+def test_known_names_compile(source: str) -> None:
+    compile_cel(source, SCOPE)
+
+
+@pytest.mark.parametrize("fmt", FORMATS.values(), ids=str)
+def test_another_format_s_usage_function_is_refused_with_the_right_one(fmt: Any) -> None:
+    other = next(f for f in FORMATS.values() if f.name != fmt.name)
+    with pytest.raises(ExpressionError, match=rf"this endpoint's format is {fmt.name}, use {fmt.usage_function}\(\)"):
+        compile_cel(f"{other.usage_function}().total_tokens", usage_scope(fmt, frozenset()))
+
+
+def test_a_usage_function_needs_a_format() -> None:
+    with pytest.raises(ExpressionError, match="this endpoint has no format"):
+        compile_cel("usage().input", usage_scope(None, frozenset()))
+
+
+REQUEST: dict[str, Any] = {
+    "request": {"json": {"n": 3, "input": ["a", "b"], "messages": [{"role": "user"}]}, "headers": {"x-tier": "gold"}},
+    "path": {"params": {"model": "pro-1"}},
+}
+RESPONSE: dict[str, Any] = {"response": {"statusCode": 200, "headers": {}}}
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "usage().total * request.json.n",
+        'request.headers["x-tier"] == "gold" && response.statusCode == 200',
+        'usage().total * (path.params.model.contains("pro") ? 2 : 1)',
+        "size(request.json.input) * usage().total",
+        "has(request.json.n) ? usage().total : 0",
+        'request.json.messages.exists(m, m.role == "user") ? usage().total : 0',
+        'request.json["n"] + response.statusCode',
+        "request.json.input[1] == 'b' ? usage().total : 1",
+        "response.statusCode + 1",
+        "path.params.model == 'pro-1' ? 2 : 1",
+    ],
+)
+def test_an_expression_split_between_gate_and_meter_computes_the_same(source: str) -> None:
+    functions = {"usage": lambda: {"total": 7}}
+    expression = CelExpression(source)
+    whole = expression.evaluate({**REQUEST, **RESPONSE}, functions)
+    split = capture_request_part(expression, ["usage"])
+    captured = {capture.key: capture.expression.evaluate(REQUEST) for capture in split.captures}
+    assert split.rest.evaluate({**RESPONSE, "captured": captured}, functions) == whole
+    assert not split.rest.roots & {"request", "path"}
+
+
+def test_response_headers_that_are_read_are_known() -> None:
+    assert response_headers('response.headers["X-Cpu"] == "response.headers[1]"') == ({"x-cpu"}, False)
+    assert response_headers("response.headers[request.json.n]")[1]
+
+
+def test_what_cannot_be_computed_says_why() -> None:
+    with pytest.raises(ExpressionError, match="cannot be computed"):
+        CelExpression("request.json.missing + 1").evaluate(REQUEST)
+
+
+def test_the_reference_s_include_usage_program_works() -> None:
+    source = '.request.body | fromjson | if .stream == true then .stream_options = {"include_usage": true} else . end'
+    output = compile_jq(source).first({"request": {"body": '{"stream":true}'}})
+    assert output == {"stream": True, "stream_options": {"include_usage": True}}
+
+
+def test_a_jq_program_that_does_not_compile_or_fails_says_why() -> None:
+    with pytest.raises(ExpressionError, match="syntax error"):
+        compile_jq(".a |")
+    with pytest.raises(ExpressionError, match="failed"):
+        compile_jq(".a.b").first({"a": 1})
+    with pytest.raises(ExpressionError, match="no output"):
+        compile_jq("empty").first({})

@@ -1,0 +1,99 @@
+"""Envoy's resources: a golden of the examples, accepted by the real Envoy; secrets only in SDS."""
+
+import json
+import os
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.manifests import EXAMPLES, example_documents, find, resource, write
+from tollgate_cli.laptop.locate import find_envoy
+from tollgate_operator.control_loop import reconcile
+from tollgate_operator.envoy import GatewaySettings
+from tollgate_operator.envoy.resources import CLUSTER, LISTENER, ROUTES, SECRET, build_messages
+from tollgate_operator.reconcile.index import Index
+from tollgate_operator.sources import FileSource
+
+GOLDEN = Path(__file__).parents[2] / "data" / "envoy" / "examples.json"
+SETTINGS = GatewaySettings(
+    "127.0.0.1",
+    8080,
+    ("unix:/run/tollgate/extproc0.sock",),
+    "/var/log/tollgate/access.log",
+    host_aliases={"sandbox.localhost": "127.0.0.1:9999"},
+)
+
+
+def messages(directory: Path) -> dict[str, dict[str, Any]]:
+    state = reconcile(FileSource(directory).load(), None, SETTINGS)
+    built = build_messages(Index(state.resources), SETTINGS)
+    return {url: {n: json.loads(m.to_json()) for n, m in sorted(group.items())} for url, group in built.items()}
+
+
+def test_the_examples_give_the_golden_configuration() -> None:
+    text = json.dumps(messages(EXAMPLES), indent=1, sort_keys=True) + "\n"
+    if os.environ.get("UPDATE_GOLDENS"):
+        GOLDEN.write_text(text)
+    assert text == GOLDEN.read_text(), "if the change is meant: UPDATE_GOLDENS=1 make test"
+
+
+def test_secrets_are_in_sds_alone() -> None:
+    built = messages(EXAMPLES)
+    secrets = json.dumps(built.pop(SECRET))
+    assert "sk-demo-upstream-openai" in secrets
+    assert "sk-demo" not in json.dumps(built)
+
+
+def test_envoy_accepts_listener_routes_and_clusters(tmp_path: Path) -> None:
+    built = messages(EXAMPLES)
+    [listener] = built[LISTENER].values()
+    manager = listener["filterChains"][0]["filters"][0]["typedConfig"]
+    del manager["rds"]
+    [manager["routeConfig"]] = built[ROUTES].values()
+    manager["accessLog"][0]["typedConfig"]["path"] = str(tmp_path / "access.log")
+    config = {
+        "node": {"id": "test", "cluster": "test"},
+        "staticResources": {"listeners": [listener], "clusters": list(built[CLUSTER].values())},
+        "dynamicResources": {
+            "adsConfig": {
+                "apiType": "GRPC",
+                "transportApiVersion": "V3",
+                "grpcServices": [{"envoyGrpc": {"clusterName": "tollgate/gate"}}],
+            }
+        },
+    }
+    file = tmp_path / "envoy.json"
+    file.write_text(json.dumps(config))
+    command = [find_envoy(None), "--mode", "validate", "-c", file, "--use-dynamic-base-id"]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr[-2000:]
+
+
+@pytest.mark.parametrize(
+    ("url", "cluster_type", "secure"),
+    [
+        ("https://api.example.com", "STRICT_DNS", True),
+        ("http://models.example.com:11434/base", "STRICT_DNS", False),
+        ("https://10.0.0.1:8443", "EDS", True),
+        ("http://sandbox.localhost", "EDS", False),
+    ],
+)
+def test_any_upstream_gets_its_cluster(tmp_path: Path, url: str, cluster_type: str, secure: bool) -> None:
+    documents = example_documents()
+    find(documents, "API", "openai")["spec"]["upstream"]["url"] = url
+    cluster = messages(write(tmp_path, documents))[CLUSTER]["api/openai"]
+    assert cluster["type"] == cluster_type
+    assert ("transportSocket" in cluster) == secure
+
+
+def test_a_literal_path_comes_before_a_parameter(tmp_path: Path) -> None:
+    api = resource(
+        "API",
+        "mixed",
+        upstream={"url": "http://127.0.0.1:1"},
+        endpoints=[{"name": "any", "path": "/v1/{id}"}, {"name": "one", "path": "/v1/models"}],
+    )
+    routes = messages(write(tmp_path, [api]))[ROUTES]["tollgate"]["virtualHosts"][0]["routes"]
+    assert [route["name"] for route in routes] == ["mixed/one", "mixed/any", "/"]

@@ -1,0 +1,9 @@
+"""The part of jq's Python binding that Tollgate uses."""
+
+def compile(program: str) -> _Program: ...
+
+class _Program:
+    def input_text(self, text: str) -> _ProgramWithInput: ...
+
+class _ProgramWithInput:
+    def first(self) -> object: ...
