@@ -8,7 +8,7 @@ import time
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
-_SENT = re.compile(rb"t=(\d+)")
+_SENT = re.compile(rb"t=(\d{9,})")
 
 
 @dataclass

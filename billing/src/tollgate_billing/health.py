@@ -4,6 +4,15 @@ import threading
 from collections.abc import Mapping
 
 from prometheus_client import CollectorRegistry, Counter, Gauge
+from redis.exceptions import RedisError
+from sqlalchemy.exc import SQLAlchemyError
+
+
+def part_at_fault(error: Exception) -> str:
+    """Which neighbour an exception speaks of; ``internal`` where it is ours."""
+    if isinstance(error, SQLAlchemyError):
+        return "sql"
+    return "redis" if isinstance(error, RedisError | OSError) else "internal"
 
 
 class Health:

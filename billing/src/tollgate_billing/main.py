@@ -42,6 +42,7 @@ def configure_logging() -> None:
         processors=[
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
             structlog.processors.JSONRenderer(),
         ],
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
@@ -129,7 +130,8 @@ def _run(billing: Billing, stop: threading.Event) -> None:
 
     app = build_app(billing.services, on_serving)
     server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=5))
-    server.run(sockets=[listener])
+    if not stop.is_set():
+        server.run(sockets=[listener])
     stop.set()
     deadline = time.monotonic() + _STOP_SECONDS
     for thread in threads:

@@ -41,38 +41,43 @@ def _document(status: int, detail: str, headers: Any = None, errors: Sequence[An
     return JSONResponse(content, status, headers, media_type=_MEDIA_TYPE)
 
 
-def install(app: FastAPI) -> None:
-    """Translate every error that a route can raise."""
-
-    def framework(request: Request, error: Exception) -> JSONResponse:
-        assert isinstance(error, HTTPException)
-        return _document(error.status_code, error.detail, error.headers)
-
-    def invalid(request: Request, error: Exception) -> JSONResponse:
-        assert isinstance(error, RequestValidationError)
-        # Without the input itself: it may hold what nobody should log.
+def _framework(request: Request, error: Exception) -> JSONResponse:
+    if isinstance(error, RequestValidationError):
+        # Without the input itself: it may hold what nobody should see again.
         errors = [{"field": ".".join(str(p) for p in e["loc"]), "message": e["msg"]} for e in error.errors()]
         return _document(422, "the request is not valid", errors=errors)
+    if isinstance(error, HTTPException):
+        return _document(error.status_code, error.detail, error.headers)
+    return _unexpected(request, error)
 
-    def unavailable(request: Request, error: Exception) -> JSONResponse:
-        detail = str(error) if isinstance(error, UnavailableError) else "a neighbour is not answering; try again"
-        _log.warning("unavailable", path=request.url.path, error=type(error).__name__)
-        return _document(503, detail, {"Retry-After": "1"})
 
-    def conflict(request: Request, error: Exception) -> JSONResponse:
+def _ours(request: Request, error: Exception) -> JSONResponse:
+    if isinstance(error, TooManyKeysError):
         return _document(409, str(error))
-
-    def not_found(request: Request, error: Exception) -> JSONResponse:
+    if isinstance(error, UnknownEventError):
         return _document(404, str(error))
+    _log.warning("unavailable", path=request.url.path, error=type(error).__name__)
+    detail = str(error) if isinstance(error, UnavailableError) else "a neighbour is not answering; try again"
+    return _document(503, detail, {"Retry-After": "1"})
 
-    def unexpected(request: Request, error: Exception) -> JSONResponse:
-        _log.error("unexpected error", path=request.url.path, error=type(error).__name__)
-        return _document(500, "an unexpected error; it was logged")
 
-    app.add_exception_handler(HTTPException, framework)
-    app.add_exception_handler(RequestValidationError, invalid)
-    app.add_exception_handler(TooManyKeysError, conflict)
-    app.add_exception_handler(UnknownEventError, not_found)
-    for kind in (UnavailableError, RedisError, *DATABASE_AWAY):
-        app.add_exception_handler(kind, unavailable)
-    app.add_exception_handler(Exception, unexpected)
+def _unexpected(request: Request, error: Exception) -> JSONResponse:
+    _log.error("unexpected error", path=request.url.path, error=type(error).__name__)
+    return _document(500, "an unexpected error; it was logged")
+
+
+def install(app: FastAPI) -> None:
+    """Translate every error that a route can raise."""
+    framework: tuple[type[Exception], ...] = (HTTPException, RequestValidationError)
+    ours: tuple[type[Exception], ...] = (
+        TooManyKeysError,
+        UnknownEventError,
+        UnavailableError,
+        RedisError,
+        *DATABASE_AWAY,
+    )
+    for kind in framework:
+        app.add_exception_handler(kind, _framework)
+    for kind in ours:
+        app.add_exception_handler(kind, _ours)
+    app.add_exception_handler(Exception, _unexpected)

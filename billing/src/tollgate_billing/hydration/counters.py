@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from redis.exceptions import ResponseError
 from sqlalchemy import Connection
@@ -68,7 +68,7 @@ class CounterRestorer:
 
     def _last_id(self, partition: int) -> str:
         try:
-            return text(self._link.call("XINFO", "STREAM", Keys.events(partition))["last-generated-id"])
+            return last_generated_id(self._link.call("XINFO", "STREAM", Keys.events(partition)))
         except ResponseError as error:
             if "no such key" in str(error).lower():
                 return "0-0"
@@ -99,3 +99,9 @@ class CounterRestorer:
 def all_partitions() -> set[int]:
     """Every partition's number."""
     return set(range(PARTITIONS))
+
+
+def last_generated_id(info: Any) -> str:
+    """From XINFO STREAM's answer, which is a list in one version of the protocol and a map in the next."""
+    fields: dict[Any, Any] = info if isinstance(info, dict) else dict(zip(info[::2], info[1::2], strict=True))
+    return next(text(value) for name, value in fields.items() if text(name) == "last-generated-id")

@@ -5,10 +5,9 @@ import threading
 from typing import Literal
 
 import structlog
-from redis.exceptions import RedisError
 
 from tollgate_billing.clock import Clock
-from tollgate_billing.health import Health, Metrics
+from tollgate_billing.health import Health, Metrics, part_at_fault
 from tollgate_billing.hydration.counters import CounterRestorer, all_partitions
 from tollgate_billing.hydration.scripts import script
 from tollgate_billing.hydration.subscriptions import SubscriptionPusher
@@ -65,9 +64,10 @@ class Keeper:
                 self.tick()
                 self._health.fine("hydration")
             except Exception as error:
-                part = "redis" if isinstance(error, RedisError | OSError) else "sql"
-                self._health.trouble("hydration", f"{part} is not answering: {type(error).__name__}")
-                _log.warning("hydration waits", part=part, error=type(error).__name__)
+                part = part_at_fault(error)
+                self._health.trouble("hydration", f"{part}: {type(error).__name__}")
+                _log.warning("hydration waits", part=part, error=type(error).__name__, exc_info=part == "internal")
+                stop.wait(_TICK_SECONDS)
             stop.wait(_FAST_TICK_SECONDS if self._cold else _TICK_SECONDS)
 
     def tick(self) -> bool:

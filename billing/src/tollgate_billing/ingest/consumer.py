@@ -4,11 +4,10 @@ import threading
 from collections.abc import Sequence
 
 import structlog
-from redis.exceptions import RedisError
 
 from tollgate_billing.checkpoints import Checkpoint
 from tollgate_billing.clock import Clock
-from tollgate_billing.health import Health, Metrics
+from tollgate_billing.health import Health, Metrics, part_at_fault
 from tollgate_billing.ingest.batch import Poster, decode
 from tollgate_billing.ingest.streams import Message, Streams
 
@@ -53,9 +52,9 @@ class Consumer:
                     if not busy:
                         stop.wait(_IDLE_SECONDS)
             except Exception as error:
-                part = "redis" if isinstance(error, RedisError | OSError) else "sql"
-                self._health.trouble(f"ingest_{part}", f"not answering: {type(error).__name__}")
-                _log.warning("ingest waits", part=part, error=type(error).__name__, failures=failures)
+                part = part_at_fault(error)
+                self._health.trouble("ingest", f"{part}: {type(error).__name__}")
+                _log.warning("ingest waits", part=part, error=type(error).__name__, exc_info=part == "internal")
                 stop.wait(_BACK_OFF_SECONDS[min(failures, len(_BACK_OFF_SECONDS) - 1)])
                 failures += 1
 
@@ -71,8 +70,7 @@ class Consumer:
             self._take_over()
         messages = self._streams.read_new(BATCH)
         self._handle(messages)
-        for part in ("ingest_redis", "ingest_sql"):
-            self._health.fine(part)
+        self._health.fine("ingest")
         if not messages:
             self._metrics.set_lag(0)
         return bool(messages)

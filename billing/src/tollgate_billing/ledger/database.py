@@ -18,7 +18,7 @@ class Database:
 
     def __init__(self, url: str) -> None:
         self.dialect = make_url(url).get_backend_name()
-        self.engine = _sqlite_engine(url) if self.dialect == "sqlite" else create_engine(url, pool_pre_ping=True)
+        self.engine = _sqlite_engine(url) if self.dialect == "sqlite" else _postgresql_engine(url)
 
     @contextmanager
     def write(self) -> Generator[Connection]:
@@ -38,8 +38,12 @@ class Database:
         self.engine.dispose()
 
 
+def _postgresql_engine(url: str) -> Engine:
+    return create_engine(url, pool_pre_ping=True, hide_parameters=True)
+
+
 def _sqlite_engine(url: str) -> Engine:
-    engine = create_engine(url)
+    engine = create_engine(url, hide_parameters=True)
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine

@@ -1,7 +1,6 @@
 """One run of ``tollgate up``: start, keys, demo, comparison, endpoints.json."""
 
 import asyncio
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
@@ -120,17 +119,13 @@ class Session:
         return all_events(self.billing, subscription)
 
 
-def all_events(
-    billing: BillingClient, subscription: str | None = None, seen: Callable[[int], None] | None = None
-) -> list[dict[str, Any]]:
-    """Page after page."""
+def all_events(billing: BillingClient, subscription: str | None = None) -> list[dict[str, Any]]:
+    """The ledger's events as they stand after corrections, oldest first, page after page."""
     events: list[dict[str, Any]] = []
-    after: str | None = None
+    before: str | None = None
     while True:
-        page = billing.get("/v1/usage-events", subscription=subscription, limit=1000, after=after)
-        events += page["events"]
-        if seen:
-            seen(len(events))
-        after = page.get("next")
-        if not after:
-            return events
+        page = billing.get("/v1/usage-events", subscription=subscription, limit=1000, before=before)
+        events += [row["corrections"][-1]["event"] if row["corrections"] else row["event"] for row in page["events"]]
+        before = page.get("next")
+        if not before:
+            return events[::-1]

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any
 
 from tollgate_core.catalog import Api, Catalog, Endpoint, Metric, Product
@@ -127,8 +127,11 @@ class EndpointPlan:
         fmt = self.format
         if fmt is None:
             return {}
-        fields = fmt.usage_fields(raw)
-        return {fmt.usage_function: lambda: fields, "usage": lambda: normalised(fmt, raw)}
+        # Several rules ask for the same usage: it is worked out once, and only if one asks.
+        return {
+            fmt.usage_function: cache(lambda: fmt.usage_fields(raw)),
+            "usage": cache(lambda: normalised(fmt, raw)),
+        }
 
 
 def normalised(fmt: UsageFormat, raw: Mapping[str, Any]) -> dict[str, int]:
