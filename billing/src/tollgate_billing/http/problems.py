@@ -69,13 +69,8 @@ def _unexpected(request: Request, error: Exception) -> JSONResponse:
 def install(app: FastAPI) -> None:
     """Translate every error that a route can raise."""
     framework: tuple[type[Exception], ...] = (HTTPException, RequestValidationError)
-    ours: tuple[type[Exception], ...] = (
-        TooManyKeysError,
-        UnknownEventError,
-        UnavailableError,
-        RedisError,
-        *DATABASE_AWAY,
-    )
+    away = (UnavailableError, RedisError, *DATABASE_AWAY)
+    ours: tuple[type[Exception], ...] = (TooManyKeysError, UnknownEventError, *away)
     for kind in framework:
         app.add_exception_handler(kind, _framework)
     for kind in ours:

@@ -1,6 +1,6 @@
 """Routes of the provider API for usage events, totals and dead letters."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Body, Query
 from pydantic import BaseModel, ConfigDict
@@ -16,14 +16,15 @@ from tollgate_billing.http.views import (
     view_shares,
 )
 from tollgate_billing.ledger.events import list_events
-from tollgate_billing.ledger.letters import list_letters, read_letters
+from tollgate_billing.ledger.letters import list_letters
 from tollgate_billing.ledger.totals import UsageTotal, event_counts, shares_by_quality, usage_totals
 
 Limit = Annotated[int, Query(ge=1, le=1000)]
+Order = Literal["newest", "oldest"]
 
 
 class ReplayRequest(BaseModel):
-    """One letter, or all that are open."""
+    """One letter by its id or its event's, or all that are open."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -36,10 +37,12 @@ def usage_routes(services: Services) -> APIRouter:
 
     @router.get("/usage-events")
     def usage_events(
-        subscription: str | None = None, after: str | None = None, before: str | None = None, limit: Limit = 100
+        subscription: str | None = None, after: str | None = None, order: Order = "newest", limit: Limit = 100
     ) -> Json:
         with services.database.read() as connection:
-            rows = list_events(connection, subscription=subscription, after=after, before=before, limit=limit)
+            rows = list_events(
+                connection, subscription=subscription, after=after, oldest_first=order == "oldest", limit=limit
+            )
         return {
             "events": [view_event(row) for row in rows],
             "next": rows[-1]["id"] if len(rows) == limit else None,
@@ -83,10 +86,9 @@ def letter_routes(services: Services) -> APIRouter:
     @router.post("/dead-letters/replay", status_code=202)
     def replay(request: Annotated[ReplayRequest | None, Body()] = None) -> Json:
         letter_id = request.id if request else None
-        if letter_id is not None:
-            with services.database.read() as connection:
-                if not read_letters(connection, [letter_id]):
-                    raise Problem(404, f"there is no dead letter {letter_id}")
-        return {"replayed": services.replay(letter_id)}
+        replayed = services.replay(letter_id)
+        if letter_id is not None and not replayed:
+            raise Problem(404, f"there is no dead letter {letter_id}")
+        return {"replayed": replayed}
 
     return router

@@ -54,21 +54,12 @@ def view_key(key: StoredKey, now_ms: int) -> Json:
 
 
 def view_event(row: Json) -> Json:
-    """A recorded event: its CloudEvents JSON as it came, and what the ledger knows around it."""
-    return {
-        "id": row["id"],
-        "recorded_at": rfc3339(row["recorded_ms"]),
-        "partition": row["partition"],
-        "event": orjson.loads(row["body"]),
-        "corrections": [
-            {
-                "revision": correction["revision"],
-                "recorded_at": rfc3339(correction["recorded_ms"]),
-                "event": orjson.loads(correction["body"]),
-            }
-            for correction in row["corrections"]
-        ],
-    }
+    """The event as it stands, as CloudEvents JSON with two extensions: when it was recorded, and what stood before it
+    was corrected (the first first)."""
+    versions = [row, *row["corrections"]]
+    earlier = [orjson.loads(version["body"]) for version in versions[:-1]]
+    standing: Json = orjson.loads(versions[-1]["body"])
+    return {**standing, "recordedat": rfc3339(versions[-1]["recorded_ms"]), "superseded": earlier}
 
 
 def view_letter(letter: StoredLetter) -> Json:
@@ -128,8 +119,9 @@ def _view_money(money: Money) -> Json:
 
 def _view_line(line: InvoiceLine) -> Json:
     return {
-        "description": line.description,
-        "price": {"name": line.price, "version": line.version} if line.price else None,
+        "display_name": line.description,
+        "price": line.price or None,
+        "version": line.version or None,
         "metric": line.metric or None,
         "period": view_period(line.period),
         "quantity": format_decimal(line.quantity) if line.metric else None,

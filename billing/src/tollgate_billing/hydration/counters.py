@@ -103,5 +103,5 @@ def all_partitions() -> set[int]:
 
 def last_generated_id(info: Any) -> str:
     """From XINFO STREAM's answer, which is a list in one version of the protocol and a map in the next."""
-    fields: dict[Any, Any] = info if isinstance(info, dict) else dict(zip(info[::2], info[1::2], strict=True))
-    return next(text(value) for name, value in fields.items() if text(name) == "last-generated-id")
+    pairs: Any = info.items() if hasattr(info, "items") else zip(info[::2], info[1::2], strict=True)
+    return next(text(value) for name, value in pairs if text(name) == "last-generated-id")

@@ -9,7 +9,7 @@ _PAGE = 500
 
 
 def replay(database: Database, streams: Streams, clock: Clock, letter_id: str | None = None) -> int:
-    """Append one letter, or all that were not replayed yet, and mark them. Answers how many.
+    """Append one letter (by its id or its event's), or all that were not replayed yet, and mark them. Answers how many.
 
     A crash in between appends a letter twice, and the ledger takes it once. One that is refused again is open again.
     """

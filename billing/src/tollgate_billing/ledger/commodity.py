@@ -1,6 +1,6 @@
 """Names of accounts and commodities. The only place that puts them together and takes them apart."""
 
-from collections.abc import Iterable
+from functools import lru_cache
 
 from tollgate_core.admission import PriceVersion
 
@@ -22,8 +22,10 @@ def metered_account(endpoint: str) -> str:
     return f"metered:{endpoint}"
 
 
-def commodity(metric: str, prices: Iterable[PriceVersion]) -> str:
-    """Units of a metric under the prices of one moment. Names of prices hold neither ``,`` nor ``@``."""
+@lru_cache(maxsize=4096)
+def commodity(metric: str, prices: tuple[PriceVersion, ...]) -> str:
+    """Units of a metric under the prices of one moment. Names of prices hold neither ``,`` nor ``@``. Remembered:
+    most events of a moment carry the same prices."""
     versions = ",".join(sorted(f"{price.name}:{price.version}" for price in prices if price.metric == metric))
     return f"metric:{metric}@{versions}" if versions else f"metric:{metric}"
 

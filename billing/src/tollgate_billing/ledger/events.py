@@ -17,23 +17,21 @@ def list_events(
     *,
     subscription: str | None = None,
     after: str | None = None,
-    before: str | None = None,
+    oldest_first: bool = False,
     limit: int = 100,
 ) -> list[dict[str, Any]]:
-    """Newest first; with ``after`` (an event's id) what was recorded later, oldest first; with ``before`` what was
-    recorded earlier, newest first. Each row has its ``corrections``. Raises UnknownEventError."""
+    """A page, newest first unless asked otherwise; ``after`` is the id of the last event of the page before. Each row
+    has its ``corrections``. Raises UnknownEventError."""
     e = usage_events.c
-    position = tuple_(e.recorded_ms, e.id)
     query = select(usage_events).limit(limit)
     if subscription is not None:
         query = query.where(e.subscription == subscription)
+    position = tuple_(e.recorded_ms, e.id)
     if after is not None:
-        query = query.where(position > tuple_(*_position(connection, after))).order_by(e.recorded_ms, e.id)
-    else:
-        query = query.order_by(e.recorded_ms.desc(), e.id.desc())
-    if before is not None:
-        query = query.where(position < tuple_(*_position(connection, before)))
-    rows = [dict(row) for row in connection.execute(query).mappings()]
+        reached = tuple_(*_position(connection, after))
+        query = query.where(position > reached if oldest_first else position < reached)
+    ordering = (e.recorded_ms, e.id) if oldest_first else (e.recorded_ms.desc(), e.id.desc())
+    rows = [dict(row) for row in connection.execute(query.order_by(*ordering)).mappings()]
     corrections = _corrections(connection, [row["id"] for row in rows])
     for row in rows:
         row["corrections"] = corrections.get(row["id"], [])

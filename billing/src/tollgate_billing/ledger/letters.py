@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Row, delete, insert, select, update
+from sqlalchemy import Connection, Row, delete, insert, or_, select, update
 
 from tollgate_billing.ledger.tables import dead_letters
 
@@ -80,8 +80,10 @@ def open_letter_ids(connection: Connection) -> list[str]:
 
 
 def read_letters(connection: Connection, ids: Sequence[str]) -> list[StoredLetter]:
-    """Those of the given ids that exist."""
-    return [_stored(row) for row in connection.execute(select(dead_letters).where(dead_letters.c.id.in_(ids)))]
+    """Those of the given ids that exist; an event's id stands for all its letters."""
+    d = dead_letters.c
+    query = select(dead_letters).where(or_(d.id.in_(ids), d.event_id.in_(ids)))
+    return [_stored(row) for row in connection.execute(query)]
 
 
 def mark_replayed(connection: Connection, ids: Sequence[str], now_ms: int) -> None:

@@ -3,9 +3,11 @@
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, Table, insert, select
+from sqlalchemy.dialects import postgresql, sqlite
 
 from tollgate_billing.ledger.entries import Entry, Line
 from tollgate_billing.ledger.judgement import CONFLICT_REASON, Judgement, Known, judge
@@ -76,8 +78,18 @@ def _flush(connection: Connection, rows: _Rows) -> None:
         (postings, rows.postings),
     ):
         if pending:
-            connection.execute(insert(table), pending)
+            connection.exec_driver_sql(_insert_text(table, connection.dialect.name), pending)
             pending.clear()
+
+
+@lru_cache
+def _insert_text(table: Table, dialect: str) -> str:
+    """The statement as the driver takes it, once: SQLAlchemy would prepare the parameters of every row anew, which is
+    half the cost of a batch."""
+    statement = insert(table)
+    if dialect == "sqlite":
+        return str(statement.compile(dialect=sqlite.dialect(paramstyle="named")))
+    return str(statement.compile(dialect=postgresql.psycopg.dialect()))
 
 
 def _known(connection: Connection, ids: set[str]) -> defaultdict[str, list[Known]]:

@@ -67,7 +67,7 @@ def request_of(call: DemoCall) -> tuple[str, str, dict[str, Any] | None]:
         case "openai_responses":
             body: dict[str, Any] = {"model": "gpt-5-mini", "input": _QUESTION}
         case "anthropic_messages":
-            body = {"model": "claude-sonnet-4-5", "max_tokens": 256, "messages": messages}
+            body = {"model": "claude-example", "max_tokens": 256, "messages": messages}
         case "ollama" if "generate" in path:
             body = {"model": "llama3.3", "prompt": _QUESTION}
         case "ollama":

@@ -122,10 +122,10 @@ class Session:
 def all_events(billing: BillingClient, subscription: str | None = None) -> list[dict[str, Any]]:
     """The ledger's events as they stand after corrections, oldest first, page after page."""
     events: list[dict[str, Any]] = []
-    before: str | None = None
+    after: str | None = None
     while True:
-        page = billing.get("/v1/usage-events", subscription=subscription, limit=1000, before=before)
-        events += [row["corrections"][-1]["event"] if row["corrections"] else row["event"] for row in page["events"]]
-        before = page.get("next")
-        if not before:
-            return events[::-1]
+        page = billing.get("/v1/usage-events", subscription=subscription, order="oldest", limit=1000, after=after)
+        events += page["events"]
+        after = page.get("next")
+        if not after:
+            return events

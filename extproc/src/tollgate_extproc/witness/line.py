@@ -51,7 +51,7 @@ def observe(text: bytes, line: Line, admission: Admission, plan: EndpointPlan | 
     captured = line.usage or {}
     reduction = Reduction()
     if plan and plan.format:
-        _fold(captured, plan.format, reduction)
+        fold_captured(captured, plan.format, reduction)
     ending = _ending(line)
     return Observation(
         witness="access_log",
@@ -70,7 +70,7 @@ def observe(text: bytes, line: Line, admission: Admission, plan: EndpointPlan | 
     )
 
 
-def _fold(captured: dict[str, Any], fmt: UsageFormat, reduction: Reduction) -> None:
+def fold_captured(captured: dict[str, Any], fmt: UsageFormat, reduction: Reduction) -> None:
     """Captured values go through the same reducer as the meter's events."""
     for raw in (captured.get("first"), captured.get("last")):
         if raw:
@@ -91,11 +91,7 @@ def _event_around(usage: object, fmt: UsageFormat) -> dict[str, Any]:
     """An event that carries the captured object where the format's reducer looks for it."""
     match fmt.name:
         case "openai_responses":
-            return {
-                "object": "response",
-                "type": "response.completed",
-                "response": {"object": "response", "usage": usage},
-            }
+            return {"type": "response.completed", "response": {"object": "response", "usage": usage}}
         case "anthropic_messages":
             return {"type": "message_delta", "usage": usage}
         case "gemini":

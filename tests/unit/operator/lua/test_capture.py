@@ -7,7 +7,6 @@ import random
 from collections.abc import Iterable
 from typing import Any
 
-import orjson
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -15,6 +14,7 @@ from hypothesis import strategies as st
 from tests.unit.core.formats.streams import JSON, NDJSON, RECORDINGS, SSE, Recording, event, reduce
 from tests.unit.operator.lua.envoy_handle import Response, capture, cut, reader, single_bytes
 from tollgate_core.formats import FORMATS, Reduction, UsageFormat
+from tollgate_extproc.witness.line import fold_captured
 
 _KEYS = {"first", "last", "model", "events", "terminal", "error", "prompt_eval_count", "eval_count"}
 _names = pytest.mark.parametrize("recording", RECORDINGS, ids=lambda recording: recording.name)
@@ -45,29 +45,9 @@ def _declared(response: Response) -> dict[str, Any]:
 
 
 def _fold(captured: dict[str, Any], fmt: UsageFormat) -> Reduction:
-    """As the witness of the access log does it (tollgate_extproc.witness.line)."""
     seen = Reduction()
-    for raw in (captured.get("first"), captured.get("last")):
-        if raw:
-            fmt.observe(_event_around(orjson.loads(raw), fmt.name), seen)
-    counts: dict[str, Any] = {
-        name: orjson.loads(captured[name]) for name in ("prompt_eval_count", "eval_count") if name in captured
-    }
-    if counts:
-        fmt.observe({"done": True, **counts}, seen)
+    fold_captured(captured, fmt, seen)
     return seen
-
-
-def _event_around(usage: object, name: str) -> dict[str, Any]:
-    match name:
-        case "openai_responses":
-            return {"type": "response.completed", "response": {"object": "response", "usage": usage}}
-        case "anthropic_messages":
-            return {"type": "message_delta", "usage": usage}
-        case "gemini":
-            return {"usageMetadata": usage}
-        case _:
-            return {"usage": usage}
 
 
 def _summary(captured: dict[str, Any], fmt: UsageFormat) -> dict[str, Any]:
