@@ -10,6 +10,7 @@ import httpx
 import redis
 
 from tests.support.manifests import Document, write
+from tollgate_cli.errors import CommandError
 from tollgate_cli.laptop.options import UpOptions
 from tollgate_cli.laptop.reconciliation import EndpointCount, compare, upstream_journal
 from tollgate_cli.laptop.session import Session
@@ -24,6 +25,7 @@ class Gateway:
         self.manifests = write(directory / "manifests", documents)
         self.system = System(UpOptions(self.manifests, directory / "state", **options))
         self.session: Session
+        self._redis: redis.Redis | None = None
 
     def __enter__(self) -> Self:
         try:
@@ -36,6 +38,9 @@ class Gateway:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.session.billing.close()
+        if self._redis is not None:
+            self._redis.close()
         self.system.__exit__()
 
     @property
@@ -54,11 +59,23 @@ class Gateway:
     @property
     def redis(self) -> "redis.Redis":
         """A synchronous client of the system's Valkey."""
-        return redis.Redis.from_url(self.system.redis_url)
+        if self._redis is None:
+            self._redis = redis.Redis.from_url(self.system.redis_url)
+        return self._redis
 
     def events(self, subscription: str | None = None) -> list[dict[str, Any]]:
-        """What the ledger holds."""
-        return self.session.events(subscription)
+        """What the ledger holds. Billing that is just being started again is waited for."""
+        found: list[dict[str, Any]] = []
+
+        def answered() -> bool:
+            try:
+                found[:] = self.session.events(subscription)
+            except CommandError:
+                return False
+            return True
+
+        assert wait_for(answered, 20), self.logs()
+        return found
 
     def event(self, request: str, seconds: float = 15) -> dict[str, Any]:
         """One request's event, as soon as the ledger has it."""
@@ -107,8 +124,16 @@ class Gateway:
         assert not differences, differences
 
     def kill(self, name: str, number: int = signal.SIGKILL) -> None:
-        """Kill a process; it is started again by its watcher."""
-        os.kill(self.system.processes.pid(name), number)
+        """Kill a process; it is started again by its watcher. One that is just being started is waited for."""
+
+        def killed() -> bool:
+            try:
+                os.kill(self.system.processes.pid(name), number)
+            except ProcessLookupError:
+                return False
+            return True
+
+        assert wait_for(killed, 10)
 
     def holds(self) -> int:
         """Requests that hold quota now."""

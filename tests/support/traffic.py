@@ -56,10 +56,10 @@ class Traffic:
         self._thread.join(60)
 
     def wait_for_answers(self, count: int, seconds: float = 60) -> None:
-        """Until so many more requests have been answered."""
-        goal = len(self.seen.statuses) + count
+        """Until so many more requests have been answered with success."""
+        goal = self.seen.statuses.count(200) + count
         with self._enough:
-            assert self._enough.wait_for(lambda: len(self.seen.statuses) >= goal, seconds), self._gateway.logs()
+            assert self._enough.wait_for(lambda: self.seen.statuses.count(200) >= goal, seconds), self._gateway.logs()
 
     async def _run(self) -> None:
         async with httpx.AsyncClient(base_url=self._gateway.url, timeout=30) as client:

@@ -30,12 +30,12 @@ def current_invoice(
     connection: Connection, catalog: Catalog, subscription: Subscription, now_ms: int
 ) -> RunningInvoice:
     """Each price has its own period, anchored to the subscription; usage belongs to the period of its event's time.
-    Usage without a known price is shown for the month."""
+    Usage without a known price is shown for the month. A subscription that has not begun owes no fee."""
     prices = stored_prices(connection)
     fees = [
         (price, line_period(subscription, recurrence_of(price), now_ms))
         for price in catalog.prices
-        if price.product == subscription.product and not price.metric
+        if price.product == subscription.product and not price.metric and subscription.anchor_ms <= now_ms
     ]
     metered: list[Metered] = []
     recurrences = {recurrence_of(price) for price in prices.values()} | {_MONTHLY}

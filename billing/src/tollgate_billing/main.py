@@ -28,6 +28,7 @@ from tollgate_billing.ingest.streams import Streams
 from tollgate_billing.keys import KeyRing
 from tollgate_billing.ledger.database import DATABASE_AWAY, Database
 from tollgate_billing.ledger.migrate import migrate
+from tollgate_billing.ledger.verification import verify
 from tollgate_billing.redis_link import RedisLink
 from tollgate_billing.settings import Settings
 from tollgate_billing.sync.catalog_sync import CatalogSync
@@ -150,6 +151,16 @@ def write_atomically(path: Path, content: str) -> None:
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     temporary.write_text(content)
     os.replace(temporary, path)
+
+
+def verify_command(settings: Settings) -> list[str]:
+    """Check the ledger's invariants; answers what is wrong."""
+    database = Database(settings.database_url)
+    try:
+        with database.read() as connection:
+            return verify(connection)
+    finally:
+        database.close()
 
 
 def replay_command(settings: Settings, letter_id: str | None) -> int:

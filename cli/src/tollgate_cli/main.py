@@ -103,6 +103,7 @@ def _up(
                 _show(console, session, outcome)
             if not exit_after:
                 _serve(console, session, stop)
+            session.billing.close()
     return 0 if outcome.exact else 1
 
 

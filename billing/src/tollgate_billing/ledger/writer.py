@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Table, insert, select
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Connection, Dialect, Table, insert, select
+from sqlalchemy.dialects import sqlite
 
 from tollgate_billing.ledger.entries import Entry, Line
 from tollgate_billing.ledger.judgement import CONFLICT_REASON, Judgement, Known, judge
@@ -78,18 +78,17 @@ def _flush(connection: Connection, rows: _Rows) -> None:
         (postings, rows.postings),
     ):
         if pending:
-            connection.exec_driver_sql(_insert_text(table, connection.dialect.name), pending)
+            connection.exec_driver_sql(_insert_text(table, connection.dialect), pending)
             pending.clear()
 
 
 @lru_cache
-def _insert_text(table: Table, dialect: str) -> str:
+def _insert_text(table: Table, dialect: Dialect) -> str:
     """The statement as the driver takes it, once: SQLAlchemy would prepare the parameters of every row anew, which is
     half the cost of a batch."""
     statement = insert(table)
-    if dialect == "sqlite":
-        return str(statement.compile(dialect=sqlite.dialect(paramstyle="named")))
-    return str(statement.compile(dialect=postgresql.psycopg.dialect()))
+    by_name = sqlite.dialect(paramstyle="named") if dialect.name == "sqlite" else dialect
+    return str(statement.compile(dialect=by_name))
 
 
 def _known(connection: Connection, ids: set[str]) -> defaultdict[str, list[Known]]:

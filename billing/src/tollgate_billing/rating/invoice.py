@@ -8,9 +8,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from tollgate_billing.rating.flat import rate_flat
 from tollgate_billing.rating.lines import InvoiceLine, LinePeriod
-from tollgate_billing.rating.standard import rate_standard
+from tollgate_billing.rating.models import rate
 from tollgate_core.catalog import Price
 from tollgate_core.money import Money, to_money
 from tollgate_core.quantity import EXACT
@@ -62,7 +61,7 @@ def running_invoice(fees: Iterable[tuple[Price, LinePeriod]], metered: Iterable[
 
 
 def _fee_line(price: Price, period: LinePeriod) -> InvoiceLine:
-    charge = rate_flat(price)
+    charge = rate(price, _ZERO, _ZERO)
     return InvoiceLine(
         period=period,
         price=price.name,
@@ -75,7 +74,7 @@ def _fee_line(price: Price, period: LinePeriod) -> InvoiceLine:
 
 def _usage_line(usage: Metered, price: Price, allowance_used: dict[str, Decimal]) -> InvoiceLine:
     quantity, used = usage.quantity, allowance_used.get(price.name, _ZERO)
-    charge = rate_standard(price, quantity, used)
+    charge = rate(price, quantity, used)
     allowance_used[price.name] = EXACT.add(used, charge.free)
     return InvoiceLine(
         period=usage.period,

@@ -14,6 +14,10 @@ class BillingClient:
     def __init__(self, url: str, token: str) -> None:
         self._http = httpx.Client(base_url=url, headers={"authorization": f"Bearer {token}"}, timeout=30)
 
+    def close(self) -> None:
+        """Let go of the connections."""
+        self._http.close()
+
     def get(self, path: str, **parameters: Any) -> Any:
         """The decoded answer."""
         return self._call("GET", path, params={k: v for k, v in parameters.items() if v is not None})

@@ -21,7 +21,7 @@ class EndpointCount:
 def upstream_journal(sandbox_url: str) -> list[dict[str, Any]]:
     """What the simulated upstream says it produced."""
     entries: list[dict[str, Any]] = httpx.get(f"{sandbox_url}/sandbox/journal", timeout=30).json()
-    return [entry for entry in entries if entry["status"] < 300 and entry["ids"].get("x-billing-request-id")]
+    return [entry for entry in entries if (entry["status"] or 599) < 300 and entry["ids"].get("x-billing-request-id")]
 
 
 def compare(journal: Iterable[dict[str, Any]], events: Iterable[dict[str, Any]]) -> dict[str, EndpointCount]:

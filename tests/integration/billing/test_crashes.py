@@ -1,0 +1,102 @@
+"""Processes that die, and neighbours that go away and come back."""
+
+import subprocess
+import sys
+
+import httpx
+import pytest
+
+from tests.integration.billing.neighbours import ADMIN, BillingProcess, Valkey, wait_until
+from tests.unit.billing.builders import SUBSCRIPTION, make_catalog, make_event
+from tests.unit.billing.conftest import fresh_postgresql
+from tollgate_billing.clock import system_clock
+from tollgate_billing.ledger.database import Database
+from tollgate_billing.ledger.verification import verify
+from tollgate_core.redis_contract import Keys, partition_of
+
+KEYS = "/v1/subscriptions/team%2Facme/keys"
+
+
+def assert_sound(process: BillingProcess) -> None:
+    database = Database(process.database_url)
+    with database.read() as connection:
+        assert verify(connection) == []
+    database.close()
+
+
+@pytest.mark.parametrize("dialect", ["sqlite", "postgresql"])
+@pytest.mark.parametrize("point", ["after_read", "after_commit", "mid_confirm"])
+def test_dying_at_any_point_counts_everything_once(
+    process: BillingProcess, mortal_valkey: Valkey, point: str, dialect: str, request: pytest.FixtureRequest
+) -> None:
+    if dialect == "postgresql":
+        process.database_url = fresh_postgresql(request.getfixturevalue("postgresql"))
+    mortal_valkey.append(*(make_event(f"e{i}", str(i)) for i in range(100)))
+    mortal_valkey.client.xadd(Keys.events(0), {"event": b"poison"})
+    crashed = process.start(wait=False, TOLLGATE_CRASH_AT=point)
+    assert crashed.wait(20) == 137
+    assert mortal_valkey.unconfirmed() > 0
+    process.start()
+    wait_until(lambda: mortal_valkey.unconfirmed() == 0)
+    assert process.quantity() == str(sum(range(100)))
+    assert process.get("/v1/totals")["events_total"] == 100
+    assert len(process.get("/v1/dead-letters")["dead_letters"]) == 1
+    assert_sound(process)
+
+
+def test_sigterm_ends_it_cleanly(process: BillingProcess, mortal_valkey: Valkey) -> None:
+    running = process.start()
+    mortal_valkey.append(make_event("a"))
+    running.terminate()
+    assert running.wait(10) == 0
+    assert '"event": "stopped"' in process.log()
+    assert "Traceback" not in process.log()
+
+
+def test_redis_away_then_empty(process: BillingProcess, mortal_valkey: Valkey) -> None:
+    process.start()
+    mortal_valkey.publish(make_catalog())
+    wait_until(lambda: process.get("/v1/subscriptions")["subscriptions"])
+    key = process.post(KEYS).json()
+    now = system_clock()
+    mortal_valkey.append(*(make_event(f"e{i}", "5", at_ms=now) for i in range(10)))
+    wait_until(lambda: process.get("/v1/totals")["events_total"] == 10)
+    mortal_valkey.stop()
+    wait_until(lambda: httpx.get(f"{process.url}/readyz").status_code == 503)
+    assert process.quantity() == "50"  # the ledger still answers
+    answer = httpx.delete(f"{process.url}{KEYS}/{key['id']}", headers=ADMIN)
+    assert answer.status_code == 503
+    late = process.post(KEYS).json()
+    assert late["pushed"] is False
+    mortal_valkey.start()
+    mortal_valkey.append(make_event("e1", "5", at_ms=now), make_event("new", "7", at_ms=now))
+    wait_until(mortal_valkey.is_ready)
+    wait_until(lambda: httpx.get(f"{process.url}/readyz").status_code == 200)
+    fields = mortal_valkey.client.hkeys(Keys.subscription(SUBSCRIPTION))
+    assert len([name for name in fields if name.startswith(b"key:")]) == 1  # the late one, not the revoked one
+    wait_until(lambda: process.quantity() == "57")
+    (counter,) = mortal_valkey.client.keys("*:counter:*")
+    assert float(mortal_valkey.client.hget(counter, "used")) == 57
+    assert_sound(process)
+
+
+def test_the_commands(process: BillingProcess, mortal_valkey: Valkey) -> None:
+    process.start()
+    mortal_valkey.client.xadd(Keys.events(partition_of(SUBSCRIPTION)), {"event": b"poison"})
+    wait_until(lambda: process.get("/v1/dead-letters")["dead_letters"])
+    command = [sys.executable, "-m", "tollgate_billing", "replay"]
+    done = subprocess.run(command, env=process.environment(), capture_output=True, text=True, check=True)
+    assert done.stdout == "replayed 1\n"
+    command[-1] = "verify"
+    done = subprocess.run(command, env=process.environment(), capture_output=True, text=True, check=True)
+    assert done.stdout == "the ledger is sound\n"
+
+
+def test_settings_that_are_missing_are_named(process: BillingProcess) -> None:
+    environment = process.environment()
+    del environment["TOLLGATE_ADMIN_TOKEN"]
+    command = [sys.executable, "-m", "tollgate_billing"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "TOLLGATE_ADMIN_TOKEN" in done.stderr
+    assert "pepper" not in done.stderr
