@@ -1,4 +1,4 @@
-"""``python -m tollgate_billing`` serves; ``… replay [--id ID]`` replays dead letters; ``… verify`` checks the ledger."""
+"""``python -m tollgate_billing`` serves; ``replay [--id ID]`` replays dead letters; ``verify`` checks the ledger."""
 
 import argparse
 import sys

@@ -34,7 +34,7 @@ def print_invoice(console: Console, invoice: dict[str, Any]) -> None:
     for line in invoice["lines"]:
         amount = f"{line['amount']} {line['currency']}" if line.get("amount") is not None else "unpriced"
         table.add_row(
-            line["description"],
+            line["display_name"],
             str(line.get("quantity") or ""),
             line.get("formula") or "",
             amount,

@@ -14,7 +14,7 @@ def validate_directory(manifests: Path) -> tuple[dict[str, Any], int]:
     """(status document, number of resources)."""
     loaded = FileSource(manifests.absolute()).load()
     settings = GatewaySettings(
-        "127.0.0.1", 1, ("127.0.0.1:1",), "/dev/null", host_aliases={SANDBOX_HOST: "127.0.0.1:1"}
+        "127.0.0.1", 1, ("127.0.0.1:1",), ("127.0.0.1:1",), "/dev/null", host_aliases={SANDBOX_HOST: "127.0.0.1:1"}
     )
     state = reconcile(loaded, None, settings)
     return dict(status_document(state, True, "")), len(loaded.resources) + len(loaded.broken)

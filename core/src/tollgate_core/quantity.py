@@ -64,7 +64,10 @@ def to_decimal(value: object) -> Decimal:
 
 def to_micros(quantity: Decimal) -> int:
     """Whole millionths, rounded half to even. Raises QuantityError beyond ±9·10¹² units: no ledger row holds more."""
-    micros = int((quantity * MICROS).to_integral_value(rounding=ROUND_HALF_EVEN, context=EXACT))
+    if quantity.adjusted() > 30:
+        raise QuantityError(f"the quantity {quantity:.3E} is out of range (at most 9000000000000)")
+    exact = EXACT.multiply(quantity, Decimal(MICROS))
+    micros = int(exact.to_integral_value(rounding=ROUND_HALF_EVEN, context=EXACT))
     if abs(micros) > MAX_MICROS:
         raise QuantityError(f"the quantity {quantity} is out of range (at most 9000000000000)")
     return micros

@@ -10,6 +10,7 @@ from tollgate_extproc.gate.service import Gate
 from tollgate_extproc.gate.subscriptions import Subscriptions
 from tollgate_extproc.lifecycle import run_until_stopped
 from tollgate_extproc.meter.handler import Meter
+from tollgate_extproc.meter.server import start_meter_server
 from tollgate_extproc.metrics import Metrics
 from tollgate_extproc.redis_client import connect
 from tollgate_extproc.server import make_server
@@ -43,12 +44,15 @@ async def run(settings: Settings) -> None:
         settings.hold_seconds,
         metrics,
     )
-    server = make_server(gate, Meter(catalogs, settler, system_clock), settings.listen)
+    meter = Meter(catalogs, settler, system_clock)
+    server = make_server(gate, settings.listen)
     await server.start()
+    meter_server = await start_meter_server(settings.meter_listen, meter.receiver)
     try:
         await run_until_stopped(catalogs.follow(), settler.run())
     finally:
         await server.stop(grace=_DRAIN_SECONDS)
+        meter_server.close()
         await settler.drain(_DRAIN_SECONDS)
         await redis.aclose()
 

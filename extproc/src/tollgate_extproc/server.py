@@ -1,4 +1,4 @@
-"""The gRPC server that Envoy's two ext_proc filters call; which of them it is, the first message says."""
+"""The gRPC server that Envoy's gate filter calls."""
 
 from typing import cast
 
@@ -8,7 +8,6 @@ import structlog
 
 from tollgate_extproc.gate.handler import handle
 from tollgate_extproc.gate.service import Gate
-from tollgate_extproc.meter.handler import Meter
 from tollgate_extproc.wire.ext_proc_pb2 import ProcessingRequest, ProcessingResponse
 
 _SERVICE = "envoy.service.ext_proc.v3.ExternalProcessor"
@@ -35,7 +34,7 @@ class _GrpcStream:
         await self._context.write(response)
 
 
-def make_server(gate: Gate, meter: Meter, address: str) -> grpc.aio.Server:
+def make_server(gate: Gate, address: str) -> grpc.aio.Server:
     """Not started yet. ``address`` is ``unix:/path`` or ``host:port``."""
     server = grpc.aio.server(
         options=[
@@ -53,12 +52,10 @@ def make_server(gate: Gate, meter: Meter, address: str) -> grpc.aio.Server:
         if first is None:
             return
         try:
-            if first.observability_mode:
-                await meter.handle(first, stream)
-            elif first.HasField("request_headers"):
+            if first.HasField("request_headers"):
                 await handle(gate, first, stream)
         except Exception:
-            _log.exception("stream failed", observability=first.observability_mode)
+            _log.exception("stream failed")
             raise
 
     handler = grpc.stream_stream_rpc_method_handler(

@@ -14,6 +14,7 @@ class Settings:
     key_pepper: bytes
     state_dir: Path
     listen: str = ""
+    meter_listen: str = ""
     access_log: Path = Path()
     envoy_admin_url: str = ""
     node: str = "gateway"
@@ -32,6 +33,7 @@ class Settings:
             key_pepper=environment["TOLLGATE_KEY_PEPPER"].encode(),
             state_dir=Path(environment["TOLLGATE_STATE_DIR"]),
             listen=environment.get("TOLLGATE_EXTPROC_LISTEN", ""),
+            meter_listen=environment.get("TOLLGATE_METER_LISTEN", ""),
             access_log=Path(environment.get("TOLLGATE_ACCESS_LOG", "")),
             envoy_admin_url=environment.get("TOLLGATE_ENVOY_ADMIN_URL", ""),
             node=environment.get("TOLLGATE_NODE", "gateway"),

@@ -29,7 +29,8 @@ class Settings:
             gateway=GatewaySettings(
                 listen_address=environment.get("TOLLGATE_GATEWAY_ADDRESS", "127.0.0.1"),
                 listen_port=int(environment["TOLLGATE_GATEWAY_PORT"]),
-                processors=tuple(environment["TOLLGATE_PROCESSORS"].split(",")),
+                gates=tuple(environment["TOLLGATE_GATES"].split(",")),
+                meters=tuple(environment["TOLLGATE_METERS"].split(",")),
                 access_log_path=environment["TOLLGATE_ACCESS_LOG"],
                 host_aliases=dict(
                     pair.split("=", 1) for pair in environment.get("TOLLGATE_HOST_ALIASES", "").split(",") if pair

@@ -60,6 +60,8 @@ def test_micros_and_back_is_the_same(quantity: Decimal) -> None:
 def test_what_no_row_can_hold_is_refused() -> None:
     with pytest.raises(QuantityError, match="out of range"):
         to_micros(Decimal(10) ** 30)
+    with pytest.raises(QuantityError, match="out of range"):
+        to_micros(Decimal("1e999999"))
 
 
 @given(st.decimals(min_value=0, max_value=10**15, places=8, allow_nan=False))

@@ -20,7 +20,8 @@ GOLDEN = Path(__file__).parents[2] / "data" / "envoy" / "examples.json"
 SETTINGS = GatewaySettings(
     "127.0.0.1",
     8080,
-    ("unix:/run/tollgate/extproc0.sock",),
+    ("unix:/run/tollgate/gate0.sock",),
+    ("unix:/run/tollgate/meter0.sock",),
     "/var/log/tollgate/access.log",
     host_aliases={"sandbox.localhost": "127.0.0.1:9999"},
 )

@@ -155,7 +155,7 @@ class System:
     def _start_operator(self) -> None:
         status = self.state / "status.json"
         status.unlink(missing_ok=True)
-        workers = [f"unix:{self.socket_path(f'extproc{i}')}" for i in range(self.options.workers)]
+        workers = range(self.options.workers)
         environment = {
             **self._environment(),
             "TOLLGATE_MANIFESTS": str(self.options.manifests),
@@ -163,7 +163,8 @@ class System:
             "TOLLGATE_STATUS_FILE": str(status),
             "TOLLGATE_GATEWAY_ADDRESS": self.options.gateway_address,
             "TOLLGATE_GATEWAY_PORT": str(self.gateway_port),
-            "TOLLGATE_PROCESSORS": ",".join(workers),
+            "TOLLGATE_GATES": ",".join(f"unix:{self.socket_path(f'gate{i}')}" for i in workers),
+            "TOLLGATE_METERS": ",".join(f"unix:{self.socket_path(f'meter{i}')}" for i in workers),
             "TOLLGATE_HOST_ALIASES": f"{SANDBOX_HOST}={self.sandbox_url.rpartition('/')[2]}",
             "TOLLGATE_CA_BUNDLE": next((path for path in _CA_BUNDLES if Path(path).exists()), _CA_BUNDLES[0]),
         }
@@ -172,14 +173,15 @@ class System:
 
     def _start_extproc(self) -> None:
         for i in range(self.options.workers):
-            name, path = f"extproc{i}", self.socket_path(f"extproc{i}")
+            name, meter = f"extproc{i}", self.socket_path(f"meter{i}")
             environment = {
                 **self._environment(),
-                "TOLLGATE_EXTPROC_LISTEN": f"unix:{path}",
+                "TOLLGATE_EXTPROC_LISTEN": f"unix:{self.socket_path(f'gate{i}')}",
+                "TOLLGATE_METER_LISTEN": f"unix:{meter}",
                 "TOLLGATE_STATE_DIR": str(self.state / name),
             }
             self.processes.start(Child(name, [sys.executable, "-m", "tollgate_extproc"], environment))
-            self.processes.wait_until(name, Path(path).exists, 30)
+            self.processes.wait_until(name, Path(meter).exists, 30)
 
     def _start_witness(self) -> None:
         environment = {**self._environment(), "TOLLGATE_STATE_DIR": str(self.state / "witness")}

@@ -1,8 +1,11 @@
-"""The meter's side of an ext_proc stream: response headers, body chunks, end.
+"""The meter's side of an ext_proc stream: response headers, body chunks, end. Nothing waits here, so nothing is async.
 
 This is the hot path: what runs for a chunk is one parser call. Whatever way the stream ends, the response is settled:
 with its end seen the meter's word is final, without it the access log has the last word and the meter's is kept.
 """
+
+import msgspec
+import structlog
 
 from tollgate_core.admission import Admission
 from tollgate_core.formats import BodyParser, Reduction, body_parser
@@ -10,10 +13,10 @@ from tollgate_core.metering import EndpointPlan, Observation
 from tollgate_extproc.catalog_cache import CatalogCache
 from tollgate_extproc.clock import Clock
 from tollgate_extproc.settlement.settler import Settler
-from tollgate_extproc.stream import Stream
 from tollgate_extproc.wire.ext_proc_pb2 import ProcessingRequest
 
 _MAX_KEPT_BODY = 1 << 20
+_log = structlog.get_logger("meter")
 
 
 class ResponseWatch:
@@ -72,6 +75,40 @@ class ResponseWatch:
         return seen
 
 
+class ResponseReceiver:
+    """One side stream of Envoy's: the messages of one response."""
+
+    __slots__ = ("_meter", "_opened", "_watch")
+
+    def __init__(self, meter: "Meter") -> None:
+        self._meter = meter
+        self._watch: ResponseWatch | None = None
+        self._opened = False
+
+    def message(self, payload: bytes) -> bool:
+        """Whether the response is over: Envoy keeps the stream open until we say so."""
+        message = ProcessingRequest.FromString(payload)
+        if not self._opened:
+            self._opened = True
+            self._watch = self._meter.open(message)
+            done = self._watch is None or message.response_headers.end_of_stream
+        elif message.HasField("response_body"):
+            body = message.response_body
+            if self._watch is not None:
+                self._watch.feed(body.body)
+            done = body.end_of_stream
+        else:
+            done = message.HasField("response_trailers")
+        if done and self._watch is not None:
+            self._meter.finish(self._watch, complete=True)
+        return done
+
+    def lost(self) -> None:
+        """The stream ended before the response did, as far as can be told from here."""
+        if self._watch is not None:
+            self._meter.finish(self._watch, complete=False)
+
+
 class Meter:
     """Watches every response that is sent to this worker."""
 
@@ -80,32 +117,27 @@ class Meter:
         self._settler = settler
         self._clock = clock
 
-    async def handle(self, first: ProcessingRequest, stream: Stream) -> None:
-        """Follow one response to its end. Returns at the end of stream, or Envoy would keep the stream open."""
-        watch = self._open(first)
-        if watch is None:
-            return
-        complete = first.response_headers.end_of_stream
-        try:
-            while not complete:
-                message = await stream.read()
-                if message is None:
-                    break
-                if message.HasField("response_body"):
-                    body = message.response_body
-                    watch.feed(body.body)
-                    complete = body.end_of_stream
-                elif message.HasField("response_trailers"):
-                    complete = True
-        finally:
-            # Also when the stream is cancelled: what was seen must not be lost.
-            self._settler.settle(watch.admission, watch.finish(self._clock(), complete=complete), final=complete)
+    def receiver(self) -> ResponseReceiver:
+        """For a new side stream."""
+        return ResponseReceiver(self)
 
-    def _open(self, first: ProcessingRequest) -> ResponseWatch | None:
+    def open(self, first: ProcessingRequest) -> ResponseWatch | None:
+        """Begin with the response's headers. None for the gate's own denial, which has no admission."""
         text = next((v.string_value for s in first.attributes.values() for v in s.fields.values()), "")
         if not text or not first.HasField("response_headers"):
-            return None  # the gate's own denial
-        admission = Admission.decode(text)
+            return None
+        try:
+            admission = Admission.decode(text)
+        except msgspec.DecodeError as error:
+            _log.error("an admission record cannot be read; the access log settles", error=str(error))
+            return None
         plans = self._catalogs.plans(admission.catalog)
-        headers = {h.key: h.raw_value.decode("latin-1") or h.value for h in first.response_headers.headers.headers}
+        headers = {
+            h.key: h.raw_value.decode("latin-1") if h.raw_value else h.value
+            for h in first.response_headers.headers.headers
+        }
         return ResponseWatch(admission, plans.endpoints.get(admission.endpoint) if plans else None, headers)
+
+    def finish(self, watch: ResponseWatch, *, complete: bool) -> None:
+        """Settle what was seen."""
+        self._settler.settle(watch.admission, watch.finish(self._clock(), complete=complete), final=complete)

@@ -127,9 +127,11 @@ def _transport(api: API, host: str, settings: GatewaySettings) -> core.Transport
 
 
 def processor_clusters(settings: GatewaySettings) -> list[cluster.Cluster]:
-    """Gate and meter are two clusters on the same workers, so that one's circuit breaker never trips the other."""
-    addresses = [parse_address(text) for text in settings.processors]
-    return [_processor_cluster(name, addresses) for name in (GATE_CLUSTER, METER_CLUSTER)]
+    """Gate and meter are two clusters, so that one's circuit breaker never trips the other."""
+    return [
+        _processor_cluster(name, [parse_address(text) for text in addresses])
+        for name, addresses in ((GATE_CLUSTER, settings.gates), (METER_CLUSTER, settings.meters))
+    ]
 
 
 def _processor_cluster(name: str, addresses: list[core.Address]) -> cluster.Cluster:

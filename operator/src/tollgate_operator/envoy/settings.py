@@ -6,12 +6,13 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class GatewaySettings:
-    """``processors`` are ``unix:/path`` or ``host:port`` of the ext_proc workers; ``ca_bundle`` a PEM file on Envoy's
-    machine that holds the certificate authorities trusted for upstreams."""
+    """``gates`` and ``meters`` are ``unix:/path`` or ``host:port`` of the ext_proc workers; ``ca_bundle`` a PEM file
+    on Envoy's machine that holds the certificate authorities trusted for upstreams."""
 
     listen_address: str
     listen_port: int
-    processors: tuple[str, ...]
+    gates: tuple[str, ...]
+    meters: tuple[str, ...]
     access_log_path: str
     ca_bundle: str = "/etc/ssl/certs/ca-certificates.crt"
     #: Envoy cuts a meter that lags more than this behind a finished response.

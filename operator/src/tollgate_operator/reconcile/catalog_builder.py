@@ -26,8 +26,9 @@ def route_pattern(api: API, endpoint_path: str) -> str:
 
 
 def version_of(spec: Model) -> str:
-    """12 hexadecimal digits that name the content of a spec."""
-    return hashlib.sha256(spec.model_dump_json(by_alias=True, exclude_defaults=True).encode()).hexdigest()[:12]
+    """12 hexadecimal digits that name the content of a spec. How it is called for people makes no new version."""
+    content = spec.model_dump_json(by_alias=True, exclude_defaults=True, exclude={"display_name", "description"})
+    return hashlib.sha256(content.encode()).hexdigest()[:12]
 
 
 def build_catalog(index: Index) -> c.Catalog:

@@ -41,5 +41,6 @@ end
 redis.call('DEL', KEYS[1])
 redis.call('ZREM', KEYS[2], ARGV[1])
 local entry = redis.call('XADD', KEYS[4], '*', 'event', ARGV[2])
+-- Without an expiry: it must outlive everything until the ledger has confirmed the event, and gets one then.
 redis.call('SET', KEYS[3], 'appended')
 return {'settled', entry}
