@@ -1,6 +1,6 @@
-"""The listener: strip, gate, meter, capture, decompressors, router. Responses pass them in the opposite order.
+"""The listener: Lua (capture and strip), gate, meter, decompressors, router. Responses pass in the opposite order.
 
-So capture sees a response first (decoded), the meter next, and strip last, after both witnesses have seen everything.
+So the meter sees a response first (decoded), then the Lua filter captures its usage and removes what was forced.
 """
 
 from datetime import timedelta
@@ -26,14 +26,13 @@ from tollgate_operator.envoy.access_log import access_log
 from tollgate_operator.envoy.addresses import from_ads, pack, socket_address
 from tollgate_operator.envoy.local_replies import local_replies
 from tollgate_operator.envoy.settings import (
-    CAPTURE,
     GATE,
     GATE_CLUSTER,
     LISTENER,
     METER,
     METER_CLUSTER,
+    RESPONSE,
     ROUTES,
-    STRIP,
     GatewaySettings,
 )
 
@@ -49,10 +48,9 @@ def gateway_listener(settings: GatewaySettings, response_headers: list[str]) -> 
         stat_prefix="gateway",
         rds=hcm.Rds(route_config_name=ROUTES, config_source=from_ads()),
         http_filters=[
-            _filter(STRIP, lua.Lua(default_source_code=core.DataSource(inline_string=_script("strip")))),
+            _filter(RESPONSE, _response_script()),
             _filter(GATE, _gate()),
             _filter(METER, _meter(settings)),
-            _filter(CAPTURE, _capture()),
             *_decompressors(),
             _filter("envoy.filters.http.router", router.Router(suppress_envoy_headers=True)),
         ],
@@ -140,13 +138,13 @@ def _meter(settings: GatewaySettings) -> ext_proc.ExternalProcessor:
     )
 
 
-def _capture() -> lua.Lua:
-    source = _script("capture")
-    return lua.Lua(
-        source_codes={
-            name: core.DataSource(inline_string=f"local FORMAT = {name!r}\n{source}") for name in sorted(FORMATS)
-        }
-    )
+def _response_script() -> lua.Lua:
+    """One source for each format; its locals stay apart from strip's."""
+    capture, strip, response = (_script(name) for name in ("capture", "strip", "response"))
+    sources = {
+        name: f"do\nlocal FORMAT = {name!r}\n{capture}end\ndo\n{strip}end\n{response}" for name in sorted(FORMATS)
+    }
+    return lua.Lua(source_codes={name: core.DataSource(inline_string=text) for name, text in sources.items()})
 
 
 def _decompressors() -> list[hcm.HttpFilter]:

@@ -16,7 +16,7 @@ from tollgate_core.manifests import API, Endpoint
 from tollgate_core.manifests.api import PATH_PARAMETER
 from tollgate_core.quantity import parse_duration_ms, parse_quantity
 from tollgate_operator.envoy.addresses import pack
-from tollgate_operator.envoy.settings import CAPTURE, METER, ROUTES, STRIP, cluster_name
+from tollgate_operator.envoy.settings import METER, RESPONSE, ROUTES, cluster_name
 from tollgate_operator.reconcile.index import Index, endpoint_id
 from tollgate_operator.reconcile.routes import full_path, path_pattern
 
@@ -94,18 +94,11 @@ def _rewrite(api: API) -> matcher.RegexMatchAndSubstitute | None:
 
 def _filters(api: API, endpoint: Endpoint) -> dict[str, Any]:
     fmt = FORMATS[endpoint.format] if endpoint.format else None
-    filters: dict[str, Any] = {}
-    if fmt:
-        filters[CAPTURE] = pack(lua.LuaPerRoute(name=fmt.name))
-    if not (fmt and api.spec.force_usage and fmt.name in STRIPPED_FORMATS):
-        filters[STRIP] = pack(lua.LuaPerRoute(disabled=True))
+    response = lua.LuaPerRoute(name=fmt.name) if fmt else lua.LuaPerRoute(disabled=True)
+    filters: dict[str, Any] = {RESPONSE: pack(response)}
     if api.spec.metering.mode == "native":
         filters[METER] = pack(ext_proc.ExtProcPerRoute(disabled=True))
     return filters
-
-
-#: Formats whose forced usage comes as a chunk of its own, which a client that did not ask must not see.
-STRIPPED_FORMATS = frozenset({"openai_completions", "deepseek"})
 
 
 #: Response header → key of the gate's dynamic metadata; absent where the gate set none.
@@ -136,6 +129,6 @@ def _refused(name: str, prefix: str) -> route.Route:
         direct_response=route.DirectResponseAction(status=404),
         typed_per_filter_config={
             METER: pack(ext_proc.ExtProcPerRoute(disabled=True)),
-            STRIP: pack(lua.LuaPerRoute(disabled=True)),
+            RESPONSE: pack(lua.LuaPerRoute(disabled=True)),
         },
     )

@@ -30,8 +30,7 @@ USAGE_NAMESPACE = "tollgate.usage"
 
 GATE = "tollgate.gate"
 METER = "tollgate.meter"
-CAPTURE = "tollgate.capture"
-STRIP = "tollgate.strip"
+RESPONSE = "tollgate.response"
 
 
 def cluster_name(api: str) -> str:

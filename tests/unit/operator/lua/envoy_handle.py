@@ -13,6 +13,7 @@ from typing import Any
 from lupa import luajit21  # type: ignore[import-untyped] # its stubs know only lupa.LuaRuntime
 
 _SCRIPTS = Path(__file__).parents[4] / "operator" / "src" / "tollgate_operator" / "envoy" / "lua"
+_RESPONSE = b"\n" + (_SCRIPTS / "response.lua").read_bytes()
 _HANDLE = Path(__file__).with_name("envoy_handle.lua").read_bytes()
 
 
@@ -94,12 +95,12 @@ class Script:
 @cache
 def capture(format_name: str) -> Script:
     """The script that captures usage in one format, configured as the listener does it."""
-    return Script(f"local FORMAT = {format_name!r}\n".encode() + (_SCRIPTS / "capture.lua").read_bytes())
+    return Script(f"local FORMAT = {format_name!r}\n".encode() + (_SCRIPTS / "capture.lua").read_bytes() + _RESPONSE)
 
 
 @cache
 def strip() -> Script:
-    return Script((_SCRIPTS / "strip.lua").read_bytes())
+    return Script((_SCRIPTS / "strip.lua").read_bytes() + _RESPONSE)
 
 
 @cache

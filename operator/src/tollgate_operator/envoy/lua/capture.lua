@@ -1,5 +1,5 @@
 -- Captures the usage that a response reports, as it passes, into dynamic metadata for the access log.
--- FORMAT (a string) is defined by a line put before this text.
+-- FORMAT (a string) is defined by a line put before this text; response.lua, put behind it, calls its functions.
 --
 -- Only usage, the model's name, counters and flags are taken, each at its own path in the JSON: text that looks like
 -- usage inside a string, a tool call's arguments or any other object does not count, and no answer text reaches the
@@ -331,7 +331,8 @@ end
 
 local JSON_LINES = {["application/x-ndjson"] = true, ["application/ndjson"] = true, ["application/jsonl"] = true}
 
-function envoy_on_response(handle)
+-- Begins to watch a response; nil where its headers say that there is nothing to read.
+function new_capture(handle)
   local content_type = handle:headers():get("content-type") or ""
   local media_type = string.lower(string.match(content_type, "^%s*([^;%s]*)"))
   local state = {nodes = {}, found = {}, events = 0, due = 1, clean = true, head = "", start = ""}
@@ -344,18 +345,21 @@ function envoy_on_response(handle)
     -- Each element of an array at the top is an event: Gemini streams so without alt=sse.
     state.document, state.array = true, {item = SPEC}
   end
+  return state
+end
 
-  for chunk in handle:bodyChunks() do
-    local length = chunk:length()
-    if length > 0 then
-      feed(state, chunk:getBytes(0, length))
-      if state.events >= state.due then  -- seldom enough to cost nothing; it only matters if the stream breaks off
-        state.due = state.events < 16 and state.events * 2 or state.events + 16
-        put(state, "events", state.events)
-      end
-      if state.dirty then publish(state, handle) end
-    end
+-- One chunk that is not empty.
+function capture_chunk(state, handle, s)
+  feed(state, s)
+  if state.events >= state.due then  -- seldom enough to cost nothing; it only matters if the stream breaks off
+    state.due = state.events < 16 and state.events * 2 or state.events + 16
+    put(state, "events", state.events)
   end
+  if state.dirty then publish(state, handle) end
+end
+
+-- The response has ended.
+function finish_capture(state, handle)
   if state.json_lines and state.started then state.events = state.events + 1 end  -- a last line without its end
   put(state, "events", state.events)
   publish(state, handle)

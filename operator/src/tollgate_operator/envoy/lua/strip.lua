@@ -1,5 +1,5 @@
 -- Removes the usage chunk that the gate forced and the client did not ask for, without making the stream wait.
--- It is the outermost filter: on the way back it comes last, after every witness has seen the chunk.
+-- The filter is the outermost: on the way back it comes last, after the meter has seen the chunk; capture sees it first.
 -- The gate asks for it in dynamic metadata; without that the function returns at once.
 --
 -- The chunk is the event whose data has, at its top level, an empty `choices` and a `usage` object. All other bytes
@@ -82,60 +82,64 @@ local function skip_comments(s, from)
   end
 end
 
-function envoy_on_response(handle)
+-- Begins to watch a response; nil where nothing is to be removed.
+function new_strip(handle)
   local wanted = handle:streamInfo():dynamicMetadata():get("tollgate")
-  if not wanted or not wanted["strip"] then return end
+  if not wanted or not wanted["strip"] then return nil end
   local headers = handle:headers()
-  if not find(string.lower(headers:get("content-type") or ""), "text/event-stream", 1, true) then return end
-  if (headers:get("content-encoding") or "identity") ~= "identity" then return end
+  if not find(string.lower(headers:get("content-type") or ""), "text/event-stream", 1, true) then return nil end
+  if (headers:get("content-encoding") or "identity") ~= "identity" then return nil end
   headers:remove("content-length")  -- the body may become shorter
+  return {
+    held = "",        -- the start of an event that may be the usage chunk
+    passing = false,  -- the start of the present event was let through, and the rest must follow
+    ending = "",      -- the line end that was let through last
+  }
+end
 
-  local held = ""        -- the start of an event that may be the usage chunk
-  local passing = false  -- the start of the present event was let through, and the rest must follow
-  local ending = ""      -- the line end that was let through last
+-- HTTP/1 upstreams end with an empty chunk: nothing will follow what is held. Returns what to let through, or nil.
+local function let_out(state)
+  local held, out = state.held, nil
+  if held ~= "" and not is_usage_chunk(held) then
+    out, state.passing, state.ending = held, true, line_end(held)
+  end
+  state.held = ""
+  return out
+end
 
-  for chunk in handle:bodyChunks() do
-    local length = chunk:length()
-    if length == 0 then
-      -- HTTP/1 upstreams end with an empty chunk: nothing will follow what is held.
-      if held ~= "" and not is_usage_chunk(held) then
-        chunk:setBytes(held)
-        passing, ending = true, line_end(held)
-      end
-      held = ""
+-- Returns the text that replaces chunk s, or nil where s passes as it is.
+function strip_chunk(state, chunk)
+  if chunk == "" then return let_out(state) end
+  local whole = byte(chunk, -1) == LF and byte(chunk, -2) == LF
+  if whole and state.held == "" and not state.passing and not has_empty_choices(chunk) then return nil end
+  local s = state.held .. chunk
+  local out, written, from = "", 1, 1  -- s[written..from-1] passes
+  if state.passing then
+    local _, border = find(state.ending .. s, "\n\r?\n")
+    if border then
+      state.passing, from = false, border - #state.ending + 1
     else
-      local s = chunk:getBytes(0, length)
-      local whole = byte(s, -1) == LF and byte(s, -2) == LF
-      if not (whole and held == "" and not passing and not has_empty_choices(s)) then
-        s = held .. s
-        local out, written, from = "", 1, 1  -- s[written..from-1] passes
-        if passing then
-          local _, border = find(ending .. s, "\n\r?\n")
-          if border then
-            passing, from = false, border - #ending + 1
-          else
-            ending, from = line_end(ending .. s), #s + 1
-          end
-        end
-        while not passing do
-          from = skip_comments(s, from)
-          local _, border = find(s, "\n\r?\n", from)
-          if not border then break end
-          local event = sub(s, from, border)
-          if may_be_usage(event) and is_usage_chunk(event) then
-            out, written = out .. sub(s, written, from - 1), border + 1
-          end
-          from = border + 1
-        end
-        held = sub(s, from)
-        local other = find(sub(held, -3), "}[\r\n]*$") and is_usage_chunk(held) == false
-        if held ~= "" and (other or not may_be_usage(held)) then
-          passing, from = true, #s + 1
-          ending, held = line_end(s), ""
-        end
-        out = out .. sub(s, written, from - 1)
-        if #out ~= length or out ~= s then chunk:setBytes(out) end
-      end
+      state.ending, from = line_end(state.ending .. s), #s + 1
     end
   end
+  while not state.passing do
+    from = skip_comments(s, from)
+    local _, border = find(s, "\n\r?\n", from)
+    if not border then break end
+    local event = sub(s, from, border)
+    if may_be_usage(event) and is_usage_chunk(event) then
+      out, written = out .. sub(s, written, from - 1), border + 1
+    end
+    from = border + 1
+  end
+  local held = sub(s, from)
+  local other = find(sub(held, -3), "}[\r\n]*$") and is_usage_chunk(held) == false
+  if held ~= "" and (other or not may_be_usage(held)) then
+    state.passing, from = true, #s + 1
+    state.ending, held = line_end(s), ""
+  end
+  state.held = held
+  out = out .. sub(s, written, from - 1)
+  if out ~= chunk then return out end
+  return nil
 end
