@@ -32,7 +32,7 @@ def main() -> int:
         print(f"{word:7}{name} ({time.monotonic() - started:.1f} s)", flush=True)
         if result.returncode:
             failed += 1
-            print(result.stdout + result.stderr, flush=True)
+            print("\n".join(line[:300] for line in (result.stdout + result.stderr).splitlines()), flush=True)
     return 1 if failed else 0
 
 

@@ -70,7 +70,7 @@ async def stream_load(url: str, key: str, *, streams: int, events: int, rate: fl
     async def one() -> None:
         await asyncio.sleep(chance.random())
         done: asyncio.Future[None] = loop.create_future()
-        await loop.create_connection(lambda: _Stream(request, samples, done), parts.hostname, parts.port)
+        await loop.create_connection(lambda: _Stream(request, samples, done), parts.hostname or "", parts.port or 80)
         await done
 
     await asyncio.gather(*(one() for _ in range(streams)))

@@ -68,4 +68,4 @@ def run(directory: Path, count: int) -> float:
 
 
 def _left(client: "redis.Redis") -> int:
-    return sum(int(client.xlen(Keys.events(p))) for p in range(PARTITIONS))  # type: ignore[arg-type]
+    return sum(int(client.xlen(Keys.events(p))) for p in range(PARTITIONS))

@@ -70,7 +70,7 @@ class PlainEnvoy:
         self.process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:
-        command = [find_envoy(None), "-c", self._config, "--concurrency", "1", "--use-dynamic-base-id"]
+        command = [str(find_envoy(None)), "-c", str(self._config), "--concurrency", "1", "--use-dynamic-base-id"]
         self.process = subprocess.Popen(command, stdout=self._log, stderr=self._log)
         while True:
             try:

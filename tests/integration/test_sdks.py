@@ -16,7 +16,7 @@ import pytest
 from tests.support.gateway import Gateway
 
 QUESTION = "How many tokens does a toll gate count"
-TOOL = {
+TOOL: Any = {
     "type": "function",
     "function": {
         "name": "look_up",
@@ -98,7 +98,7 @@ def test_openai_chat_stream_without_usage_asked_is_metered_and_shows_no_usage_ch
 def test_openai_chat_tools_over_several_turns(gateway: Gateway) -> None:
     messages: list[Any] = [{"role": "user", "content": '[[sandbox {"tool": true}]] look it up'}]
     with openai_client(gateway) as client:
-        first = client.chat.completions.create(model="gpt-5", messages=messages, tools=[TOOL])  # type: ignore[list-item]
+        first = client.chat.completions.create(model="gpt-5", messages=messages, tools=[TOOL])
         assert first.usage
         assert_usage(gateway, completion_tokens=first.usage.completion_tokens)
         call = first.choices[0].message.tool_calls[0]  # type: ignore[index]
@@ -112,7 +112,7 @@ def test_openai_chat_tools_over_several_turns(gateway: Gateway) -> None:
                 messages=messages,
                 tools=[TOOL],
                 stream=True,
-                stream_options={"include_usage": True},  # type: ignore[list-item]
+                stream_options={"include_usage": True},
             )
         )
     assert second[-1].usage
@@ -197,7 +197,7 @@ def test_ollama(gateway: Gateway) -> None:
     parts = list(client.generate(model="llama3.3", prompt=QUESTION, stream=True))
     assert parts[-1].eval_count
     assert_usage(gateway, eval_count=parts[-1].eval_count)
-    client.close()
+    client.close()  # type: ignore[no-untyped-call]
 
 
 def test_mistral(gateway: Gateway) -> None:

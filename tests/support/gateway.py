@@ -137,7 +137,7 @@ class Gateway:
 
     def holds(self) -> int:
         """Requests that hold quota now."""
-        return sum(int(self.redis.zcard(Keys.holds(p))) for p in range(PARTITIONS))  # type: ignore[arg-type]
+        return sum(int(self.redis.zcard(Keys.holds(p))) for p in range(PARTITIONS))
 
     def logs(self) -> str:
         """The ends of all logs, for a failure's text."""

@@ -52,6 +52,10 @@ class Traffic:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def stop(self) -> None:
+        """Let every client finish its request."""
         self._stop.set()
         self._thread.join(60)
 

@@ -110,7 +110,7 @@ def test_a_secret_never_shows() -> None:
     assert isinstance(secret, Secret)
     assert secret.value("k") == "hush-hush"
     assert "hush" not in repr(secret)
-    document["stringData"] = {"k": {"hush-hush": 1}}  # type: ignore[dict-item]
+    document["stringData"] = {"k": {"hush-hush": 1}}
     assert not any("hush" in problem for problem in problems(document))
 
 

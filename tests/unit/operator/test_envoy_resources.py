@@ -67,7 +67,7 @@ def test_envoy_accepts_listener_routes_and_clusters(tmp_path: Path) -> None:
     }
     file = tmp_path / "envoy.json"
     file.write_text(json.dumps(config))
-    command = [find_envoy(None), "--mode", "validate", "-c", file, "--use-dynamic-base-id"]
+    command = [str(find_envoy(None)), "--mode", "validate", "-c", str(file), "--use-dynamic-base-id"]
     result = subprocess.run(command, capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stderr[-2000:]
 

@@ -11,7 +11,9 @@ from tollgate_operator.control_loop import State, reconcile
 from tollgate_operator.envoy import GatewaySettings
 from tollgate_operator.sources import FileSource
 
-SETTINGS = GatewaySettings("127.0.0.1", 8080, ("unix:/x",), ("unix:/y",), "/log", host_aliases={"sandbox.localhost": "127.0.0.1:9"})
+SETTINGS = GatewaySettings(
+    "127.0.0.1", 8080, ("unix:/x",), ("unix:/y",), "/log", host_aliases={"sandbox.localhost": "127.0.0.1:9"}
+)
 
 
 def run(directory: Path, documents: list[Document], last: State | None = None) -> State:

@@ -50,6 +50,8 @@ def api_cluster(api: API, settings: GatewaySettings) -> cluster.Cluster:
         result.eds_cluster_config = cluster.ClusterEdsClusterConfig(eds_config=from_ads())
     else:
         result.type = cluster.ClusterDiscoveryType.STRICT_DNS
+        # Both families, tried side by side: a host that has an IPv6 address may not listen on it.
+        result.dns_lookup_family = cluster.ClusterDnsLookupFamily.ALL
         result.load_assignment = load_assignment(name, [socket_address(host, port)])
     if secure:
         result.transport_socket = _transport(api, urlsplit(api.spec.upstream.url).hostname or "", settings)
