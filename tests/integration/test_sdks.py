@@ -49,6 +49,7 @@ def assert_usage(gateway: Gateway, **expected: int) -> dict[str, Any]:
     assert {name: usage[name] for name in expected} == expected
     assert event["data"]["quality"] == "exact"
     assert event["data"]["outcome"] == "completed"
+    assert event["data"]["witness"] == {"stream": "meter", "native": "access_log"}[gateway.mode]
     gateway.assert_exact()
     return event
 

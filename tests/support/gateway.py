@@ -22,6 +22,9 @@ class Gateway:
     """Start, call, break, compare. Use as a context manager."""
 
     def __init__(self, directory: Path, documents: list[Document], **options: Any) -> None:
+        modes = [d["spec"].get("metering", {}).get("mode", "stream") for d in documents if d["kind"] == "API"]
+        #: stream or native where all APIs have one mode.
+        self.mode = modes[0] if len(set(modes)) == 1 else "mixed"
         self.manifests = write(directory / "manifests", documents)
         self.system = System(UpOptions(self.manifests, directory / "state", **options))
         self.session: Session

@@ -3,7 +3,6 @@
 import os
 import signal
 import socket
-import sys
 import threading
 import time
 from collections.abc import Callable
@@ -32,22 +31,10 @@ from tollgate_billing.ledger.verification import verify
 from tollgate_billing.redis_link import RedisLink
 from tollgate_billing.settings import Settings
 from tollgate_billing.sync.catalog_sync import CatalogSync
+from tollgate_core.logs import configure_logging
 
 _log = structlog.get_logger("billing")
 _STOP_SECONDS = 10
-
-
-def configure_logging() -> None:
-    """One JSON object per line, on standard error."""
-    structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
-            structlog.processors.JSONRenderer(),
-        ],
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-    )
 
 
 class Billing:

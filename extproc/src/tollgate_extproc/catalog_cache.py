@@ -3,16 +3,18 @@
 import asyncio
 from collections import OrderedDict
 
+import msgspec
 import structlog
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from tollgate_core.catalog import Catalog
+from tollgate_core.errors import TollgateError
 from tollgate_core.metering import Plans
 from tollgate_core.redis_contract import Keys, raw, text
 
 _log = structlog.get_logger("catalog")
-_KEPT = 16
+_KEPT = 64
 _POLL_SECONDS = 0.25
 
 
@@ -25,8 +27,16 @@ class CatalogCache:
         self.current: Plans | None = None
 
     def plans(self, hashed: str) -> Plans | None:
-        """The plans of one catalog, else the current ones."""
-        return self._plans.get(hashed) or self.current
+        """The plans of exactly that catalog; another one's rules would bill something else."""
+        return self._plans.get(hashed)
+
+    async def ensure(self, hashed: str) -> None:
+        """Load a catalog that this process has not seen, such as one from before its start. Raises RedisError."""
+        if hashed in self._plans:
+            return
+        encoded = await self._redis.get(Keys.catalog(hashed))
+        if encoded is not None:
+            self._compile(hashed, raw(encoded))
 
     async def refresh(self) -> None:
         """Load the catalog if it changed. Raises RedisError where Redis is away."""
@@ -36,16 +46,22 @@ class CatalogCache:
         name, encoded = await self._redis.hmget(Keys.CATALOG, ["hash", "json"])
         if name is None or encoded is None:
             return
-        self.adopt(text(name), raw(encoded))
+        self.current = self._compile(text(name), raw(encoded)) or self.current
 
-    def adopt(self, hashed: str, encoded: bytes) -> None:
-        """Compile a catalog and make it current."""
-        plans = Plans(Catalog.decode(encoded), hashed)
+    def _compile(self, hashed: str, encoded: bytes) -> Plans | None:
+        """A catalog that cannot be compiled is not taken over: what serves, serves on."""
+        if hashed in self._plans:
+            return self._plans[hashed]
+        try:
+            plans = Plans(Catalog.decode(encoded), hashed)
+        except (TollgateError, msgspec.DecodeError) as error:
+            _log.error("a catalog was refused", hash=hashed, error=str(error))
+            return None
         self._plans[hashed] = plans
-        self.current = plans
         while len(self._plans) > _KEPT:
             self._plans.popitem(last=False)
         _log.info("catalog", hash=hashed, endpoints=len(plans.endpoints))
+        return plans
 
     async def follow(self) -> None:
         """Refresh for ever."""

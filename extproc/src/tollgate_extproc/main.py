@@ -2,6 +2,7 @@
 
 import uvloop
 
+from tollgate_core.logs import configure_logging
 from tollgate_extproc.catalog_cache import CatalogCache
 from tollgate_extproc.clock import system_clock
 from tollgate_extproc.gate.admit import Admitter
@@ -10,7 +11,7 @@ from tollgate_extproc.gate.service import Gate
 from tollgate_extproc.gate.subscriptions import Subscriptions
 from tollgate_extproc.lifecycle import run_until_stopped
 from tollgate_extproc.meter.handler import Meter
-from tollgate_extproc.meter.server import start_meter_server
+from tollgate_extproc.meter.server import MeterServer
 from tollgate_extproc.metrics import Metrics
 from tollgate_extproc.redis_client import connect
 from tollgate_extproc.server import make_server
@@ -47,16 +48,18 @@ async def run(settings: Settings) -> None:
     meter = Meter(catalogs, settler, system_clock)
     server = make_server(gate, settings.listen)
     await server.start()
-    meter_server = await start_meter_server(settings.meter_listen, meter.receiver)
+    meter_server = MeterServer(meter.receiver)
+    await meter_server.start(settings.meter_listen)
     try:
         await run_until_stopped(catalogs.follow(), settler.run())
     finally:
         await server.stop(grace=_DRAIN_SECONDS)
-        meter_server.close()
+        meter_server.stop()
         await settler.drain(_DRAIN_SECONDS)
         await redis.aclose()
 
 
 def main() -> None:
     """Entry point of ``python -m tollgate_extproc``."""
+    configure_logging()
     uvloop.run(run(Settings.from_environment()))

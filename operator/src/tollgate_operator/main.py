@@ -7,6 +7,7 @@ import signal
 import structlog
 from redis.asyncio import Redis
 
+from tollgate_core.logs import configure_logging
 from tollgate_operator.control_loop import State, reconcile
 from tollgate_operator.publish import publish_catalog, status_document, write_status
 from tollgate_operator.settings import Settings
@@ -97,4 +98,5 @@ async def run(settings: Settings) -> None:
 
 def main() -> None:
     """Entry point of ``python -m tollgate_operator``."""
+    configure_logging()
     asyncio.run(run(Settings.from_environment()))

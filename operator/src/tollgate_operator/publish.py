@@ -20,6 +20,9 @@ async def publish_catalog(redis: "Redis", state: State) -> bool:
         current = await redis.hget(Keys.CATALOG, "hash")
         if current is not None and text(current) == state.catalog_hash:
             return True
+        await redis.set(Keys.catalog(state.catalog_hash), state.encoded)
+        if current is not None:
+            await redis.expire(Keys.catalog(text(current)), Keys.CATALOG_KEPT_SECONDS)
         async with redis.pipeline(transaction=True) as pipeline:
             pipeline.hset(Keys.CATALOG, mapping={"hash": state.catalog_hash, "json": state.encoded})
             pipeline.publish(  # pyright: ignore[reportUnknownMemberType]

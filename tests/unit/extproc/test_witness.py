@@ -20,7 +20,14 @@ from tollgate_extproc.witness.tail import Checkpoint, Tail
 
 
 def line(**fields: Any) -> bytes:
-    base = {"admission": ADMISSION.encode(), "start": "1795000000000", "duration": 40, "code": 200, "flags": "-"}
+    base = {
+        "admission": ADMISSION.encode(),
+        "start": "1795000000000",
+        "duration": 40,
+        "code": 200,
+        "flags": "-",
+        "host": "192.0.2.7:443",
+    }
     return json.dumps({**base, **fields}).encode()
 
 
@@ -57,6 +64,8 @@ def test_garbage_is_told_from_a_line() -> None:
         ({"flags": "UC"}, "upstream"),
         ({"code": 503, "flags": "UF,URX"}, "complete"),
         ({"code": 504, "flags": "UT"}, "complete"),
+        ({"flags": "DR"}, "client"),
+        ({"code": 0, "flags": "DC", "host": None}, "complete"),
     ],
 )
 def test_flags_tell_how_a_response_ended(fields: dict[str, Any], ending: str) -> None:

@@ -71,10 +71,24 @@ def test_a_new_snapshot_is_sent_clusters_before_routes() -> None:
 
 
 def test_an_unchanged_type_is_not_sent_again() -> None:
-    stream, _, _ = open_stream()
+    stream, clusters, _ = open_stream()
+    stream.on_request(ask(CLUSTER, nonce=clusters.nonce), ONE)
     again = snapshot(clusters={"a": b"1"}, routes={"r": b"9"})
     assert [r.type_url for r in stream.on_snapshot(again)] == [ROUTES]
-    assert [w.type_url for w in stream.unchanged(again)][:1] == [CLUSTER]
+    assert [(w.type_url, w.error) for w in stream.unchanged(again)] == [(CLUSTER, "")]
+
+
+def test_what_was_sent_and_not_answered_counts_as_nothing() -> None:
+    stream, _, _ = open_stream()
+    assert stream.unchanged(ONE) == []
+
+
+def test_a_refused_type_stays_refused_while_it_is_not_sent_again() -> None:
+    stream, _, routes = open_stream()
+    stream.on_request(ask(ROUTES, "r", nonce=routes.nonce, error="bad"), ONE)
+    again = snapshot(clusters={"a": b"7"}, routes={"r": b"1"})
+    stream.on_snapshot(again)
+    assert [(w.type_url, w.error) for w in stream.unchanged(again)] == [(ROUTES, "bad")]
 
 
 def test_a_changed_subscription_is_answered() -> None:

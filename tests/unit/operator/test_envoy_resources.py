@@ -75,8 +75,8 @@ def test_envoy_accepts_listener_routes_and_clusters(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("url", "cluster_type", "secure"),
     [
-        ("https://api.example.com", "STRICT_DNS", True),
-        ("http://models.example.com:11434/base", "STRICT_DNS", False),
+        ("https://api.example.com", "LOGICAL_DNS", True),
+        ("http://models.example.com:11434/base", "LOGICAL_DNS", False),
         ("https://10.0.0.1:8443", "EDS", True),
         ("http://sandbox.localhost", "EDS", False),
     ],

@@ -8,6 +8,7 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from tollgate_core.errors import ExpressionError
 from tollgate_core.expressions import source as text
 from tollgate_core.expressions.cel_expression import CelExpression
 
@@ -46,8 +47,10 @@ def capture_request_part(expression: CelExpression, usage_functions: Iterable[st
         captures.setdefault(atom, Capture(atom, CelExpression(atom)))
         position = end
     rest = CelExpression("".join(pieces) + source[position:])
+    if rest.roots & {"request", "path"}:
+        raise ExpressionError("request and path can only be used as in request.json.n or path.params.model")
     return CapturedExpression(rest, tuple(captures.values()))
 
 
 def _reference(key: str) -> str:
-    return f"captured[{json.dumps(key)}]"
+    return f"captured[{json.dumps(key, ensure_ascii=False)}]"

@@ -28,7 +28,7 @@ class JqProgram:
             return self._program.input_text(orjson.dumps(value).decode()).first()
         except StopIteration as error:
             raise ExpressionError(f"jq {self.source!r} gave no output") from error
-        except ValueError as error:
+        except (ValueError, TypeError) as error:
             raise ExpressionError(f"jq {self.source!r} failed: {str(error)[:200]}") from error
 
 

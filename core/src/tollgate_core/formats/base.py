@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from tollgate_core.formats.counts import count_or_none
+from tollgate_core.formats.counts import LARGEST_COUNT, count_or_none
 from tollgate_core.formats.narrow import as_name, as_object, is_object
 from tollgate_core.formats.prompt import estimate_prompt_tokens
 from tollgate_core.formats.reduction import Reduction, Shape
@@ -95,7 +95,7 @@ class UsageFormat(ABC):
 def bounded(limit: object, times: object) -> int | None:
     """Return an output limit times the number of answers asked for; None where no usable limit is set."""
     tokens = count_or_none(limit)
-    return None if not tokens else tokens * max(count_or_none(times) or 1, 1)
+    return None if not tokens else min(tokens * max(count_or_none(times) or 1, 1), LARGEST_COUNT // 2)
 
 
 def _overlay(shape: Shape, raw: Mapping[str, Any]) -> dict[str, Any]:

@@ -85,8 +85,9 @@ class ChatCompletions(UsageFormat, ABC):
 
     def max_output_tokens(self, body: Mapping[str, Any]) -> int | None:
         answers = max(count_or_none(body.get("n")) or 1, count_or_none(body.get("best_of")) or 1)
-        limit = count_or_none(body.get("max_completion_tokens")) or body.get("max_tokens")
-        return bounded(limit, answers)
+        # Which of the two an upstream heeds is not known here: the larger one is held.
+        limits = [count_or_none(body.get(name)) or 0 for name in ("max_completion_tokens", "max_tokens")]
+        return bounded(max(limits), answers)
 
     def error_body(self, status: int, code: str, message: str) -> dict[str, Any]:
         return openai_error(status, code, message)

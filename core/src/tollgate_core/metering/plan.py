@@ -114,7 +114,10 @@ class EndpointPlan:
         unmetered: dict[str, str] = {}
         for rule in self._rules:
             try:
-                if rule.when.rest.evaluate(variables, functions) is not True:
+                applies = rule.when.rest.evaluate(variables, functions)
+                if not isinstance(applies, bool):
+                    raise ExpressionError(f"when must give a bool, not {type(applies).__name__}")
+                if not applies:
                     continue
                 number = to_decimal(rule.quantity.rest.evaluate(variables, functions))
                 number = from_micros(to_micros(number))

@@ -1,6 +1,7 @@
 """Writing the usage event, and the settlement that carries it."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -21,6 +22,8 @@ def usage_event(admission: Admission, plan: EndpointPlan | None, seen: Observati
     policy = plan.api.on_incomplete if plan else "lastSnapshot"
     fmt = plan.format if plan else None
     verdict = judge(seen, fmt, policy, admission.input_estimate)
+    if plan is None:
+        verdict = replace(verdict, quality="partial", usage=seen.usage)
     measured = _measure(plan, admission, seen, verdict)
     return UsageEvent(
         id=admission.id,

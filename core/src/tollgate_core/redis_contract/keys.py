@@ -23,7 +23,14 @@ class Keys:
     CATALOG = "tollgate:catalog"
     #: Hash: Envoy node → up to which moment (ms) its witness has read the log.
     WATERMARKS = "tollgate:watermarks"
+    #: How long a catalog that is no longer current is kept for requests that were admitted under it.
+    CATALOG_KEPT_SECONDS = 7 * 86_400
     CATALOG_CHANGED = "tollgate:catalog:changed"
+
+    @staticmethod
+    def catalog(hashed: str) -> str:
+        """String: the JSON of one catalog, by its content's hash."""
+        return f"tollgate:catalog:{hashed}"
 
     @staticmethod
     def api_key(hashed: str) -> str:

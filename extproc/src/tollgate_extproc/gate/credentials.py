@@ -34,4 +34,4 @@ def _candidates(request: Request) -> list[str]:
     values = [request.headers.get(name, "") for name in CREDENTIAL_HEADERS]
     scheme, _, token = values[0].strip().partition(" ")
     values[0] = token.strip() if scheme.lower() == "bearer" else values[0].strip()
-    return [*(value.strip() for value in values), request.query.get(CREDENTIAL_PARAMETER, "")]
+    return [*(value.strip() for value in values), *request.query.get(CREDENTIAL_PARAMETER, "").split(",")]

@@ -1,11 +1,12 @@
 """The gate's side of an ext_proc stream: headers, then the body where there is one, then one decision."""
 
+import structlog
 from google.protobuf.struct_pb2 import Struct
 
 from tollgate_core.admission import METADATA_NAMESPACE
 from tollgate_extproc.gate.denial import Denial, immediate_response, set_header
 from tollgate_extproc.gate.request import Request, parse_request
-from tollgate_extproc.gate.service import Admitted, Caller, Gate
+from tollgate_extproc.gate.service import UNAVAILABLE, Admitted, Caller, Gate
 from tollgate_extproc.stream import Stream
 from tollgate_extproc.wire.ext_proc_pb2 import (
     BodyMutation,
@@ -17,6 +18,7 @@ from tollgate_extproc.wire.ext_proc_pb2 import (
     ProcessingResponse,
 )
 
+_log = structlog.get_logger("gate")
 _CONTINUE = ProcessingResponse(request_headers=HeadersResponse())
 
 
@@ -51,7 +53,12 @@ def _attributes(message: ProcessingRequest) -> dict[str, str]:
 async def _decide(
     gate: Gate, caller: Caller, request: Request, route: str, *, headers_only: bool
 ) -> ProcessingResponse:
-    decision = await gate.admit(caller, request)
+    try:
+        decision = await gate.admit(caller, request)
+    except Exception:
+        # Fail closed, for this request alone; a hold that it may have is found by its log line.
+        _log.exception("admission failed")
+        decision = UNAVAILABLE
     if isinstance(decision, Denial):
         return _denied(gate, decision, route)
     gate.answered(decision)

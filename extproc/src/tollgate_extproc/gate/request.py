@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, cast
-from urllib.parse import parse_qsl, urlencode
+from urllib.parse import parse_qsl, unquote_plus, urlencode
 
 import orjson
 
@@ -46,9 +46,11 @@ class Request:
 
     @cached_property
     def query(self) -> dict[str, str]:
-        """Query parameters; the first of repeated ones."""
-        pairs = parse_qsl(self.query_string, keep_blank_values=True)
-        return dict(reversed(pairs))
+        """Query parameters; repeated ones joined by a comma, as for headers, so that none can hide behind another."""
+        found: dict[str, str] = {}
+        for name, value in parse_qsl(self.query_string, keep_blank_values=True):
+            found[name] = f"{found[name]},{value}" if name in found else value
+        return found
 
     @cached_property
     def json(self) -> Any:
@@ -78,6 +80,12 @@ class Request:
         if self.json is not None:
             request["json"] = self.json
         return {"request": request, "path": {"params": self.params}}
+
+    def drop_parameter(self, name: str) -> None:
+        """Without one parameter; the rest stays as it was sent, in its order."""
+        parts = [part for part in self.query_string.split("&") if unquote_plus(part.partition("=")[0]) != name]
+        self.__dict__.pop("query", None)
+        self.query_string = "&".join(parts)
 
     def set_query(self, query: dict[str, str]) -> None:
         """Replace the query."""

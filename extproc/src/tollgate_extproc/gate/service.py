@@ -131,8 +131,10 @@ class Gate:
         rules = self._rules
         request.params = rules.path_parameters(plan, request.path)
         client = request.json_object
-        if plan.format is not None and client is None:
-            return Denial(400, "invalid_json", "The body must be a JSON object.")
+        if plan.format is not None:
+            malformed = _malformed(request, client)
+            if malformed:
+                return malformed
         rejected = rules.rejector(plan.api).reject(request, plan.endpoint.id)
         if rejected:
             return rejected
@@ -177,11 +179,12 @@ class Gate:
             counters=wanted.counters,
             captured=prepared.captured,
         )
+        # All that can fail comes before the script, so that nothing is held for a request that is not sent on.
+        up, strip = upstream_request(request, admission, plan, prepared.client, prepared.body)
         verdict = await self._call(caller, admission, wanted, granted=True)
         if isinstance(verdict, Denial):
             return verdict
-        up, strip = upstream_request(request, admission, plan, prepared.client, prepared.body)
-        metadata: dict[str, str | bool] = {"admission": admission.encode(), "id": admission.id, **(verdict or {})}
+        metadata: dict[str, str | bool] = {"admission": admission.encode(), "id": admission.id, **verdict}
         if strip:
             metadata["strip"] = True
         return Admitted(up, metadata)
@@ -244,17 +247,34 @@ class _Prepared:
     captured: dict[str, Any]
 
 
+def _malformed(request: Request, client: dict[str, Any] | None) -> Denial | None:
+    """What an upstream might read in another way than the gate does."""
+    if request.headers.get("content-encoding", "identity") != "identity":
+        return Denial(415, "unsupported_encoding", "Send the body without a content-encoding.")
+    if client is None:
+        return Denial(400, "invalid_json", "The body must be a JSON object.")
+    if not isinstance(client.get("stream", False), bool | None):
+        return Denial(400, "invalid_json", "stream must be true or false.")
+    try:
+        orjson.dumps(client)
+    except TypeError:
+        return Denial(400, "invalid_json", "The body is nested too deeply.")
+    return None
+
+
 def _capture(plan: EndpointPlan, request: Request) -> dict[str, Any] | Denial:
-    """The request side of the metrics' expressions. A part that cannot be computed is left out: the metric then says
-    so in the event, by name."""
+    """The request side of the metrics' expressions. A part that cannot be computed is refused: a client could else
+    choose requests that nobody can meter."""
     captured: dict[str, Any] = {}
     variables = request.variables() if plan.captures else {}
     for capture in plan.captures:
         try:
             value = capture.expression.evaluate(variables)
             size = len(orjson.dumps(value))
-        except (ExpressionError, TypeError):
-            continue
+        except (ExpressionError, TypeError) as error:
+            _log.info("unmeterable request", endpoint=plan.endpoint.id, error=str(error))
+            text = f"{capture.key} cannot be computed from this request, and this API's metering needs it."
+            return Denial(400, "unmeterable_request", text)
         if size > MAX_CAPTURE_BYTES:
             text = f"{capture.key} is larger than {MAX_CAPTURE_BYTES} bytes, and this API's metering needs it."
             return Denial(400, "metered_value_too_large", text)

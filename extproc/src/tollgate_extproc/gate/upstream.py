@@ -38,7 +38,7 @@ def upstream_request(
             request.set_body(orjson.dumps(forced))
         strip = not plan.format.client_asked_usage(client or {})
     if CREDENTIAL_PARAMETER in request.query:
-        request.set_query({n: v for n, v in request.query.items() if n != CREDENTIAL_PARAMETER})
+        request.drop_parameter(CREDENTIAL_PARAMETER)
     changed = {
         name: value
         for name, value in request.headers.items()

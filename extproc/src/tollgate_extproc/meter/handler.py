@@ -87,7 +87,14 @@ class ResponseReceiver:
 
     def message(self, payload: bytes) -> bool:
         """Whether the response is over: Envoy keeps the stream open until we say so."""
-        message = ProcessingRequest.FromString(payload)
+        try:
+            return self._message(ProcessingRequest.FromString(payload))
+        except Exception:
+            # One response that cannot be read must not take the connection's others with it; the log settles it.
+            _log.exception("a response was given up")
+            return True
+
+    def _message(self, message: ProcessingRequest) -> bool:
         if not self._opened:
             self._opened = True
             self._watch = self._meter.open(message)
@@ -106,7 +113,10 @@ class ResponseReceiver:
     def lost(self) -> None:
         """The stream ended before the response did, as far as can be told from here."""
         if self._watch is not None:
-            self._meter.finish(self._watch, complete=False)
+            try:
+                self._meter.finish(self._watch, complete=False)
+            except Exception:
+                _log.exception("a response was given up")
 
 
 class Meter:
@@ -132,11 +142,13 @@ class Meter:
             _log.error("an admission record cannot be read; the access log settles", error=str(error))
             return None
         plans = self._catalogs.plans(admission.catalog)
-        headers = {
-            h.key: h.raw_value.decode("latin-1") if h.raw_value else h.value
-            for h in first.response_headers.headers.headers
-        }
-        return ResponseWatch(admission, plans.endpoints.get(admission.endpoint) if plans else None, headers)
+        if plans is None:
+            return None  # admitted elsewhere, under a catalog that is not here yet; the access log settles
+        headers: dict[str, str] = {}
+        for header in first.response_headers.headers.headers:  # of repeated ones the first, as in the access log
+            value = header.raw_value.decode("latin-1") if header.raw_value else header.value
+            headers.setdefault(header.key, value)
+        return ResponseWatch(admission, plans.endpoints.get(admission.endpoint), headers)
 
     def finish(self, watch: ResponseWatch, *, complete: bool) -> None:
         """Settle what was seen."""

@@ -123,12 +123,10 @@ class Settler:
         while self._unsent:
             names = list(self._unsent)[:_BATCH]
             items = [self._outstanding[name] for name in names if name in self._outstanding]
-            async with self._redis.pipeline(transaction=False) as pipeline:
-                for item in items:
-                    await self._script(keys=item.request.keys(), args=item.request.args(), client=pipeline)
-                answers: list[Any] = await pipeline.execute(raise_on_error=False)
+            # Before the answer comes: one that is queued again meanwhile must stay queued.
             for name in names:
                 self._unsent.pop(name, None)
+            answers = await self._send(items)
             error: Exception | None = None
             for item, answer in zip(items, answers, strict=True):
                 if isinstance(answer, Exception):
@@ -138,6 +136,17 @@ class Settler:
                     self._answered(item, answer)
             if error is not None:
                 raise error if isinstance(error, RedisError) else RedisError(str(error))
+
+    async def _send(self, items: list[_Outstanding]) -> list[Any]:
+        try:
+            async with self._redis.pipeline(transaction=False) as pipeline:
+                for item in items:
+                    await self._script(keys=item.request.keys(), args=item.request.args(), client=pipeline)
+                answers: list[Any] = await pipeline.execute(raise_on_error=False)
+        except BaseException:
+            self._unsent |= {item.request.request: None for item in items}
+            raise
+        return answers
 
     def _answered(self, item: _Outstanding, answer: list[bytes]) -> None:
         status, detail = bytes(answer[0]).decode(), bytes(answer[1])

@@ -11,8 +11,11 @@ from tollgate_core.metering import EndpointPlan, Observation
 from tollgate_core.metering.observation import Ending
 
 #: Envoy's response flags (their short names): the client left, or the upstream broke off.
-_CLIENT_FLAGS = frozenset({"DC", "DPE"})
+_CLIENT_FLAGS = frozenset({"DC", "DPE", "DR"})
 _UPSTREAM_FLAGS = frozenset({"UC", "UT", "LR", "UR", "UF", "UO", "UPE", "SI", "UMSDR", "DT", "OM", "UDO", "NR", "UH"})
+
+#: The status that proxies log for a client that left before there was an answer.
+_CLIENT_CLOSED = 499
 
 
 class Line(msgspec.Struct, frozen=True):
@@ -27,6 +30,7 @@ class Line(msgspec.Struct, frozen=True):
     type: str | None = ""
     encoding: str | None = ""
     route: str | None = ""
+    host: str | None = None
     admission: str | None = None
     usage: dict[str, Any] | None = None
 
@@ -34,7 +38,9 @@ class Line(msgspec.Struct, frozen=True):
     def may_be_orphaned(self) -> bool:
         """Whether the gate may have admitted it without Envoy hearing of it: no record, and no denial of ours."""
         reached_gate = bool(self.route) and not str(self.route).endswith("/")
-        return not self.admission and reached_gate and not (self.details or "").startswith("tollgate_")
+        details = self.details or ""
+        denied = details.startswith("tollgate_") and details != "tollgate_admission_unavailable"
+        return not self.admission and reached_gate and not denied
 
 
 _DECODER = msgspec.json.Decoder(Line)
@@ -57,7 +63,7 @@ def observe(text: bytes, line: Line, admission: Admission, plan: EndpointPlan | 
         witness="access_log",
         ending=ending,
         ended_ms=int(line.start or 0) + (line.duration or 0),
-        status=line.code or 0,
+        status=line.code or (0 if line.host else _CLIENT_CLOSED),
         usage=reduction.usage,
         model=str(captured.get("model") or reduction.model or ""),
         terminal=bool(captured.get("terminal")),
@@ -108,6 +114,8 @@ def _number(text: object) -> object:
 
 
 def _ending(line: Line) -> Ending:
+    if not line.host:
+        return "complete"  # no upstream was reached: whatever came of it, nothing was used
     flags = frozenset((line.flags or "").split(","))
     if flags & _CLIENT_FLAGS or (line.code or 0) == 0:
         return "client"

@@ -9,6 +9,9 @@ import uvloop
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from tollgate_core.admission import Admission
+from tollgate_core.logs import configure_logging
+from tollgate_core.metering import Plans
 from tollgate_extproc.catalog_cache import CatalogCache
 from tollgate_extproc.clock import Clock, system_clock
 from tollgate_extproc.lifecycle import run_until_stopped
@@ -49,7 +52,7 @@ class Witness:
         self._clock = clock
         self._tail = Tail(settings.access_log, checkpoint.inode, checkpoint.offset)
         self._watermark = 0
-        self._orphans = Orphans(redis, settler, checkpoint.confirm)
+        self._orphans = Orphans(redis, catalogs, settler, checkpoint.confirm)
 
     async def read(self) -> None:
         """Follow the log for ever."""
@@ -58,17 +61,18 @@ class Witness:
         while True:
             before = self._clock()
             for number, (end, text) in enumerate(self._tail.read()):
-                self._take(end, text)
+                await self._take(end, text)
                 if number % 64 == 63:
                     await asyncio.sleep(0)
             self._watermark = before - _FLUSH_MS
+            self._checkpoint.begin(self._tail.inode)
             self._checkpoint.save()
             await asyncio.sleep(_IDLE_SECONDS)
             while self._checkpoint.waiting > _MAX_WAITING:
                 self._checkpoint.save()
                 await asyncio.sleep(_IDLE_SECONDS)
 
-    def _take(self, end: int, text: bytes) -> None:
+    async def _take(self, end: int, text: bytes) -> None:
         inode = self._tail.inode
         try:
             line, admission = parse_line(text)
@@ -82,14 +86,24 @@ class Witness:
             if orphan:
                 self._orphans.add(orphan, line)
             return
-        plans = self._catalogs.plans(admission.catalog)
+        plans = await self._plans_of(admission)
         plan = plans.endpoints.get(admission.endpoint) if plans else None
         self._checkpoint.add(inode, end, admission.id)
         self._settler.settle(admission, observe(text, line, admission, plan), final=True)
 
+    async def _plans_of(self, admission: Admission) -> Plans | None:
+        """Waits for Redis: without its catalog a request cannot be metered."""
+        while True:
+            try:
+                await self._catalogs.ensure(admission.catalog)
+            except (RedisError, OSError):
+                await asyncio.sleep(_IDLE_SECONDS)
+            else:
+                return self._catalogs.plans(admission.catalog)
+
     async def look_after(self) -> None:
         """Once a second: publish the watermark, settle expired holds, rotate the log."""
-        sweeper = Sweeper(self._redis, self._settler, self._clock)
+        sweeper = Sweeper(self._redis, self._catalogs, self._settler, self._clock)
         while True:
             await asyncio.sleep(1)
             try:
@@ -104,16 +118,24 @@ class Witness:
         """Rename the log and let Envoy open a new one, when it is large and the old one is read to its end."""
         log = self._settings.access_log
         old = log.with_name(log.name + ".1")
+        if not self._settings.envoy_admin_url:
+            return
         try:
-            if log.stat().st_size < self._settings.rotate_bytes or not self._settings.envoy_admin_url:
+            if not log.exists() and old.exists():
+                self._reopen()  # it failed the last time
+                return
+            if log.stat().st_size < self._settings.rotate_bytes:
                 return
             if old.exists() and old.stat().st_ino in {self._tail.inode, self._checkpoint.inode}:
                 return
             log.rename(old)
-            request = urllib.request.Request(f"{self._settings.envoy_admin_url}/reopen_logs", method="POST")  # noqa: S310
-            urllib.request.urlopen(request, timeout=5).close()  # noqa: S310
+            self._reopen()
         except OSError as error:
             _log.warning("the access log was not rotated", error=str(error))
+
+    def _reopen(self) -> None:
+        request = urllib.request.Request(f"{self._settings.envoy_admin_url}/reopen_logs", method="POST")  # noqa: S310
+        urllib.request.urlopen(request, timeout=5).close()  # noqa: S310
 
 
 async def run(settings: Settings) -> None:
@@ -143,4 +165,5 @@ async def run(settings: Settings) -> None:
 
 def main() -> None:
     """Entry point of ``python -m tollgate_extproc.witness``."""
+    configure_logging()
     uvloop.run(run(Settings.from_environment()))

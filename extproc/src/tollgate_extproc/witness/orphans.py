@@ -11,6 +11,7 @@ from redis.asyncio import Redis
 from tollgate_core.admission import Admission
 from tollgate_core.metering import Observation
 from tollgate_core.redis_contract import PARTITIONS, Keys, raw
+from tollgate_extproc.catalog_cache import CatalogCache
 from tollgate_extproc.settlement.settler import Settler
 from tollgate_extproc.witness.line import Line
 
@@ -18,8 +19,11 @@ from tollgate_extproc.witness.line import Line
 class Orphans:
     """Collected while the log is read, released once a second."""
 
-    def __init__(self, redis: "Redis", settler: Settler, nothing_held: Callable[[str], None]) -> None:
+    def __init__(
+        self, redis: "Redis", catalogs: CatalogCache, settler: Settler, nothing_held: Callable[[str], None]
+    ) -> None:
         self._redis = redis
+        self._catalogs = catalogs
         self._settler = settler
         self._nothing_held = nothing_held
         self._waiting: dict[str, Line] = {}
@@ -35,9 +39,9 @@ class Orphans:
                 for partition in range(PARTITIONS):
                     pipeline.hget(Keys.hold(partition, request), "admission")
                 answers: list[object] = await pipeline.execute()
-            del self._waiting[request]
             found = next((answer for answer in answers if answer is not None), None)
             if found is None:
+                del self._waiting[request]
                 self._nothing_held(request)
                 continue
             # Whatever the line says: the upstream was not called, so this is a complete answer of an error.
@@ -47,4 +51,7 @@ class Orphans:
                 ended_ms=int(line.start or 0) + (line.duration or 0),
                 status=line.code if line.code and line.code >= 400 else 499,
             )
-            self._settler.settle(Admission.decode(raw(found)), seen, final=True)
+            admission = Admission.decode(raw(found))
+            await self._catalogs.ensure(admission.catalog)
+            del self._waiting[request]
+            self._settler.settle(admission, seen, final=True)

@@ -12,6 +12,7 @@ from tollgate_core.admission import Admission
 from tollgate_core.events import UsageEvent
 from tollgate_core.metering import Observation, settle_request
 from tollgate_core.redis_contract import PARTITIONS, Keys, raw, text
+from tollgate_extproc.catalog_cache import CatalogCache
 from tollgate_extproc.clock import Clock
 from tollgate_extproc.settlement.settler import Settler
 
@@ -23,8 +24,9 @@ _AT_ONCE = 500
 class Sweeper:
     """Settles expired holds of all partitions."""
 
-    def __init__(self, redis: "Redis", settler: Settler, clock: Clock) -> None:
+    def __init__(self, redis: "Redis", catalogs: CatalogCache, settler: Settler, clock: Clock) -> None:
         self._redis = redis
+        self._catalogs = catalogs
         self._settler = settler
         self._clock = clock
 
@@ -37,7 +39,8 @@ class Sweeper:
         Raises RedisError."""
         now = self._clock()
         answers = await self._redis.hvals(Keys.WATERMARKS)
-        limit = max(min([now, *(int(raw(answer)) for answer in answers)]), now - _SILENCE_MS)
+        silent = now - _SILENCE_MS
+        limit = min([now, *(moment for answer in answers if (moment := int(raw(answer))) > silent)])
         settled = 0
         for partition in range(PARTITIONS):
             expired = await self._redis.zrangebyscore(  # pyright: ignore[reportUnknownMemberType]
@@ -54,6 +57,7 @@ class Sweeper:
             await self._redis.zrem(Keys.holds(partition), request)
             return False
         admission = Admission.decode(raw(record))
+        await self._catalogs.ensure(admission.catalog)
         if provisional is not None:
             event = UsageEvent.decode(raw(provisional))
             self._settler.submit(settle_request(admission, event, final=True, joined=True))

@@ -45,6 +45,11 @@ class Checkpoint:
         if request is not None and not mark.confirmed:
             self._by_request[request] = mark
 
+    def begin(self, inode: int) -> None:
+        """Reading began in this file; without this, a restart before the first confirmation would not know it."""
+        if not self.inode and inode:
+            self.inode = inode
+
     def confirm(self, request: str) -> None:
         """The ledger has the event."""
         mark = self._by_request.pop(request, None)
@@ -116,12 +121,13 @@ class Tail:
                 file = path.open("rb")
             except FileNotFoundError:
                 continue
-            inode = os.fstat(file.fileno()).st_ino
-            if path == rotated and (inode != resume_inode or inode == self._inode):
+            inode, size = os.fstat(file.fileno()).st_ino, os.fstat(file.fileno()).st_size
+            if path == rotated and inode != resume_inode:
                 file.close()
                 continue
-            start = offset if inode == resume_inode and inode != self._inode else 0
-            start = min(start, os.fstat(file.fileno()).st_size)
+            # A number of a deleted file is given out again: one that is shorter than our offset is another file.
+            start = offset if inode == resume_inode and offset <= size else 0
+            self._resume = (0, 0)  # for the first file alone
             file.seek(start)
             self._file, self._inode, self._end, self._rest, self._quiet_reads = file, inode, start, b"", 0
             return True

@@ -20,6 +20,7 @@ _FIELDS = {
     "sent": "%BYTES_SENT%",
     "attempts": "%UPSTREAM_REQUEST_ATTEMPT_COUNT%",
     "upstream": "%UPSTREAM_CLUSTER%",
+    "host": "%UPSTREAM_HOST%",
     "type": "%RESP(CONTENT-TYPE)%",
     "encoding": "%RESP(CONTENT-ENCODING)%",
     "meter": f"%FILTER_STATE({METER}:PLAIN)%",

@@ -49,9 +49,9 @@ def api_cluster(api: API, settings: GatewaySettings) -> cluster.Cluster:
         result.type = cluster.ClusterDiscoveryType.EDS
         result.eds_cluster_config = cluster.ClusterEdsClusterConfig(eds_config=from_ads())
     else:
-        result.type = cluster.ClusterDiscoveryType.STRICT_DNS
-        # Both families, tried side by side: a host that has an IPv6 address may not listen on it.
-        result.dns_lookup_family = cluster.ClusterDnsLookupFamily.ALL
+        # One logical host: providers hide many machines behind a name. IPv4 first, as clusters often have only that.
+        result.type = cluster.ClusterDiscoveryType.LOGICAL_DNS
+        result.dns_lookup_family = cluster.ClusterDnsLookupFamily.V4_PREFERRED
         result.load_assignment = load_assignment(name, [socket_address(host, port)])
     if secure:
         result.transport_socket = _transport(api, urlsplit(api.spec.upstream.url).hostname or "", settings)

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from tollgate_core.errors import ExpressionError, QuantityError
-from tollgate_core.expressions import CelExpression, Scope, compile_cel, compile_jq
+from tollgate_core.expressions import CelExpression, Scope, capture_request_part, compile_cel, compile_jq
 from tollgate_core.expressions.source import response_headers
 from tollgate_core.formats import FORMATS
 from tollgate_core.manifests import API, BillableMetric, Endpoint, MetricUsage, RejectionRule, Transformation
@@ -55,6 +55,7 @@ def check_metric_expressions(metric: BillableMetric, position: int, usage: Metri
 def _check_expression(name: str, source: str, api: API, endpoint: Endpoint) -> None:
     fmt = FORMATS[endpoint.format] if endpoint.format else None
     expression = compile_cel(source, usage_scope(fmt, frozenset(PATH_PARAMETER.findall(endpoint.path))))
+    capture_request_part(expression, [f.usage_function for f in FORMATS.values()] + ["usage"])
     if response_headers(source)[1]:
         raise ExpressionError("response.headers needs a literal name, so that Envoy's log can carry that header")
     reads_body = "response.body" in source or "response.json" in source

@@ -40,6 +40,8 @@ class _Subscription:
     nonce: str = ""
     sent_version: str = ""
     sent: tuple[bytes, ...] | None = None
+    #: What Envoy said of what was sent last: "" took it, a text refused it, None nothing yet.
+    answer: str | None = None
 
 
 @dataclass
@@ -60,6 +62,7 @@ class AdsStream:
             return [], None
         word = None
         if request.nonce:
+            subscription.answer = request.error
             word = Acknowledgement(self.node, request.type_url, subscription.sent_version, request.error)
         if set(request.names) != set(subscription.names):
             subscription.names = request.names
@@ -84,12 +87,13 @@ class AdsStream:
             return []
         self._counter += 1
         subscription.nonce, subscription.sent, subscription.sent_version = str(self._counter), content, version
+        subscription.answer = None
         return [Response(type_url, version, subscription.nonce, content)]
 
     def unchanged(self, snapshot: Snapshot) -> list[Acknowledgement]:
-        """Types of ``snapshot`` that this Envoy runs already, so that no ACK will come."""
+        """Types of ``snapshot`` that Envoy has answered already, so that no new answer will come; with that answer."""
         return [
-            Acknowledgement(self.node, url, snapshot.versions[url])
+            Acknowledgement(self.node, url, snapshot.versions[url], s.answer)
             for url, s in self._subscriptions.items()
-            if s.sent is not None and s.sent_version == snapshot.versions.get(url)
+            if s.answer is not None and s.sent_version == snapshot.versions.get(url)
         ]

@@ -11,6 +11,8 @@ local function answer(verdict, more)
   return cjson.encode(more)
 end
 
+-- The same request again: the first answer was lost on its way, its effect was not.
+if redis.call('EXISTS', KEYS[3]) == 1 then return answer('admitted') end
 if redis.call('EXISTS', KEYS[1]) == 0 then return answer('cold') end
 local subscription = redis.call('HMGET', KEYS[2], 'revision', 'state', ARGV[4])
 local expiry = tonumber(subscription[3] or -1)
@@ -27,13 +29,14 @@ for i, limit in ipairs(limits) do
     local counter = redis.call('HMGET', key, 'used', 'held')
     s.used, s.held = tonumber(counter[1] or 0), tonumber(counter[2] or 0)
     s.remaining = limit.limit - s.used - s.held
-    s.short = s.remaining < limit.cost
+    s.short = s.remaining < limit.cost or s.remaining <= 0
     s.reset = limit.ends - now
     s.retry = s.reset
   elseif limit.kind == 'rate' then
     local bucket = redis.call('HMGET', key, 'level', 'at')
     local level, at = tonumber(bucket[1] or limit.limit), tonumber(bucket[2] or now)
-    s.remaining = math.min(limit.limit, level + math.max(0, now - at) * limit.rate)
+    s.at = math.max(at, now)  -- gates' clocks differ: time that was credited once is not credited again
+    s.remaining = math.min(limit.limit, level + (s.at - at) * limit.rate)
     s.short = s.remaining < limit.cost
     s.retry = math.ceil((limit.cost - s.remaining) / limit.rate)
     s.reset = math.ceil((limit.limit - s.remaining) / limit.rate)
@@ -55,7 +58,7 @@ for i, limit in ipairs(limits) do
     redis.call('HSET', key, 'held', string.format('%.17g', s.held + limit.cost))
     redis.call('PEXPIREAT', key, string.format('%.0f', limit.ends + 604800000))
   elseif limit.kind == 'rate' then
-    redis.call('HSET', key, 'level', string.format('%.17g', s.remaining - limit.cost), 'at', ARGV[1])
+    redis.call('HSET', key, 'level', string.format('%.17g', s.remaining - limit.cost), 'at', string.format('%.0f', s.at))
     redis.call('PEXPIRE', key, string.format('%.0f', math.ceil(2 * limit.limit / limit.rate) + 60000))
   else
     redis.call('ZREMRANGEBYSCORE', key, '-inf', now)

@@ -22,8 +22,8 @@ local function number(value) return string.format('%.17g', value) end
 
 for _, hold in ipairs(cjson.decode(redis.call('HGET', KEYS[1], 'held') or '[]')) do
   if hold.kind == 'counter' then
-    local left = tonumber(redis.call('HGET', hold.key, 'held') or 0) - hold.cost
-    redis.call('HSET', hold.key, 'held', number(math.max(0, left)))
+    local held = redis.call('HGET', hold.key, 'held')
+    if held then redis.call('HSET', hold.key, 'held', number(math.max(0, tonumber(held) - hold.cost))) end
   elseif hold.kind == 'rate' then
     if hold.tokens and redis.call('EXISTS', hold.key) == 1 then
       local level = tonumber(redis.call('HGET', hold.key, 'level') or 0)
