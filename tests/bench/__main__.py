@@ -72,14 +72,12 @@ def show(figures: dict[str, Any], count: int) -> None:
         )
     console.print(table)
     trips = figures["round trip p50 ms"]
-    for name in ("stream", "native"):
+    for name, memory in figures["KiB per open stream"].items():
+        sizes = ", ".join(f"{k} {v:.0f}{'' if 'MiB' in k else ' KiB'}" for k, v in memory.items())
         console.print(
-            f"{name}: admission adds {trips[name] - trips['plain Envoy']:.2f} ms to a call (p50); per open stream "
-            + ", ".join(
-                f"{k} {v:.0f} {'' if 'MiB' in k else 'KiB'}" for k, v in figures["KiB per open stream"][name].items()
-            )
-            + f"; requests whose ledger is not the upstream's count: {figures['requests not exact'][name]}"
+            f"{name}: round trip of a small call {trips[name]:.2f} ms (p50); per open stream {sizes}", soft_wrap=True
         )
+    console.print(f"requests whose ledger is not the upstream's count: {figures['requests not exact']}")
     console.print(f"ledger ingest on SQLite: {figures['ledger ingest, events/s']:,.0f} events/s")
 
 

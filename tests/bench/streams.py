@@ -97,10 +97,7 @@ def run(directory: Path, *, streams: int, seconds: float, rounds: int, idle_stre
         admission = {
             chain.name: percentile(asyncio.run(sequential(chain.url, chain.key, 500)), 0.5) for chain in chains
         }
-        memory = {
-            name: asyncio.run(idle_memory(gateway, idle_streams))
-            for name, gateway in (("stream", stream), ("native", native))
-        }
+        memory = {chain.name: asyncio.run(idle_memory(chain, idle_streams)) for chain in chains}
         exact = {name: _exact(gateway) for name, gateway in (("stream", stream), ("native", native))}
     return {
         "chains": {name: summary(results) for name, results in found.items()},
@@ -110,13 +107,11 @@ def run(directory: Path, *, streams: int, seconds: float, rounds: int, idle_stre
     }
 
 
-async def idle_memory(gateway: Gateway, streams: int) -> dict[str, float]:
+async def idle_memory(chain: Chain, streams: int) -> dict[str, float]:
     """What each of many slow streams costs, in KiB, by process; and the processes' size in MiB without them."""
-    pids = {p: gateway.system.processes.pid(p) for p in ("envoy", "extproc0")}
+    pids = {name: pid for name, pid in chain.processes.items() if name != "witness"}
     before = cost_now(pids)
-    load = asyncio.create_task(
-        stream_load(gateway.url + PATH, gateway.key("acme-openai"), streams=streams, events=6, rate=0.5, seed=1)
-    )
+    load = asyncio.create_task(stream_load(chain.url, chain.key, streams=streams, events=6, rate=0.5, seed=1))
     await asyncio.sleep(7)
     during = cost_now(pids)
     await load
