@@ -159,3 +159,25 @@ class TestWhatTheUpstreamSees:
         kept += repr([gateway.redis.dump(key) for key in gateway.redis.scan_iter()])
         kept += json.dumps(gateway.events())
         assert not [secret for secret in secrets if secret in kept]
+
+
+@pytest.mark.parametrize("depth", [300, 1000])
+def test_json_that_is_nested_too_deeply_troubles_nobody(gateway: Gateway, depth: int) -> None:
+    nested = "[" * depth + "]" * depth
+    body = json.dumps({**chat_body(), "model": "deep-prompt-5531"})[:-1] + f', "x": {nested}}}'
+    response = post(gateway, headers=headers(gateway, "acme-openai"), content=body.encode())
+    assert error(response) == (400, "invalid_json")
+    log = (gateway.system.state / "logs" / "extproc0.log").read_text()
+    assert "deep-prompt-5531" not in log
+    assert gateway.key("acme-openai") not in log
+
+
+@pytest.mark.parametrize("stream", ["true", 1, [True]])
+def test_a_stream_flag_that_upstreams_could_read_in_two_ways(gateway: Gateway, stream: object) -> None:
+    response = post(gateway, headers=headers(gateway, "acme-openai"), json={**chat_body(), "stream": stream})
+    assert error(response) == (400, "invalid_json")
+
+
+def test_a_body_with_a_content_encoding(gateway: Gateway) -> None:
+    auth = {**headers(gateway, "acme-openai"), "content-encoding": "gzip"}
+    assert error(post(gateway, headers=auth, json=chat_body())) == (415, "unsupported_encoding")

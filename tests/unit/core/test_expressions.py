@@ -76,6 +76,7 @@ RESPONSE: dict[str, Any] = {"response": {"statusCode": 200, "headers": {}}}
         "request.json.input[1] == 'b' ? usage().total : 1",
         "response.statusCode + 1",
         "path.params.model == 'pro-1' ? 2 : 1",
+        'request.headers["x-tier"] == "\U0001f600" ? usage().total : 1',
     ],
 )
 def test_an_expression_split_between_gate_and_meter_computes_the_same(source: str) -> None:
@@ -111,3 +112,11 @@ def test_a_jq_program_that_does_not_compile_or_fails_says_why() -> None:
         compile_jq(".a.b").first({"a": 1})
     with pytest.raises(ExpressionError, match="no output"):
         compile_jq("empty").first({})
+
+
+@pytest.mark.parametrize(
+    "source", ["[request].map(r, r.json.n)[0] * usage().total", "request . json . n * usage().total"]
+)
+def test_what_cannot_be_split_is_refused(source: str) -> None:
+    with pytest.raises(ExpressionError, match=r"as in request\.json\.n"):
+        capture_request_part(CelExpression(source), ["usage"])

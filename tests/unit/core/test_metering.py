@@ -164,3 +164,8 @@ def test_equal_catalogs_have_equal_hashes() -> None:
     one, two = Catalog(), Catalog(metrics=(Metric(name="m", unit="u", usage=()),))
     assert content_hash(one.encode()) == content_hash(Catalog.decode(one.encode()).encode())
     assert content_hash(one.encode()) != content_hash(two.encode())
+
+
+def test_a_condition_that_is_no_bool_is_named_not_false() -> None:
+    found = plan("1", 'response.headers["x-bill"]').measure(USAGE, {}, CallVariables(200, {"x-bill": "true"}))
+    assert "must give a bool" in found.unmetered["m"]

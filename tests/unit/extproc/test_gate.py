@@ -249,3 +249,22 @@ def test_usage_is_left_alone_where_the_api_says_so() -> None:
     body: dict[str, Any] = {"stream": True}
     up, strip = upstream_request(request(body=body), ADMISSION, plan(force_usage=False), body, dict(body))
     assert (up.body, strip) == (None, False)
+
+
+def test_the_rest_of_a_query_stays_as_it_was_sent() -> None:
+    found = request({}, f"ids=1&key={KEY}&ids=2&n=a%20b", {})
+    up, _ = upstream_request(found, ADMISSION, plan(None), None, None)
+    assert up.set_headers[":path"] == "/openai/v1/chat?ids=1&ids=2&n=a%20b"
+
+
+def test_a_repeated_parameter_cannot_hide() -> None:
+    assert request({}, "n=0&n=1000").query == {"n": "0,1000"}
+
+
+def test_a_hold_covers_the_larger_bound_and_any_number_of_answers() -> None:
+    body = {"messages": [], "max_completion_tokens": 1, "max_tokens": 100_000, "n": 10**9}
+    assert estimate(plan(), body, 20).output >= 10**11
+    limit = MetricLimit(metric="tokens", limit=5000, interval="month")
+    product = Product(name="p", version="v", endpoints=("openai/chat",), limits=(limit,))
+    [found] = demands("s", 0, product, plan(), estimate(plan(), body, 20), {}, 1).limits
+    assert found.cost == 5000
