@@ -56,7 +56,9 @@ def valkey(server: "redis.Redis") -> "redis.Redis":
 
 
 def counter(limit: float, cost: float) -> Limit:
-    return Limit(kind="counter", name="tokens", key=COUNTER, limit=limit, cost=cost, ends=NOW + 600_000, metric="tokens")
+    return Limit(
+        kind="counter", name="tokens", key=COUNTER, limit=limit, cost=cost, ends=NOW + 600_000, metric="tokens"
+    )
 
 
 def rate(limit: float, per_ms: float, cost: float = 1) -> Limit:

@@ -3,6 +3,7 @@
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from tollgate_cli.laptop.reconciliation import EndpointCount
@@ -46,7 +47,10 @@ def print_problems(console: Console, status: dict[str, Any]) -> int:
     """Conditions that do not hold, by resource; how many resources have one."""
     wrong = 0
     for file, reason in status.get("files", {}).items():
-        console.print(f"[red]{file}[/]: not YAML: {reason}; its resources keep serving as they were", highlight=False)
+        console.print(
+            f"[red]{escape(file)}[/]: not YAML: {escape(reason)}; its resources keep serving as they were",
+            highlight=False,
+        )
         wrong += 1
     for resource in status.get("resources", []):
         bad = [c for c in resource["conditions"] if c["status"] == "False" and c["message"]]
@@ -55,7 +59,7 @@ def print_problems(console: Console, status: dict[str, Any]) -> int:
             serving = {"previous": "its last good version serves", "none": "it does not serve", "current": "serves"}
             console.print(
                 f"[red]{resource['kind']}/{resource['name']}[/] {condition['type']}=False ({condition['reason']}): "
-                f"{condition['message']} [dim]({serving[resource['serving']]})[/]",
+                f"{escape(condition['message'])} [dim]({serving[resource['serving']]})[/]",
                 highlight=False,
             )
     return wrong

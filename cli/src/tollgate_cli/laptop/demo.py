@@ -67,7 +67,7 @@ def request_of(call: DemoCall) -> tuple[str, str, dict[str, Any] | None]:
         case "openai_responses":
             body: dict[str, Any] = {"model": "gpt-5-mini", "input": _QUESTION}
         case "anthropic_messages":
-            body = {"model": "claude-example", "max_tokens": 256, "messages": messages}
+            body = {"model": "claude-example", "max_tokens": 2048, "messages": messages}
         case "ollama" if "generate" in path:
             body = {"model": "llama3.3", "prompt": _QUESTION}
         case "ollama":
@@ -101,7 +101,7 @@ async def send(gateway_url: str, calls: list[DemoCall], advance: Callable[[], No
 
 async def _send_one(client: httpx.AsyncClient, call: DemoCall, number: int) -> str | None:
     method, path, body = request_of(call)
-    script = {"tokens": 20 + number % 40, "delay_ms": 2}
+    script = {"tokens": 300 + number % 7 * 100, "delay_ms": 1}
     headers = {"authorization": f"Bearer {call.key}", "x-sandbox": json.dumps(script)}
     if call.endpoint.format is None:
         del headers["x-sandbox"]

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import random
 import socket
 import sys
 import tempfile
@@ -26,10 +27,13 @@ _CA_BUNDLES = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bund
 
 
 def free_port() -> int:
-    """A port of the loopback interface that nobody uses now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A port of the loopback interface that nobody uses now, below those that outgoing connections are given: between
+    now and its use, no connection can take it."""
+    for _ in range(100):
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", random.randint(18_000, 31_999)))  # noqa: S311 (no secret)
+            return int(probe.getsockname()[1])
+    raise CommandError("No free port was found between 18000 and 31999.")
 
 
 class System:

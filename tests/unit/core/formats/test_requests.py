@@ -78,7 +78,7 @@ def test_is_stream(name: str, body: dict[str, Any], path: str, streams: bool) ->
     ("name", "body", "tokens"),
     [
         ("openai_completions", {"max_tokens": 100}, 100),
-        ("openai_completions", {"max_tokens": 100, "max_completion_tokens": 50, "n": 3}, 150),
+        ("openai_completions", {"max_tokens": 100, "max_completion_tokens": 50, "n": 3}, 300),
         ("openai_completions", {"max_tokens": 100, "best_of": 4, "n": 2}, 400),
         ("openai_completions", {"max_tokens": -1}, None),
         ("openai_completions", {"max_tokens": "9"}, None),
