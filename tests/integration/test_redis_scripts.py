@@ -153,6 +153,16 @@ def test_a_settlement_counts_once_and_releases_all(valkey: "redis.Redis") -> Non
     assert valkey.xlen(Keys.events(PARTITION)) == 1
 
 
+def test_a_hold_that_came_back_is_released_without_another_event(valkey: "redis.Redis") -> None:
+    admit(valkey, "r1", counter(100, 60))
+    assert settle(valkey, "r1", release_only=True)[0] == "open"
+    assert numbers(valkey, COUNTER)["held"] == 60
+    valkey.set(Keys.settled(PARTITION, "r1"), "confirmed")
+    assert settle(valkey, "r1", release_only=True)[0] == "duplicate"
+    assert numbers(valkey, COUNTER)["held"] == 0
+    assert (valkey.zcard(Keys.holds(PARTITION)), valkey.xlen(Keys.events(PARTITION))) == (0, 0)
+
+
 def test_token_buckets_take_what_was_used_instead_of_the_estimate(valkey: "redis.Redis") -> None:
     tokens = Limit(kind="rate", name="rpm", key=RATE, limit=100, cost=80, rate=0.0001, tokens=True)
     admit(valkey, "r1", tokens)

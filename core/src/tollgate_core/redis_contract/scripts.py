@@ -89,6 +89,8 @@ class SettleRequest(msgspec.Struct, frozen=True, kw_only=True):
     joined: bool = False
     counters: tuple[CounterUse, ...] = ()
     tokens: int = 0
+    #: Nothing is settled: what a request holds that was settled before is let go.
+    release_only: bool = False
 
     def keys(self) -> list[str]:
         """KEYS, all in the partition of the subscription."""
@@ -104,7 +106,7 @@ class SettleRequest(msgspec.Struct, frozen=True, kw_only=True):
         return [
             self.request,
             self.event,
-            int(self.final),
+            "release" if self.release_only else int(self.final),
             self.deadline_ms,
             int(self.joined),
             msgspec.json.encode(self.counters),

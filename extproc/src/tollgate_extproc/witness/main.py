@@ -110,6 +110,7 @@ class Witness:
                 await self._orphans.release()
                 await sweeper.publish(self._settings.node, self._watermark)
                 await sweeper.sweep()
+                await sweeper.release_settled()
             except (RedisError, OSError) as error:
                 _log.debug("redis did not answer", error=str(error))
             await asyncio.to_thread(self._rotate)

@@ -11,7 +11,7 @@ from redis.asyncio import Redis
 from tollgate_core.admission import Admission
 from tollgate_core.events import UsageEvent
 from tollgate_core.metering import Observation, settle_request
-from tollgate_core.redis_contract import PARTITIONS, Keys, raw, text
+from tollgate_core.redis_contract import PARTITIONS, Keys, SettleRequest, raw, script_source, text
 from tollgate_extproc.catalog_cache import CatalogCache
 from tollgate_extproc.clock import Clock
 from tollgate_extproc.settlement.settler import Settler
@@ -28,6 +28,7 @@ class Sweeper:
         self._redis = redis
         self._catalogs = catalogs
         self._settler = settler
+        self._script = redis.register_script(script_source("settle"))
         self._clock = clock
 
     async def publish(self, node: str, watermark_ms: int) -> None:
@@ -49,6 +50,25 @@ class Sweeper:
             for member in expired:
                 settled += await self._settle(partition, text(member), now)
         return settled
+
+    async def release_settled(self) -> None:
+        """Holds of requests that are settled: a Redis that lost its last writes may have them again. Raises
+        RedisError."""
+        for partition in range(PARTITIONS):
+            members = await self._redis.zrange(  # pyright: ignore[reportUnknownMemberType]
+                Keys.holds(partition), 0, _AT_ONCE - 1
+            )
+            requests = [text(member) for member in members]
+            async with self._redis.pipeline(transaction=False) as pipeline:
+                for request in requests:
+                    pipeline.get(Keys.settled(partition, request))
+                states: list[object] = await pipeline.execute()
+            for request, state in zip(requests, states, strict=True):
+                if state is not None:
+                    call = SettleRequest(
+                        request=request, partition=partition, event=b"", final=False, admission="", release_only=True
+                    )
+                    await self._script(keys=call.keys(), args=call.args())
 
     async def _settle(self, partition: int, request: str, now: int) -> bool:
         key = Keys.hold(partition, request)
