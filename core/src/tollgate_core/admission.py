@@ -12,6 +12,8 @@ import msgspec
 #: Dynamic metadata namespace and key under which Envoy carries the record.
 METADATA_NAMESPACE = "tollgate"
 ADMISSION_KEY = "admission"
+#: Envoy's response code details of the gate's own denials begin so; Envoy's own replies never do.
+DENIAL_DETAILS_PREFIX = "tollgate_"
 
 
 class CounterReference(msgspec.Struct, frozen=True, array_like=True):

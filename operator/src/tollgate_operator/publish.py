@@ -23,12 +23,7 @@ async def publish_catalog(redis: "Redis", state: State) -> bool:
         await redis.set(Keys.catalog(state.catalog_hash), state.encoded)
         if current is not None:
             await redis.expire(Keys.catalog(text(current)), Keys.CATALOG_KEPT_SECONDS)
-        async with redis.pipeline(transaction=True) as pipeline:
-            pipeline.hset(Keys.CATALOG, mapping={"hash": state.catalog_hash, "json": state.encoded})
-            pipeline.publish(  # pyright: ignore[reportUnknownMemberType]
-                Keys.CATALOG_CHANGED, state.catalog_hash
-            )
-            await pipeline.execute()
+        await redis.hset(Keys.CATALOG, mapping={"hash": state.catalog_hash, "json": state.encoded})
     except (RedisError, OSError) as error:
         _log.warning("catalog not published; trying again", error=str(error))
         return False

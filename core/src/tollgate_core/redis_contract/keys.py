@@ -25,7 +25,6 @@ class Keys:
     WATERMARKS = "tollgate:watermarks"
     #: How long a catalog that is no longer current is kept for requests that were admitted under it.
     CATALOG_KEPT_SECONDS = 7 * 86_400
-    CATALOG_CHANGED = "tollgate:catalog:changed"
 
     @staticmethod
     def catalog(hashed: str) -> str:

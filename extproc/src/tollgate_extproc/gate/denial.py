@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 import orjson
 
+from tollgate_core.admission import DENIAL_DETAILS_PREFIX
 from tollgate_core.formats import error_body
 from tollgate_extproc.wire.ext_proc_pb2 import (
     HeaderMutation,
@@ -14,8 +15,6 @@ from tollgate_extproc.wire.ext_proc_pb2 import (
 )
 
 _OVERWRITE = HeaderValueOption.AppendAction.OVERWRITE_IF_EXISTS_OR_ADD
-#: Envoy's own replies are reshaped unless their details carry this prefix.
-DETAILS_PREFIX = "tollgate_"
 
 
 @dataclass(frozen=True)
@@ -40,7 +39,7 @@ def immediate_response(denial: Denial, format_name: str | None) -> ImmediateResp
         status=HttpStatus(code=denial.status),
         headers=HeaderMutation(set_headers=[set_header(name, value) for name, value in headers.items()]),
         body=orjson.dumps(error_body(format_name, denial.status, denial.code, denial.message)),
-        details=DETAILS_PREFIX + denial.code,
+        details=DENIAL_DETAILS_PREFIX + denial.code,
     )
 
 

@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 import orjson
 
-from tollgate_core.admission import Admission
+from tollgate_core.admission import DENIAL_DETAILS_PREFIX, Admission
 from tollgate_core.formats import Reduction, UsageFormat
 from tollgate_core.metering import EndpointPlan, Observation
 from tollgate_core.metering.observation import Ending
@@ -16,6 +16,8 @@ _UPSTREAM_FLAGS = frozenset({"UC", "UT", "LR", "UR", "UF", "UO", "UPE", "SI", "U
 
 #: The status that proxies log for a client that left before there was an answer.
 _CLIENT_CLOSED = 499
+#: A denial whose script may have run all the same: only its answer was lost.
+_UNAVAILABLE = DENIAL_DETAILS_PREFIX + "admission_unavailable"
 
 
 class Line(msgspec.Struct, frozen=True):
@@ -39,7 +41,7 @@ class Line(msgspec.Struct, frozen=True):
         """Whether the gate may have admitted it without Envoy hearing of it: no record, and no denial of ours."""
         reached_gate = bool(self.route) and not str(self.route).endswith("/")
         details = self.details or ""
-        denied = details.startswith("tollgate_") and details != "tollgate_admission_unavailable"
+        denied = details.startswith(DENIAL_DETAILS_PREFIX) and details != _UNAVAILABLE
         return not self.admission and reached_gate and not denied
 
 

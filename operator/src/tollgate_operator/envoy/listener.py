@@ -20,7 +20,7 @@ import envoy_data_plane.envoy.extensions.filters.network.http_connection_manager
 import envoy_data_plane.envoy.type.v3 as envoy_type
 from betterproto2 import Message
 
-from tollgate_core.admission import METADATA_NAMESPACE
+from tollgate_core.admission import ADMISSION_KEY, METADATA_NAMESPACE
 from tollgate_core.formats import FORMATS
 from tollgate_operator.envoy.access_log import access_log
 from tollgate_operator.envoy.addresses import from_ads, pack, socket_address
@@ -39,7 +39,7 @@ from tollgate_operator.envoy.settings import (
 _SEND, _SKIP = ext_proc.ProcessingModeHeaderSendMode.SEND, ext_proc.ProcessingModeHeaderSendMode.SKIP
 _BODY = ext_proc.ProcessingModeBodySendMode
 #: The admission record, evaluated once for each response instead of forwarded with every chunk.
-ADMISSION_ATTRIBUTE = "metadata.filter_metadata['tollgate']['admission']"
+ADMISSION_ATTRIBUTE = f"metadata.filter_metadata['{METADATA_NAMESPACE}']['{ADMISSION_KEY}']"
 
 
 def gateway_listener(settings: GatewaySettings, response_headers: list[str]) -> listener.Listener:

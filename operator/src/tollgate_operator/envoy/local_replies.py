@@ -6,10 +6,8 @@ import envoy_data_plane.envoy.extensions.access_loggers.filters.cel.v3 as cel
 import envoy_data_plane.envoy.extensions.filters.network.http_connection_manager.v3 as hcm
 from envoy_data_plane.google.protobuf import Struct, Value
 
+from tollgate_core.admission import DENIAL_DETAILS_PREFIX
 from tollgate_operator.envoy.addresses import pack
-
-#: The gate's own denials carry these response code details; they have their body already.
-DENIAL_DETAILS_PREFIX = "tollgate_"
 
 
 def local_replies() -> hcm.LocalReplyConfig:

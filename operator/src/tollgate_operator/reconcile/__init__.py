@@ -1,7 +1,7 @@
 """Pure: resources in; the effective resources, a catalog and statuses out. A bad resource never stops a good one."""
 
-from tollgate_operator.reconcile.catalog_builder import build_catalog, route_pattern
+from tollgate_operator.reconcile.catalog_builder import build_catalog
 from tollgate_operator.reconcile.resolve import Effective, ResourceKey, resolve
 from tollgate_operator.reconcile.status import Condition, Status
 
-__all__ = ["Condition", "Effective", "ResourceKey", "Status", "build_catalog", "resolve", "route_pattern"]
+__all__ = ["Condition", "Effective", "ResourceKey", "Status", "build_catalog", "resolve"]

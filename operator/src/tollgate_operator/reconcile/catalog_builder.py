@@ -20,11 +20,6 @@ from tollgate_operator.reconcile.index import Index, endpoint_id
 from tollgate_operator.reconcile.routes import full_path, path_pattern
 
 
-def route_pattern(api: API, endpoint_path: str) -> str:
-    """The anchored pattern of an endpoint's path on the gateway."""
-    return path_pattern(api.spec.path_prefix.rstrip("/") + endpoint_path)
-
-
 def version_of(spec: Model) -> str:
     """12 hexadecimal digits that name the content of a spec. How it is called for people makes no new version."""
     content = spec.model_dump_json(by_alias=True, exclude_defaults=True, exclude={"display_name", "description"})
@@ -57,7 +52,7 @@ def _api(api: API) -> c.Api:
                 id=endpoint_id(api.qualified_name, endpoint.name),
                 method=endpoint.method,
                 path=full_path(api, endpoint),
-                pattern=route_pattern(api, endpoint.path),
+                pattern=path_pattern(full_path(api, endpoint)),
                 format=endpoint.format,
             )
             for endpoint in spec.endpoints
