@@ -1,12 +1,14 @@
 """Real neighbours in processes of their own: Valkey, and billing itself."""
 
 import os
+import signal
 import socket
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -111,6 +113,15 @@ class BillingProcess:
             wait_until(ready.exists)
             self.url = ready.read_text()
         return process
+
+    @contextmanager
+    def paused(self) -> Generator[None]:
+        """Nothing of it runs inside, so that what the test does meanwhile comes first whatever the machine is busy with."""
+        self.processes[-1].send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self.processes[-1].send_signal(signal.SIGCONT)
 
     def log(self) -> str:
         return (self.directory / "billing.log").read_text()
