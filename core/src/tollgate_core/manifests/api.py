@@ -86,7 +86,7 @@ class Transformation(Model):
         ),
         Rule(
             "needs exactly one of value, jq and cel",
-            "self.action == 'remove' || [has(self.value), has(self.jq), has(self.cel)].filter(given, given).size() == 1",
+            "self.action == 'remove' || [has(self.value), has(self.jq), has(self.cel)].filter(g, g).size() == 1",
         ),
         Rule("target body takes no name", "self.target != 'body' || !has(self.name)", "name"),
         Rule("target header or query needs a name", "self.target == 'body' || has(self.name)", "name"),

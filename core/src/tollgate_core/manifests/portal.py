@@ -47,9 +47,7 @@ class PortalSpec(Model):
     css_variables: Annotated[
         dict[str, CssValue],
         Field(max_length=64, description="Further CSS custom properties, for example --radius: 4px."),
-        KeysMatch(
-            r"^--[A-Za-z0-9_-]{1,61}$", "names of CSS variables begin with -- and are of letters, digits, - and _"
-        ),
+        KeysMatch(r"^--[A-Za-z0-9_-]{1,61}$", "a CSS variable is -- and then letters, digits, - and _"),
     ] = {}
     domain: Annotated[
         Domain | None, Field(description="Host name that customers use; the gateway's own address if absent.")

@@ -29,7 +29,7 @@ class RateLimit(Model):
     rules: ClassVar = (
         Rule(
             "needs exactly one of requests, tokens and concurrency",
-            "[has(self.requests), has(self.tokens), has(self.concurrency)].filter(given, given).size() == 1",
+            "[has(self.requests), has(self.tokens), has(self.concurrency)].filter(g, g).size() == 1",
         ),
         Rule(
             "concurrency takes neither window nor burst",
