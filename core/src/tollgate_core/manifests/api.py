@@ -37,7 +37,8 @@ _ONCE = """self.split('{', 17).all(s, !s.contains('}') ||
   self.indexOf('{' + s.split('}', 2)[0] + '}') == self.lastIndexOf('{' + s.split('}', 2)[0] + '}'))"""
 EndpointPath = Annotated[
     str,
-    StringConstraints(pattern=r"^/[^?#\s]*$", max_length=512),
+    StringConstraints(pattern=r"^/[!-~]*$", max_length=512),
+    Matches("[?#]", "must not hold a query or fragment", never=True),
     Matches(r"^([^{}]|[{][A-Za-z_][A-Za-z0-9_]*[}])*$", "has a brace that is no {parameter}"),
     Matches(r"^[^{]*([{][^{]*){0,16}$", "has more than 16 parameters"),
     AfterValidator(_no_parameter_twice),
