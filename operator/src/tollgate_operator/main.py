@@ -38,7 +38,7 @@ class Operator:
                 _log.warning("resource refused", kind=kind, name=name, serving=status.serving, problem=problem)
         await publish_catalog(self._redis, state)
         snapshot = Snapshot.of(state.envoy)
-        if self._cache.current is None or self._cache.current.versions != snapshot.versions:
+        if self._cache.current is None or self._cache.current.version != snapshot.version:
             await self._cache.publish(snapshot)
         if self._watching:
             self._watching.cancel()
@@ -49,7 +49,7 @@ class Operator:
         snapshot = self._cache.current
         assert snapshot is not None  # noqa: S101
         words = await self._cache.wait_until_programmed(snapshot)
-        error = "; ".join(sorted({f"Envoy refused it: {w.error}" for w in words if w.error}))
+        error = "; ".join(sorted({f"Envoy refused it: {text}" for word in words for text in word.errors}))
         self._report(bool(words) and not error, error)
 
     def _report(self, programmed: bool, error: str) -> None:
