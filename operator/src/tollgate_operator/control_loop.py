@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from tollgate_core.catalog import Catalog, content_hash
 from tollgate_core.manifests.parse import Manifest
-from tollgate_operator.envoy import GatewaySettings, Resources, build_resources
+from tollgate_operator.envoy import GatewaySettings, Inputs, Resources, build_resources, gateway_inputs
 from tollgate_operator.reconcile import ResourceKey, Status, build_catalog, resolve
 from tollgate_operator.reconcile.index import Index
 from tollgate_operator.sources import Loaded
@@ -20,6 +20,8 @@ class State:
     catalog: Catalog
     catalog_hash: str
     encoded: bytes
+    inputs: Inputs
+    settings: GatewaySettings
     envoy: Resources
 
 
@@ -29,6 +31,8 @@ def reconcile(loaded: Loaded, last: State | None, settings: GatewaySettings) -> 
     index = Index(effective.resources)
     catalog = build_catalog(index)
     encoded = catalog.encode()
+    inputs = gateway_inputs(index)
+    same = last is not None and last.inputs == inputs and last.settings == settings
     return State(
         resources=dict(effective.resources),
         statuses=dict(effective.statuses),
@@ -36,5 +40,7 @@ def reconcile(loaded: Loaded, last: State | None, settings: GatewaySettings) -> 
         catalog=catalog,
         catalog_hash=content_hash(encoded),
         encoded=encoded,
-        envoy=build_resources(index, settings),
+        inputs=inputs,
+        settings=settings,
+        envoy=last.envoy if last and same else build_resources(index, settings),
     )

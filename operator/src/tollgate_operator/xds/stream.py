@@ -18,7 +18,7 @@ _REFERRED, _REFERRING = (SECRET, CLUSTER, ENDPOINTS), (LISTENER, ROUTES)
 
 @dataclass(frozen=True)
 class Request:
-    """The parts of a DeltaDiscoveryRequest that matter. ``held``: what a client that reconnects has (name → version)."""
+    """The parts of a DeltaDiscoveryRequest that matter. ``held``: what a client that reconnects has, with versions."""
 
     type_url: str
     subscribe: tuple[str, ...] = ()
@@ -87,7 +87,7 @@ class AdsStream:
         responses = list(self._updates(snapshot, _REFERRED))
         if not self._busy(_REFERRED):
             responses += self._updates(snapshot, _REFERRING)
-        if not self._busy((*_REFERRED, *_REFERRING)):
+        if self._subscriptions.keys() >= set(_REFERRING) and not self._busy((*_REFERRED, *_REFERRING)):
             responses += self._updates(snapshot, _REFERRED, removals=True)
         return responses
 
