@@ -46,6 +46,18 @@ def check_all(resources: Mapping[Key, Manifest], last_good: Mapping[Key, Manifes
     return found
 
 
+def check_one(resource: Manifest, others: Mapping[Key, Manifest]) -> list[Finding]:
+    """Findings of one resource among ``others``, which may hold its former self."""
+    key = (resource.kind, resource.qualified_name)
+    index = Index({**others, key: resource})
+    check = _CHECKS.get(type(resource))
+    findings = list(check(resource, index)) if check else []
+    if isinstance(resource, API):
+        settled = {name for kind, name in others if kind == "API" and name != key[1]}
+        findings += [Finding(problem) for name, problem in check_routes(index, settled) if name == key[1]]
+    return findings
+
+
 def _selectors(
     owner: Manifest, selectors: list[EndpointSelector] | None, index: Index, field: str
 ) -> Iterator[Finding]:
