@@ -63,7 +63,7 @@ affinity:
   {{- end }}
 topologySpreadConstraints:
   {{- range default (list (dict "maxSkew" 1 "topologyKey" "topology.kubernetes.io/zone" "whenUnsatisfiable" "ScheduleAnyway")) .values.topologySpreadConstraints }}
-  - {{- toYaml . | nindent 4 }}
+  - {{ toYaml . | nindent 4 | trim }}
     {{- if not .labelSelector }}
     labelSelector:
       matchLabels:

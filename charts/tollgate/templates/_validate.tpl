@@ -49,6 +49,11 @@
 {{- include "tollgate.validatePort" (dict "url" $v.redis.url "name" "redis" "default" 6379 "ports" $v.networkPolicy.redis.ports) -}}
 {{- include "tollgate.validatePort" (dict "url" $v.database.url "name" "database" "default" 5432 "ports" $v.networkPolicy.database.ports) -}}
 {{- end -}}
+{{- range $name, $image := dict "image" $v.image "gateway.envoy.image" $v.gateway.envoy.image "valkey.image" $v.valkey.image -}}
+{{- if eq $image.tag "latest" -}}
+{{- fail (printf "%s.tag is latest: what runs would depend on when a node pulled it. Name a version." $name) -}}
+{{- end -}}
+{{- end -}}
 {{- $existing := $v.tls.existingSecrets -}}
 {{- $named := len (compact (list $existing.operator $existing.gateway $existing.billing)) -}}
 {{- if not (has $named (list 0 3)) -}}
