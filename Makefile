@@ -6,10 +6,10 @@ BIN := $(VENV)/bin
 UV := $(BIN)/uv
 MEMBERS := core operator extproc billing sandbox cli
 
-.PHONY: help up test check bench slow lock stubs chart kind fmt clean
+.PHONY: help up test apiserver check bench slow lock stubs chart kind fmt clean
 
 help: ## What can be asked of this Makefile
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
 
 # uv comes by pip into the project's own environment: nothing outside this folder is touched, and nothing needs root.
 $(UV): requirements/uv.txt
@@ -30,8 +30,11 @@ $(VENV)/.dev: $(VENV)/.runtime requirements/dev.txt
 up: $(VENV)/.runtime ## Start everything on this machine and send a demo's traffic through it
 	@$(BIN)/tollgate up examples $(ARGS)
 
-test: $(VENV)/.dev ## Run the tests with real Envoy, Valkey and PostgreSQL
+test: $(VENV)/.dev ## Run the tests with real Envoy, Valkey, PostgreSQL and Kubernetes API server
 	$(BIN)/python -m pytest -m "not slow" $(ARGS)
+
+apiserver: $(VENV)/.dev ## Find or build the Kubernetes API server that tests use (once, some minutes)
+	@$(BIN)/python -m tests.support.kubernetes
 
 slow: $(VENV)/.dev ## Run the tests that take longer
 	$(BIN)/python -m pytest -m slow $(ARGS)

@@ -107,7 +107,7 @@ class Session:
         return {
             r.qualified_name
             for r in resources
-            if isinstance(r, API) and urlsplit(r.spec.upstream.url).hostname == SANDBOX_HOST
+            if isinstance(r, API) and urlsplit(r.spec.upstream.address(r.metadata.namespace)).hostname == SANDBOX_HOST
         }
 
     def _all_recorded(self) -> bool:

@@ -13,21 +13,34 @@ from tollgate_core.manifests.api import (
     RejectionRule,
     Transformation,
     Transformations,
-    Upstream,
 )
 from tollgate_core.manifests.base import API_VERSION, EndpointSelector, Metadata, Resource, SecretKeyRef, qualified_name
+from tollgate_core.manifests.kubernetes import ReferenceGrant, Service
 from tollgate_core.manifests.metric import BillableMetric, BillableMetricSpec, MetricUsage
 from tollgate_core.manifests.parse import KINDS, parse_manifest
+from tollgate_core.manifests.payment_provider import PaymentProvider, PaymentProviderSpec
+from tollgate_core.manifests.portal import Portal, PortalSpec
 from tollgate_core.manifests.price import BillingPeriod, Price, PriceSpec
 from tollgate_core.manifests.product import MetricLimit, Product, ProductSpec, RateLimit
 from tollgate_core.manifests.secret import Secret
-from tollgate_core.manifests.subscription import Customer, Subscription, SubscriptionSpec
+from tollgate_core.manifests.status import APIStatus, ProductStatus, ResourceStatus, StatusCondition, SubscriptionStatus
+from tollgate_core.manifests.subscription import (
+    ROTATE_ANNOTATION,
+    SECRET_KEY,
+    Customer,
+    Subscription,
+    SubscriptionSpec,
+)
+from tollgate_core.manifests.upstream import ServiceRef, Upstream
 
 __all__ = [
     "API",
     "API_VERSION",
     "KINDS",
+    "ROTATE_ANNOTATION",
+    "SECRET_KEY",
     "APISpec",
+    "APIStatus",
     "BillableMetric",
     "BillableMetricSpec",
     "BillingPeriod",
@@ -39,17 +52,28 @@ __all__ = [
     "Metering",
     "MetricLimit",
     "MetricUsage",
+    "PaymentProvider",
+    "PaymentProviderSpec",
+    "Portal",
+    "PortalSpec",
     "Price",
     "PriceSpec",
     "Product",
     "ProductSpec",
+    "ProductStatus",
     "RateLimit",
+    "ReferenceGrant",
     "RejectionRule",
     "Resource",
+    "ResourceStatus",
     "Secret",
     "SecretKeyRef",
+    "Service",
+    "ServiceRef",
+    "StatusCondition",
     "Subscription",
     "SubscriptionSpec",
+    "SubscriptionStatus",
     "Transformation",
     "Transformations",
     "Upstream",

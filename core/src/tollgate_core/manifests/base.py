@@ -1,30 +1,47 @@
 """What every resource has: strict fields, Kubernetes names, texts for quantities and durations."""
 
-from typing import Annotated, Any, Generic, Literal, TypeVar
+from datetime import datetime
+from typing import Annotated, Any, ClassVar, Generic, Literal, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, GetJsonSchemaHandler, StringConstraints
 from pydantic.alias_generators import to_camel
+from pydantic_core import CoreSchema
 
-from tollgate_core.quantity import DURATION_PATTERN, QUANTITY_PATTERN, parse_quantity
+from tollgate_core.manifests.rules import ListSet, Matches, Rule, add_rules
+from tollgate_core.quantity import DURATION_PATTERN, QUANTITY_PATTERN
 
 API_VERSION: Literal["tollgate.dev/v1alpha1"] = "tollgate.dev/v1alpha1"
 
-#: A DNS label, as Kubernetes wants object names.
-Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$", max_length=63)]
-Quantity = Annotated[str, StringConstraints(pattern=QUANTITY_PATTERN)]
-NonNegativeQuantity = Annotated[str, StringConstraints(pattern=r"^[0-9]{1,30}(\.[0-9]{1,18})?(k|M|G|T|Ki|Mi|Gi|Ti)?$")]
-
-
-def _more_than_zero(text: str) -> str:
-    if parse_quantity(text) <= 0:
-        raise ValueError("must be more than zero")
-    return text
-
-
-PositiveQuantity = Annotated[NonNegativeQuantity, AfterValidator(_more_than_zero)]
-Duration = Annotated[str, StringConstraints(pattern=DURATION_PATTERN)]
+_LABEL = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?"
+#: A DNS label, as Kubernetes wants names of Services and namespaces. Names of our own resources are labels too.
+Name = Annotated[str, StringConstraints(pattern=rf"^{_LABEL}$", max_length=63)]
+#: A DNS name, as Kubernetes wants names of most other objects, for example Secrets.
+ObjectName = Annotated[str, StringConstraints(pattern=rf"^{_LABEL}(\.{_LABEL})*$", max_length=253)]
+Names = Annotated[list[Name], Field(min_length=1, max_length=128), ListSet()]
+Quantity = Annotated[str, StringConstraints(pattern=QUANTITY_PATTERN, max_length=64)]
+NonNegativeQuantity = Annotated[
+    str, StringConstraints(pattern=r"^[0-9]{1,30}(\.[0-9]{1,18})?(k|M|G|T|Ki|Mi|Gi|Ti)?$", max_length=64)
+]
+PositiveQuantity = Annotated[NonNegativeQuantity, Matches("[1-9]", "must be more than zero")]
+Duration = Annotated[str, StringConstraints(pattern=DURATION_PATTERN, max_length=32)]
 HeaderName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9!#$%&'*+.^_`|~-]+$", max_length=128)]
 CelSource = Annotated[str, StringConstraints(min_length=1, max_length=4096)]
+_HOST = r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9]([-A-Za-z0-9._]*[A-Za-z0-9])?)"
+#: A URL whose address is not for the public, or not yet https.
+HttpUrl = Annotated[
+    str,
+    StringConstraints(max_length=2048),
+    Matches(
+        rf"^https?://([^/?#]*@)?{_HOST}(:[0-9]{{1,5}})?([/?#]\S*)?$", "must be an http:// or https:// URL with a host"
+    ),
+    Matches(r"^https?://[^/?#]*@", "must not hold a user or password", never=True),
+    Matches(
+        r"^https?://[^/?#]*:(0+|6553[6-9]|655[4-9][0-9]|65[6-9][0-9][0-9]|6[6-9][0-9]{3}|[7-9][0-9]{4})([/?#]|$)",
+        "has a port out of range",
+        never=True,
+    ),
+]
+HttpsUrl = Annotated[HttpUrl, Matches("^https:", "must be an https:// URL")]
 
 
 class Model(BaseModel):
@@ -39,18 +56,39 @@ class Model(BaseModel):
         serialize_by_alias=True,
     )
 
+    #: What the validators below say, in CEL, for the API server.
+    rules: ClassVar[tuple[Rule, ...]] = ()
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        """Add the rules."""
+        reference = handler(schema)
+        resolved = handler.resolve_ref_schema(reference)
+        resolved.update(add_rules(resolved, *cls.rules))
+        return reference
+
 
 class Metadata(BaseModel):
     """The part of Kubernetes' ObjectMeta that Tollgate reads; the rest is kept by Kubernetes and ignored here."""
 
     model_config = ConfigDict(extra="ignore", frozen=True, alias_generator=to_camel, populate_by_name=True)
 
-    name: Name
+    name: ObjectName
     namespace: Name = "default"
     generation: int = 1
     uid: str = ""
+    resource_version: str = ""
+    creation_timestamp: datetime | None = None
+    deletion_timestamp: datetime | None = None
+    finalizers: tuple[str, ...] = ()
     labels: dict[str, str] = Field(default_factory=dict)
     annotations: dict[str, str] = Field(default_factory=dict)
+
+
+class ResourceMetadata(Metadata):
+    """Names of our own resources are DNS labels: they are parts of names in Envoy, Redis and the ledger."""
+
+    name: Name
 
 
 SpecT = TypeVar("SpecT", bound=Model)
@@ -60,7 +98,7 @@ class Resource(Model, Generic[SpecT]):
     """One object of a kind of ours; ``status`` is written by the operator and not read back."""
 
     api_version: Literal["tollgate.dev/v1alpha1"] = API_VERSION
-    metadata: Metadata
+    metadata: ResourceMetadata
     spec: SpecT
     status: dict[str, Any] | None = None
 
@@ -76,9 +114,16 @@ def qualified_name(namespace: str, name: str) -> str:
 
 
 class SecretKeyRef(Model):
-    """One key of a Secret in the same namespace."""
+    """One key of a Secret."""
 
-    name: Annotated[Name, Field(description="Name of the Secret.")]
+    name: Annotated[ObjectName, Field(description="Name of the Secret.")]
+    namespace: Annotated[
+        Name | None,
+        Field(
+            description="Namespace of the Secret, where it is another than the resource's own; a ReferenceGrant there "
+            "must allow it."
+        ),
+    ] = None
     key: Annotated[str, Field(min_length=1, max_length=253, description="Key within the Secret's data.")]
 
 
@@ -86,6 +131,11 @@ class EndpointSelector(Model):
     """Endpoints of one API; without ``endpoints`` all of them."""
 
     api: Annotated[Name, Field(description="Name of the API.")]
-    endpoints: Annotated[
-        list[Name] | None, Field(min_length=1, description="Names of its endpoints; all if absent.")
+    namespace: Annotated[
+        Name | None,
+        Field(
+            description="Namespace of the API, where it is another than the resource's own; a ReferenceGrant there "
+            "must allow it."
+        ),
     ] = None
+    endpoints: Annotated[Names | None, Field(description="Names of its endpoints; all if absent.")] = None

@@ -12,7 +12,7 @@ DEFAULT_WHEN = "response.statusCode >= 200 && response.statusCode < 300"
 class MetricUsage(Model):
     """How much one call of these endpoints counts."""
 
-    endpoints: Annotated[list[EndpointSelector], Field(min_length=1, description="Calls that count.")]
+    endpoints: Annotated[list[EndpointSelector], Field(min_length=1, max_length=64, description="Calls that count.")]
     quantity: Annotated[
         CelSource, Field(description="CEL over usage(), <format>_usage(), request, response, path; a number.")
     ] = "1"

@@ -9,20 +9,35 @@ from pydantic import BaseModel, ValidationError
 from tollgate_core.errors import ManifestError, Problem
 from tollgate_core.manifests.api import API
 from tollgate_core.manifests.base import API_VERSION
+from tollgate_core.manifests.kubernetes import ReferenceGrant, Service
 from tollgate_core.manifests.metric import BillableMetric
+from tollgate_core.manifests.payment_provider import PaymentProvider
+from tollgate_core.manifests.portal import Portal
 from tollgate_core.manifests.price import Price
 from tollgate_core.manifests.product import Product
 from tollgate_core.manifests.secret import Secret
 from tollgate_core.manifests.subscription import Subscription
 
-Manifest = API | Product | BillableMetric | Price | Subscription | Secret
+Manifest = (
+    API | Product | BillableMetric | Price | Subscription | PaymentProvider | Portal | Secret | Service | ReferenceGrant
+)
 KINDS: Mapping[str, type[Manifest]] = {
     "API": API,
     "Product": Product,
     "BillableMetric": BillableMetric,
     "Price": Price,
     "Subscription": Subscription,
+    "PaymentProvider": PaymentProvider,
+    "Portal": Portal,
     "Secret": Secret,
+    "Service": Service,
+    "ReferenceGrant": ReferenceGrant,
+}
+#: Kubernetes' own kinds; all others are of API_VERSION.
+_VERSIONS: Mapping[str, tuple[str, ...]] = {
+    "Secret": ("v1",),
+    "Service": ("v1",),
+    "ReferenceGrant": ("gateway.networking.k8s.io/v1beta1", "gateway.networking.k8s.io/v1"),
 }
 
 
@@ -35,9 +50,10 @@ def parse_manifest(document: object) -> Manifest:
     model = KINDS.get(kind) if isinstance(kind, str) else None
     if model is None:
         raise ManifestError([Problem("kind", f"unknown kind {kind!r}{nearest(str(kind), KINDS)}")])
-    expected = "v1" if model is Secret else API_VERSION
-    if version != expected:
-        raise ManifestError([Problem("apiVersion", f"{kind} needs {expected!r}, not {version!r}")])
+    versions = _VERSIONS.get(str(kind), (API_VERSION,))
+    if version not in versions:
+        expected = " or ".join(map(repr, versions))
+        raise ManifestError([Problem("apiVersion", f"{kind} needs {expected}, not {version!r}")])
     try:
         return model.model_validate(fields)
     except ValidationError as error:

@@ -1,12 +1,13 @@
 """Product: a plan that customers subscribe to."""
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
 from tollgate_core.manifests.api import Transformations
 from tollgate_core.manifests.base import Duration, EndpointSelector, Model, Name, PositiveQuantity, Resource
 from tollgate_core.manifests.price import BillingPeriod
+from tollgate_core.manifests.rules import ListMap, Rule
 
 
 class RateLimit(Model):
@@ -15,15 +16,31 @@ class RateLimit(Model):
     name: Annotated[Name, Field(description="Name shown in RateLimit headers.")]
     endpoints: Annotated[
         list[EndpointSelector] | None,
-        Field(min_length=1, description="Calls that share it; all of the product if absent."),
+        Field(min_length=1, max_length=64, description="Calls that share it; all of the product if absent."),
     ] = None
     requests: Annotated[PositiveQuantity | None, Field(description="Requests per window.")] = None
     tokens: Annotated[PositiveQuantity | None, Field(description="Tokens (input and output) per window.")] = None
-    concurrency: Annotated[int | None, Field(ge=1, description="Calls in flight at once.")] = None
+    concurrency: Annotated[int | None, Field(ge=1, le=1_000_000, description="Calls in flight at once.")] = None
     window: Annotated[Duration | None, Field(description="The window, for example 1m.")] = None
     burst: Annotated[
         PositiveQuantity | None, Field(description="What may be used at once after a pause; a full window if absent.")
     ] = None
+
+    rules: ClassVar = (
+        Rule(
+            "needs exactly one of requests, tokens and concurrency",
+            "[has(self.requests), has(self.tokens), has(self.concurrency)].filter(g, g).size() == 1",
+        ),
+        Rule(
+            "concurrency takes neither window nor burst",
+            "!has(self.concurrency) || !(has(self.window) || has(self.burst))",
+        ),
+        Rule(
+            "requests or tokens need a window, for example 1m",
+            "!(has(self.requests) || has(self.tokens)) || has(self.window)",
+            "window",
+        ),
+    )
 
     @model_validator(mode="after")
     def _check_shape(self) -> "RateLimit":
@@ -34,7 +51,7 @@ class RateLimit(Model):
             if self.window or self.burst:
                 raise ValueError("concurrency takes neither window nor burst")
         elif self.window is None:
-            raise ValueError(f"{given[0]} needs a window, for example 1m")
+            raise ValueError("requests or tokens need a window, for example 1m")
         return self
 
 
@@ -55,25 +72,30 @@ class ProductSpec(Model):
 
     display_name: Annotated[str | None, Field(max_length=128, description="Name for people.")] = None
     description: Annotated[str | None, Field(max_length=4096, description="What customers read.")] = None
+    visibility: Annotated[
+        Literal["public", "private"],
+        Field(description="public: anybody sees it in the portal; private: only by Subscription or checkout link."),
+    ] = "private"
+    payment_provider: Annotated[
+        Name | None,
+        Field(description="PaymentProvider that charges its customers; none: usage is billed outside of Tollgate."),
+    ] = None
     endpoints: Annotated[
-        list[EndpointSelector], Field(min_length=1, description="What it grants; all else is refused.")
+        list[EndpointSelector],
+        Field(min_length=1, max_length=64, description="What it grants; all else is refused."),
     ]
-    rate_limits: Annotated[list[RateLimit], Field(max_length=16, description="Limits per time.")] = []
-    limits: Annotated[list[MetricLimit], Field(max_length=16, description="Limits per metric and period.")] = []
+    rate_limits: Annotated[
+        list[RateLimit], Field(max_length=16, description="Limits per time, by name."), ListMap("name")
+    ] = []
+    limits: Annotated[
+        list[MetricLimit],
+        Field(max_length=16, description="Limits per metric and period, by metric."),
+        ListMap("metric"),
+    ] = []
     max_keys: Annotated[int, Field(ge=1, le=1000, description="API keys of one subscription.")] = 10
     transformations: Annotated[Transformations, Field(description="Changes to requests, after the API's.")] = (
         Transformations()
     )
-
-    @model_validator(mode="after")
-    def _unique(self) -> "ProductSpec":
-        for label, names in (
-            ("rateLimits", [limit.name for limit in self.rate_limits]),
-            ("limits", [limit.metric for limit in self.limits]),
-        ):
-            if len(names) != len(set(names)):
-                raise ValueError(f"{label} names one thing twice")
-        return self
 
 
 class Product(Resource[ProductSpec]):

@@ -1,4 +1,4 @@
-"""Kubernetes' own v1 Secret, as a laptop's directory of manifests holds it."""
+"""Kubernetes' own v1 Secret, from the cluster or a laptop's directory of manifests."""
 
 import base64
 import binascii

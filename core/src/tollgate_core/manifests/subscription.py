@@ -1,17 +1,30 @@
 """Subscription: a customer on a product, declared in YAML (B2B, internal chargeback, laptop demo)."""
 
-from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import AwareDatetime, Field
 
-from tollgate_core.manifests.base import Model, Name, Resource
+from tollgate_core.manifests.base import Duration, Model, Name, ObjectName, Resource
+from tollgate_core.manifests.rules import Admission, Rule, immutable
+
+#: Key of the Secret ``spec.secretName`` that holds the API key.
+SECRET_KEY = "api-key"  # noqa: S105
+#: A new value of this annotation makes a new key.
+ROTATE_ANNOTATION = "tollgate.dev/rotate-key"
 
 
 class Customer(Model):
     """Who pays."""
 
-    id: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._@:-]{0,127}$", description="Stable id of the customer.")]
+    id: Annotated[
+        str,
+        Field(
+            pattern=r"^[A-Za-z0-9][A-Za-z0-9._@:-]{0,127}$",
+            max_length=128,
+            description="Stable id of the customer. Cannot be changed.",
+        ),
+        immutable("cannot be changed: what was used would change its owner; make another Subscription"),
+    ]
     display_name: Annotated[str | None, Field(max_length=128, description="Name for people.")] = None
 
 
@@ -19,11 +32,41 @@ class SubscriptionSpec(Model):
     """What a subscription is."""
 
     product: Annotated[Name, Field(description="Product that is subscribed to.")]
+    product_namespace: Annotated[
+        Name | None,
+        Field(
+            description="Namespace of the Product, where it is another than the Subscription's own; a ReferenceGrant "
+            "there must allow it."
+        ),
+    ] = None
     customer: Annotated[Customer, Field(description="Who pays.")]
     starts_at: Annotated[
-        datetime | None, Field(strict=False, description="Anchor of all periods (RFC 3339); when first seen if absent.")
+        AwareDatetime | None,
+        Field(
+            strict=False,
+            description="Anchor of all periods (RFC 3339 with a zone); when first seen if absent. Cannot be changed.",
+        ),
+        Admission((Rule("must be RFC 3339 with a zone, for example 2026-11-01T00:00:00Z", "true"),)),
     ] = None
     suspended: Annotated[bool, Field(description="Refuse its calls.")] = False
+    secret_name: Annotated[
+        ObjectName | None,
+        Field(
+            description=f"Secret of this namespace that gets the API key, under the key {SECRET_KEY}; none if absent."
+        ),
+    ] = None
+    key_rotation_overlap: Annotated[
+        Duration,
+        Field(description=f"How long the old key works on after the annotation {ROTATE_ANNOTATION} made a new one."),
+    ] = "24h"
+
+    rules: ClassVar = (
+        Rule(
+            "cannot be changed: it is the anchor of all periods; make another Subscription",
+            "has(self.startsAt) == has(oldSelf.startsAt) && (!has(self.startsAt) || self.startsAt == oldSelf.startsAt)",
+            "startsAt",
+        ),
+    )
 
 
 class Subscription(Resource[SubscriptionSpec]):

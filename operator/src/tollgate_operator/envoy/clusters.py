@@ -37,7 +37,7 @@ def host_and_port(url: str, settings: GatewaySettings) -> tuple[str, int, bool]:
 
 def api_cluster(api: API, settings: GatewaySettings) -> cluster.Cluster:
     """An IP address comes by EDS, so that it can change without a new cluster; a name is resolved by Envoy."""
-    host, port, secure = host_and_port(api.spec.upstream.url, settings)
+    host, port, secure = host_and_port(api.spec.upstream.address(api.metadata.namespace), settings)
     name = cluster_name(api.qualified_name)
     result = cluster.Cluster(
         name=name,
@@ -54,13 +54,15 @@ def api_cluster(api: API, settings: GatewaySettings) -> cluster.Cluster:
         result.dns_lookup_family = cluster.ClusterDnsLookupFamily.V4_PREFERRED
         result.load_assignment = load_assignment(name, [socket_address(host, port)])
     if secure:
-        result.transport_socket = _transport(api, urlsplit(api.spec.upstream.url).hostname or "", settings)
+        result.transport_socket = _transport(
+            api, urlsplit(api.spec.upstream.address(api.metadata.namespace)).hostname or "", settings
+        )
     return result
 
 
 def api_endpoints(api: API, settings: GatewaySettings) -> endpoint.ClusterLoadAssignment | None:
     """The EDS resource of an upstream that is an IP address."""
-    host, port, _ = host_and_port(api.spec.upstream.url, settings)
+    host, port, _ = host_and_port(api.spec.upstream.address(api.metadata.namespace), settings)
     if not is_ip(host):
         return None
     return load_assignment(cluster_name(api.qualified_name), [socket_address(host, port)])

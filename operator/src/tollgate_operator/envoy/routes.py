@@ -65,7 +65,7 @@ def _endpoint_route(api: API, endpoint: Endpoint) -> route.Route:
         cluster=cluster_name(api.qualified_name),
         timeout=timedelta(0),
         idle_timeout=timedelta(milliseconds=parse_duration_ms(upstream.timeout)),
-        host_rewrite_literal=urlsplit(upstream.url).netloc,
+        host_rewrite_literal=urlsplit(upstream.address(api.metadata.namespace)).netloc,
     )
     rewrite = _rewrite(api)
     if rewrite:
@@ -85,11 +85,15 @@ def _endpoint_route(api: API, endpoint: Endpoint) -> route.Route:
 
 
 def _rewrite(api: API) -> matcher.RegexMatchAndSubstitute | None:
-    prefix, base = api.spec.path_prefix.rstrip("/"), urlsplit(api.spec.upstream.url).path.rstrip("/")
+    prefix, base = api.spec.path_prefix.rstrip("/"), _base_path(api)
     if prefix == base:
         return None
     pattern = matcher.RegexMatcher(regex=f"^{path_pattern(prefix)}")
     return matcher.RegexMatchAndSubstitute(pattern=pattern, substitution=base.replace("\\", "\\\\"))
+
+
+def _base_path(api: API) -> str:
+    return urlsplit(api.spec.upstream.address(api.metadata.namespace)).path.rstrip("/")
 
 
 def _filters(api: API, endpoint: Endpoint) -> dict[str, Any]:

@@ -1,0 +1,54 @@
+"""One Kubernetes API server for all tests here; each test takes a namespace of its own."""
+
+import os
+from collections.abc import Iterator
+from typing import cast
+
+import pytest
+
+from tests.support.kubernetes import ApiServer, Binaries, BinariesUnavailableError, binaries
+
+_FOUND = pytest.StashKey[Binaries | str]()
+_SKIPPED = pytest.StashKey[int]()
+_FIXTURE = "api_server"
+
+
+def _needs_server(item: pytest.Item) -> bool:
+    return _FIXTURE in cast("list[str]", getattr(item, "fixturenames", ()))
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Find or build the programs before the first test: a build takes minutes, and a test may take 180 s. Only once it
+    is known that a test needs them, so that ``pytest tests/unit`` and ``-m slow`` never wait. Printed as it goes."""
+    needed = sum(_needs_server(item) for item in session.items)
+    if not needed or session.config.option.collectonly:
+        return
+    capture = session.config.pluginmanager.getplugin("capturemanager")
+    try:
+        with capture.global_and_fixture_disabled():
+            session.config.stash[_FOUND] = binaries(lambda line: print(line, flush=True))
+    except BinariesUnavailableError as error:
+        session.config.stash[_FOUND] = str(error)
+        session.config.stash[_SKIPPED] = needed
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Skips are easily overlooked; these are said at the end, with what to do."""
+    found = terminalreporter.config.stash.get(_FOUND, None)
+    if isinstance(found, str):
+        skipped = terminalreporter.config.stash[_SKIPPED]
+        terminalreporter.section("NO KUBERNETES API SERVER", sep="!", red=True, bold=True)
+        terminalreporter.line(f"{skipped} tests did NOT run: everything that needs a real API server.")
+        terminalreporter.line(found)
+
+
+@pytest.fixture(scope="session")
+def api_server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiServer]:
+    """A running API server. Without its programs the test is skipped, or fails where TOLLGATE_REQUIRE_CLUSTER=1."""
+    found = request.config.stash[_FOUND]
+    if isinstance(found, str):
+        if os.environ.get("TOLLGATE_REQUIRE_CLUSTER") == "1":
+            pytest.fail(found, pytrace=False)
+        pytest.skip("no Kubernetes API server; how to get one is said at the end")
+    with ApiServer(tmp_path_factory.mktemp("kubernetes"), found) as server:
+        yield server
