@@ -8,8 +8,9 @@ import logging
 import signal
 import ssl
 import sys
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Coroutine
 from contextlib import asynccontextmanager
+from typing import Any
 
 import httpx
 import kopf
@@ -162,8 +163,8 @@ async def run(settings: ClusterSettings, clock: Clock = system_clock) -> None:
             await client.close()
 
 
-async def _until(stop: asyncio.Event, *coroutines: "asyncio._CoroutineLike[None]") -> None:
-    tasks = [asyncio.create_task(coroutine) for coroutine in coroutines]  # type: ignore[arg-type]
+async def _until(stop: asyncio.Event, *coroutines: Coroutine[Any, Any, None]) -> None:
+    tasks = [asyncio.create_task(coroutine) for coroutine in coroutines]
     waiter = asyncio.create_task(stop.wait())
     done, _ = await asyncio.wait([*tasks, waiter], return_when=asyncio.FIRST_COMPLETED)
     for task in (*tasks, waiter):

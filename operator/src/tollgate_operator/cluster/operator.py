@@ -225,7 +225,7 @@ class ClusterOperator:
         while True:
             await asyncio.sleep(_RETRY_SECONDS)
             if self._sent and self._state is self._sent[0] and self._leadership.leads:
-                await self._publisher.offer(self._state, write=True)
+                await self._publisher.offer(self._sent[0], write=True)
 
     async def _follow_reports(self) -> None:
         async def ours() -> None:

@@ -45,10 +45,10 @@ class Names:
         return f"{self.fullname}-{part}-tls"
 
     def dns_names(self, part: str) -> list[str]:
-        """All names of a part's Service."""
+        """All names of a part's Service, and those of a forwarded port."""
         service = f"{self.fullname}-{part}"
         inside = f"{service}.{self.namespace}"
-        return [service, inside, f"{inside}.svc", f"{inside}.svc.cluster.local"]
+        return [service, inside, f"{inside}.svc", f"{inside}.svc.cluster.local", "localhost", "127.0.0.1"]
 
 
 @dataclass(frozen=True)
