@@ -193,8 +193,12 @@ def validate(
 @app.command()
 def crds(
     output: Annotated[Path | None, typer.Option(help="Directory to write one file per kind into.")] = None,
+    docs: Annotated[Path | None, typer.Option(help="File to write the reference of all fields into.")] = None,
 ) -> None:
-    """Print or write the CustomResourceDefinitions."""
-    from tollgate_cli.crds import write_crds  # noqa: PLC0415 (PyYAML only here)
+    """Print or write the CustomResourceDefinitions, or their reference."""
+    from tollgate_cli.crds import write_crds, write_reference  # noqa: PLC0415 (PyYAML only here)
 
-    write_crds(output)
+    if docs:
+        write_reference(docs)
+    if output or not docs:
+        write_crds(output)

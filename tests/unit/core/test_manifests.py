@@ -35,7 +35,7 @@ def test_all_examples_parse() -> None:
         ({"forceUsages": True}, "spec.forceUsages: unknown field 'forceUsages'; did you mean 'forceUsage'?"),
         ({"upstream": {"url": "ftp://x"}}, "spec.upstream.url: must be an http:// or https:// URL with a host"),
         ({"upstream": {"url": "https://user:pw@x"}}, "spec.upstream.url: must not hold a user or password"),
-        ({"upstream": {}}, "spec.upstream.url: is required"),
+        ({"upstream": {}}, "spec.upstream: needs exactly one of url and serviceRef"),
         ({"maxRequestBytes": 5}, "spec.maxRequestBytes: input should be a valid string"),
         ({"maxRequestBytes": "0"}, "spec.maxRequestBytes: must be more than zero"),
         ({"endpoints": []}, "spec.endpoints: list should have at least 1 item"),
@@ -95,7 +95,7 @@ def test_prices(changes: dict[str, Any], expected: str) -> None:
     ("limit", "expected"),
     [
         ({"name": "a"}, "needs exactly one of requests, tokens and concurrency"),
-        ({"name": "a", "requests": "5"}, "requests needs a window"),
+        ({"name": "a", "requests": "5"}, "requests or tokens need a window"),
         ({"name": "a", "concurrency": 5, "window": "1m"}, "concurrency takes neither window nor burst"),
     ],
 )

@@ -13,15 +13,15 @@ from tollgate_core.quantity import DURATION_PATTERN, QUANTITY_PATTERN
 API_VERSION: Literal["tollgate.dev/v1alpha1"] = "tollgate.dev/v1alpha1"
 
 _LABEL = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?"
+LABEL_PATTERN, NAME_PATTERN = rf"^{_LABEL}$", rf"^{_LABEL}(\.{_LABEL})*$"
+NON_NEGATIVE_PATTERN = r"^[0-9]{1,30}(\.[0-9]{1,18})?(k|M|G|T|Ki|Mi|Gi|Ti)?$"
 #: A DNS label, as Kubernetes wants names of Services and namespaces. Names of our own resources are labels too.
-Name = Annotated[str, StringConstraints(pattern=rf"^{_LABEL}$", max_length=63)]
+Name = Annotated[str, StringConstraints(pattern=LABEL_PATTERN, max_length=63)]
 #: A DNS name, as Kubernetes wants names of most other objects, for example Secrets.
-ObjectName = Annotated[str, StringConstraints(pattern=rf"^{_LABEL}(\.{_LABEL})*$", max_length=253)]
+ObjectName = Annotated[str, StringConstraints(pattern=NAME_PATTERN, max_length=253)]
 Names = Annotated[list[Name], Field(min_length=1, max_length=128), ListSet()]
 Quantity = Annotated[str, StringConstraints(pattern=QUANTITY_PATTERN, max_length=64)]
-NonNegativeQuantity = Annotated[
-    str, StringConstraints(pattern=r"^[0-9]{1,30}(\.[0-9]{1,18})?(k|M|G|T|Ki|Mi|Gi|Ti)?$", max_length=64)
-]
+NonNegativeQuantity = Annotated[str, StringConstraints(pattern=NON_NEGATIVE_PATTERN, max_length=64)]
 PositiveQuantity = Annotated[NonNegativeQuantity, Matches("[1-9]", "must be more than zero")]
 Duration = Annotated[str, StringConstraints(pattern=DURATION_PATTERN, max_length=32)]
 HeaderName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9!#$%&'*+.^_`|~-]+$", max_length=128)]

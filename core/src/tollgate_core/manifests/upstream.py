@@ -52,9 +52,7 @@ class ServiceRef(Model):
 class Upstream(Model):
     """Where the API's calls go: exactly one of ``url`` and ``serviceRef``."""
 
-    url: Annotated[
-        UpstreamUrl | None, Field(description="http(s) URL; its path is put before the endpoint's path.")
-    ] = None
+    url: Annotated[UpstreamUrl | None, Field(description="http(s) URL; its path comes before the endpoint's.")] = None
     service_ref: Annotated[ServiceRef | None, Field(description="A Service of this cluster, instead of a URL.")] = None
     tls: Annotated[UpstreamTLS, Field(description="TLS settings for https.")] = UpstreamTLS()
     connect_timeout: Annotated[Duration, Field(description="Time to connect.")] = "5s"

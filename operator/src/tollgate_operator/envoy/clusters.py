@@ -37,7 +37,8 @@ def host_and_port(url: str, settings: GatewaySettings) -> tuple[str, int, bool]:
 
 def api_cluster(api: API, settings: GatewaySettings) -> cluster.Cluster:
     """An IP address comes by EDS, so that it can change without a new cluster; a name is resolved by Envoy."""
-    host, port, secure = host_and_port(api.spec.upstream.address(api.metadata.namespace), settings)
+    url = api.spec.upstream.address(api.metadata.namespace)
+    host, port, secure = host_and_port(url, settings)
     name = cluster_name(api.qualified_name)
     result = cluster.Cluster(
         name=name,
@@ -54,9 +55,7 @@ def api_cluster(api: API, settings: GatewaySettings) -> cluster.Cluster:
         result.dns_lookup_family = cluster.ClusterDnsLookupFamily.V4_PREFERRED
         result.load_assignment = load_assignment(name, [socket_address(host, port)])
     if secure:
-        result.transport_socket = _transport(
-            api, urlsplit(api.spec.upstream.address(api.metadata.namespace)).hostname or "", settings
-        )
+        result.transport_socket = _transport(api, urlsplit(url).hostname or "", settings)
     return result
 
 

@@ -11,13 +11,12 @@ from tollgate_core.manifests import (
     Price,
     Product,
     RejectionRule,
-    SecretKeyRef,
     Subscription,
     Transformation,
 )
 from tollgate_core.manifests.parse import Manifest, nearest
 from tollgate_operator.reconcile.expressions import check_metric_expressions, check_rules
-from tollgate_operator.reconcile.index import Index
+from tollgate_operator.reconcile.index import Index, secret_references
 from tollgate_operator.reconcile.routes import check_routes
 
 
@@ -47,6 +46,18 @@ def check_all(resources: Mapping[Key, Manifest], last_good: Mapping[Key, Manifes
     return found
 
 
+def check_one(resource: Manifest, others: Mapping[Key, Manifest]) -> list[Finding]:
+    """Findings of one resource among ``others``, which may hold its former self."""
+    key = (resource.kind, resource.qualified_name)
+    index = Index({**others, key: resource})
+    check = _CHECKS.get(type(resource))
+    findings = list(check(resource, index)) if check else []
+    if isinstance(resource, API):
+        settled = {name for kind, name in others if kind == "API" and name != key[1]}
+        findings += [Finding(problem) for name, problem in check_routes(index, settled) if name == key[1]]
+    return findings
+
+
 def _selectors(
     owner: Manifest, selectors: list[EndpointSelector] | None, index: Index, field: str
 ) -> Iterator[Finding]:
@@ -73,7 +84,7 @@ def _missing(kind: type[Manifest], namespace: str, name: str, index: Index, fiel
 
 def _check_api(api: Manifest, index: Index) -> Iterator[Finding]:
     assert isinstance(api, API)  # noqa: S101
-    for field, reference in _secret_references(api):
+    for field, reference in secret_references(api):
         if index.secret_value(api.metadata.namespace, reference) is None:
             message = f"there is no Secret {reference.name!r} with key {reference.key!r} in this namespace"
             yield Finding(Problem(field, message), reference=True)
@@ -87,13 +98,6 @@ def _check_api(api: Manifest, index: Index) -> Iterator[Finding]:
                 message = f"this API has no endpoint {name!r}{nearest(name, names)}"
                 yield Finding(Problem(f"spec.{label}.endpoints", message), reference=True)
     yield from _expressions(check_rules(api.spec.transformations.request, api.spec.rejection_rules))
-
-
-def _secret_references(api: API) -> Iterator[tuple[str, SecretKeyRef]]:
-    if api.spec.credential:
-        yield "spec.credential.secretKeyRef", api.spec.credential.secret_key_ref
-    if api.spec.upstream.tls.ca_secret_key_ref:
-        yield "spec.upstream.tls.caSecretKeyRef", api.spec.upstream.tls.ca_secret_key_ref
 
 
 def _check_product(product: Manifest, index: Index) -> Iterator[Finding]:
@@ -125,13 +129,8 @@ def _check_price(price: Manifest, index: Index) -> Iterator[Finding]:
     if price.spec.metric is None:
         return
     yield from _missing(BillableMetric, price.metadata.namespace, price.spec.metric, index, "spec.metric")
-    for other in index.of_kind(Price):
-        same = (other.metadata.namespace, other.spec.product, other.spec.metric) == (
-            price.metadata.namespace,
-            price.spec.product,
-            price.spec.metric,
-        )
-        if same and other.metadata.name < price.metadata.name:
+    for other in index.rivals(price):
+        if other.metadata.name < price.metadata.name:
             message = f"Price {other.metadata.name!r} already prices {price.spec.metric!r} of {price.spec.product!r}"
             yield Finding(Problem("spec.metric", message))
 

@@ -1,9 +1,10 @@
 """Looking resources up by kind and name, within a namespace."""
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from typing import TypeVar
 
-from tollgate_core.manifests import API, EndpointSelector, Secret, SecretKeyRef, qualified_name
+from tollgate_core.manifests import API, EndpointSelector, Price, Product, Secret, SecretKeyRef, qualified_name
 from tollgate_core.manifests.parse import Manifest
 
 ManifestT = TypeVar("ManifestT", bound=Manifest)
@@ -14,12 +15,29 @@ class Index:
 
     def __init__(self, resources: Mapping[tuple[str, str], Manifest]) -> None:
         self._resources = resources
+        self._kinds: defaultdict[str, list[Manifest]] = defaultdict(list)
+        for (kind, _), resource in sorted(resources.items()):
+            self._kinds[kind].append(resource)
+        #: Prices by namespace, product and metric.
+        self._prices: defaultdict[tuple[str, str, str | None], list[Price]] = defaultdict(list)
+        self._of_product: defaultdict[tuple[str, str], list[Price]] = defaultdict(list)
+        for price in self.of_kind(Price):
+            self._prices[price.metadata.namespace, price.spec.product, price.spec.metric].append(price)
+            self._of_product[price.metadata.namespace, price.spec.product].append(price)
 
     def of_kind(self, kind: type[ManifestT]) -> Iterator[ManifestT]:
         """All of one kind, by name."""
-        for _, resource in sorted(self._resources.items()):
+        for resource in self._kinds[kind.__name__]:
             if isinstance(resource, kind):
                 yield resource
+
+    def rivals(self, price: Price) -> list[Price]:
+        """All prices of the same metric of the same product, itself among them, by name."""
+        return self._prices[price.metadata.namespace, price.spec.product, price.spec.metric]
+
+    def prices(self, product: Product) -> list[Price]:
+        """All prices of a product, by name."""
+        return self._of_product[product.metadata.namespace, product.metadata.name]
 
     def find(self, kind: type[ManifestT], namespace: str, name: str) -> ManifestT | None:
         """One resource, or None."""
@@ -49,3 +67,11 @@ class Index:
 def endpoint_id(api: str, endpoint: str) -> str:
     """The name of an endpoint everywhere: in the catalog, in Envoy's routes, in events."""
     return f"{api}/{endpoint}"
+
+
+def secret_references(api: API) -> Iterator[tuple[str, SecretKeyRef]]:
+    """(field, reference) for each Secret that an API names."""
+    if api.spec.credential:
+        yield "spec.credential.secretKeyRef", api.spec.credential.secret_key_ref
+    if api.spec.upstream.tls.ca_secret_key_ref:
+        yield "spec.upstream.tls.caSecretKeyRef", api.spec.upstream.tls.ca_secret_key_ref
