@@ -1,6 +1,7 @@
 """Settings of gate, meter and witness, from TOLLGATE_* environment variables."""
 
 import os
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,3 +43,16 @@ class Settings:
             join_grace_seconds=int(environment.get("TOLLGATE_JOIN_GRACE_SECONDS", "10")),
             rotate_bytes=int(environment.get("TOLLGATE_ROTATE_BYTES", str(64 << 20))),
         )
+
+
+def settings_or_exit(*needed: str, environment: Mapping[str, str] = os.environ) -> Settings:
+    """For entry points. ``needed`` are variables that this process needs beside those that all need; exit code 2 and one
+    line where one is missing or not usable."""
+    try:
+        for name in needed:
+            if not environment.get(name):
+                raise KeyError(name)
+        return Settings.from_environment(environment)
+    except (KeyError, ValueError) as error:
+        sys.stderr.write(f"setting missing or not usable: {error}\n")
+        sys.exit(2)

@@ -17,7 +17,7 @@ from tollgate_extproc.clock import Clock, system_clock
 from tollgate_extproc.lifecycle import run_until_stopped
 from tollgate_extproc.metrics import Metrics
 from tollgate_extproc.redis_client import connect
-from tollgate_extproc.settings import Settings
+from tollgate_extproc.settings import Settings, settings_or_exit
 from tollgate_extproc.settlement import Settler
 from tollgate_extproc.witness.line import observe, parse_line
 from tollgate_extproc.witness.orphans import Orphans
@@ -165,6 +165,6 @@ async def run(settings: Settings) -> None:
 
 
 def main() -> None:
-    """Entry point of ``python -m tollgate_extproc.witness``."""
+    """Entry point of ``tollgate-witness`` and ``python -m tollgate_extproc.witness``."""
     configure_logging()
-    uvloop.run(run(Settings.from_environment()))
+    uvloop.run(run(settings_or_exit("TOLLGATE_ACCESS_LOG")))
