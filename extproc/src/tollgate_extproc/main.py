@@ -16,7 +16,7 @@ from tollgate_extproc.meter.server import MeterServer
 from tollgate_extproc.metrics import Metrics
 from tollgate_extproc.redis_client import connect
 from tollgate_extproc.server import make_server
-from tollgate_extproc.settings import Settings, read_settings
+from tollgate_extproc.settings import Settings, settings_or_exit
 from tollgate_extproc.settlement import Settler, Spool
 
 _DRAIN_SECONDS = 3.0
@@ -62,6 +62,6 @@ async def run(settings: Settings) -> None:
 
 
 def main() -> None:
-    """Entry point of ``python -m tollgate_extproc``. Exit code 2 where a setting is missing."""
+    """Entry point of ``tollgate-extproc`` and ``python -m tollgate_extproc``."""
     configure_logging()
-    uvloop.run(run(read_settings()))
+    uvloop.run(run(settings_or_exit("TOLLGATE_EXTPROC_LISTEN", "TOLLGATE_METER_LISTEN")))

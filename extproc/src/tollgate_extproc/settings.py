@@ -49,10 +49,14 @@ class Settings:
         )
 
 
-def read_settings() -> Settings:
-    """From this process's environment; ends the process with code 2 and the name of what is missing."""
+def settings_or_exit(*needed: str, environment: Mapping[str, str] = os.environ) -> Settings:
+    """For entry points. ``needed`` are variables that this process needs beside those that all need; exit code 2 and one
+    line where one is missing or not usable."""
     try:
-        return Settings.from_environment()
+        for name in needed:
+            if not environment.get(name):
+                raise KeyError(name)
+        return Settings.from_environment(environment)
     except (KeyError, ValueError) as error:
         sys.stderr.write(f"setting missing or not usable: {error}\n")
         sys.exit(2)

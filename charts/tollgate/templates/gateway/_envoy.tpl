@@ -25,7 +25,6 @@ static_resources:
     - name: tollgate/ads
       type: STRICT_DNS
       connect_timeout: 5s
-      dns_refresh_rate: 5s
       typed_extension_protocol_options:
         envoy.extensions.upstreams.http.v3.HttpProtocolOptions:
           "@type": type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions

@@ -19,7 +19,7 @@ from tollgate_extproc.health import HealthServer
 from tollgate_extproc.lifecycle import run_until_stopped
 from tollgate_extproc.metrics import Metrics
 from tollgate_extproc.redis_client import connect
-from tollgate_extproc.settings import Settings, read_settings
+from tollgate_extproc.settings import Settings, settings_or_exit
 from tollgate_extproc.settlement import Settler
 from tollgate_extproc.witness.drain import Drain
 from tollgate_extproc.witness.line import observe, parse_line
@@ -189,6 +189,6 @@ async def run(settings: Settings) -> None:
 
 
 def main() -> None:
-    """Entry point of ``python -m tollgate_extproc.witness``. Exit code 2 where a setting is missing."""
+    """Entry point of ``tollgate-witness`` and ``python -m tollgate_extproc.witness``."""
     configure_logging()
-    uvloop.run(run(read_settings()))
+    uvloop.run(run(settings_or_exit("TOLLGATE_ACCESS_LOG")))
