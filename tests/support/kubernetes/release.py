@@ -218,7 +218,7 @@ class Release:
         text = re.sub(service, lambda m: f"127.0.0.1:{self.port(int(m[1]))}", text)
         text = _LISTEN.sub(lambda m: m[0] if int(m[1]) >= 18000 and int(m[1]) != 18000 else self._local(m[1]), text)
         for path in sorted(mounts, key=len, reverse=True):
-            text = re.sub(rf"(?<![\w/.-]){re.escape(path)}(?=/|$|,)", mounts[path], text)
+            text = re.sub(rf"(?:^|(?<=[=:,])|(?<=///)){re.escape(path)}(?=/|$|,)", mounts[path], text)
         return text
 
     def _local(self, port: str) -> str:

@@ -151,6 +151,8 @@ class Witness:
                 return
             log.rename(old)
             self._reopen()
+        except FileNotFoundError:
+            return  # Envoy has not opened it yet
         except OSError as error:
             _log.warning("the access log was not rotated", error=str(error))
 
