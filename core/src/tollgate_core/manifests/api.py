@@ -85,15 +85,20 @@ class Transformation(Model):
     rules: ClassVar = (
         Rule(
             "action remove takes none of value, jq and cel",
-            "self.action != 'remove' || !(has(self.value) || has(self.jq) || has(self.cel))",
+            "!has(self.action) || self.action != 'remove' || !(has(self.value) || has(self.jq) || has(self.cel))",
         ),
         Rule(
             "needs exactly one of value, jq and cel",
-            "self.action == 'remove' || [has(self.value), has(self.jq), has(self.cel)].filter(g, g).size() == 1",
+            """(has(self.action) && self.action == 'remove') ||
+  [has(self.value), has(self.jq), has(self.cel)].filter(g, g).size() == 1""",
         ),
         Rule("target body takes no name", "self.target != 'body' || !has(self.name)", "name"),
         Rule("target header or query needs a name", "self.target == 'body' || has(self.name)", "name"),
-        Rule("a body can only be replaced", "self.target != 'body' || self.action == 'replace'", "action"),
+        Rule(
+            "a body can only be replaced",
+            "self.target != 'body' || !has(self.action) || self.action == 'replace'",
+            "action",
+        ),
     )
 
     @model_validator(mode="after")
