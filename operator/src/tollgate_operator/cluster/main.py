@@ -42,6 +42,8 @@ from tollgate_operator.xds import AdsServer, SnapshotCache
 _log = structlog.get_logger("operator")
 _RENEW_SECONDS = 600.0
 _RETRY_SECONDS = 2.0
+#: The certificate of the gateway's listener is somebody else's to renew; this soon it is noticed.
+_GATEWAY_SECONDS = 10.0
 
 
 async def bootstrap(settings: BootstrapSettings, clock: Clock = system_clock) -> None:
@@ -116,6 +118,10 @@ class Cluster:
                 if self.leadership.leads:
                     await self.bootstrap.ensure()
                 certificate.update(await self.bootstrap.read(self.settings.names.tls("operator")))
+                if self.settings.gateway_tls_secret:
+                    pause = _GATEWAY_SECONDS
+                    found = await self.bootstrap.read(self.settings.gateway_tls_secret)
+                    self.operator.use_certificate((found["tls.crt"].decode(), found["tls.key"].decode()))
                 if self.leadership.leads and self.settings.webhook_listen:
                     authority = base64.b64encode(certificate.authority).decode()
                     if await trust_webhook(self.client, self.settings.names.webhook, authority):

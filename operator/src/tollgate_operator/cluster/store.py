@@ -49,7 +49,7 @@ def observe(raw: Mapping[str, Any], before: Observed | None = None) -> Observed 
     if str(raw.get("type", "")).startswith(_IGNORED_SECRET_TYPES):
         return None
     namespace, name = metadata.get("namespace", "default"), metadata["name"]
-    content = {part: raw[part] for part in ("spec", "data") if part in raw}
+    content = {part: raw[part] for part in ("spec", "data", "stringData") if part in raw}
     manifest: Manifest | None = None
     problems: tuple[Problem, ...] = ()
     if before is not None and before.uid == metadata["uid"] and before.content == content:
