@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 UV := $(BIN)/uv
 MEMBERS := core operator extproc billing sandbox cli
 
-.PHONY: help up test apiserver check bench slow lock stubs fmt clean
+.PHONY: help up test apiserver check bench slow lock stubs chart kind fmt clean
 
 help: ## What can be asked of this Makefile
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -50,6 +50,9 @@ lock: $(UV) ## Pin every dependency with hashes
 
 stubs: $(VENV)/.dev ## Generate the gRPC stubs of the data path
 	bash tools/stubs.sh
+
+chart: $(VENV)/.dev ## Write the chart's generated parts: CRDs, schema, README
+	$(BIN)/python tools/chart.py
 
 fmt: $(VENV)/.dev ## Format the code
 	$(BIN)/ruff check -q --fix . ; $(BIN)/ruff format -q .

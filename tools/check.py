@@ -17,6 +17,7 @@ CHECKS: dict[str, list[str]] = {
     "sizes": [sys.executable, "tools/sizes.py"],
     "stubs are current": ["bash", "tools/stubs.sh", "--check"],
     "CRDs are current": [sys.executable, "tools/crds_current.py"],
+    "chart is current": [sys.executable, "tools/chart.py", "--check"],
 }
 
 

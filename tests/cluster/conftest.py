@@ -6,15 +6,16 @@ from typing import cast
 
 import pytest
 
+from tests.support.helm import Helm
 from tests.support.kubernetes import ApiServer, Binaries, BinariesUnavailableError, binaries
 
 _FOUND = pytest.StashKey[Binaries | str]()
 _SKIPPED = pytest.StashKey[int]()
-_FIXTURE = "api_server"
+_FIXTURES = {"api_server", "helm"}
 
 
 def _needs_server(item: pytest.Item) -> bool:
-    return _FIXTURE in cast("list[str]", getattr(item, "fixturenames", ()))
+    return not _FIXTURES.isdisjoint(cast("list[str]", getattr(item, "fixturenames", ())))
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
@@ -45,10 +46,20 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 @pytest.fixture(scope="session")
 def api_server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiServer]:
     """A running API server. Without its programs the test is skipped, or fails where TOLLGATE_REQUIRE_CLUSTER=1."""
+    with ApiServer(tmp_path_factory.mktemp("kubernetes"), _programs(request)) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def helm(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Helm:
+    """Helm without a cluster."""
+    return Helm(_programs(request).helm, tmp_path_factory.mktemp("helm"))
+
+
+def _programs(request: pytest.FixtureRequest) -> Binaries:
     found = request.config.stash[_FOUND]
     if isinstance(found, str):
         if os.environ.get("TOLLGATE_REQUIRE_CLUSTER") == "1":
             pytest.fail(found, pytrace=False)
         pytest.skip("no Kubernetes API server; how to get one is said at the end")
-    with ApiServer(tmp_path_factory.mktemp("kubernetes"), found) as server:
-        yield server
+    return found

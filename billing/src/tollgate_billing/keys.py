@@ -8,7 +8,7 @@ from redis.exceptions import RedisError
 
 from tollgate_billing.clock import Clock
 from tollgate_billing.hydration.subscriptions import SubscriptionPusher
-from tollgate_billing.ledger.api_keys import StoredKey, add_key, find_key, revoke_key
+from tollgate_billing.ledger.api_keys import StoredKey, add_key, find_key, put_key, revoke_key
 from tollgate_billing.ledger.database import Database
 from tollgate_core.api_keys import is_well_formed, make_api_key
 from tollgate_core.errors import UnavailableError
@@ -38,7 +38,21 @@ class KeyRing:
     def create(self, subscription: str, max_keys: int, label: str, expires_ms: int | None) -> NewKey:
         """Raises TooManyKeysError. With Redis away the key is made, and works once Redis is back."""
         plaintext = make_api_key(secrets.token_bytes(24))
-        stored = StoredKey(
+        stored = self._record(subscription, plaintext, label, expires_ms)
+        with self._database.write() as connection:
+            add_key(connection, stored, max_keys)
+        return NewKey(stored, plaintext, pushed=self._push(stored))
+
+    def put(self, subscription: str, plaintext: str, label: str, max_keys: int, overlap_ms: int) -> NewKey | None:
+        """A key that its owner made. Other keys of the label end after ``overlap_ms``. The same again changes nothing.
+        None where the key cannot be had (revoked, or another subscription's). Raises TooManyKeysError."""
+        record = self._record(subscription, plaintext, label, None)
+        with self._database.write() as connection:
+            stored = put_key(connection, record, max_keys, self._clock() + overlap_ms)
+        return NewKey(stored, plaintext, pushed=self._push(stored)) if stored else None
+
+    def _record(self, subscription: str, plaintext: str, label: str, expires_ms: int | None) -> StoredKey:
+        return StoredKey(
             id=secrets.token_hex(8),
             hash=key_hash(self._pepper, plaintext),
             subscription=subscription,
@@ -48,14 +62,14 @@ class KeyRing:
             expires_ms=expires_ms,
             revoked_ms=None,
         )
-        with self._database.write() as connection:
-            add_key(connection, stored, max_keys)
+
+    def _push(self, stored: StoredKey) -> bool:
         try:
-            self._pusher.push_one(subscription)
+            self._pusher.push_one(stored.subscription)
         except (RedisError, OSError) as error:
             _log.warning("key not pushed yet", id=stored.id, error=type(error).__name__)
-            return NewKey(stored, plaintext, pushed=False)
-        return NewKey(stored, plaintext, pushed=True)
+            return False
+        return True
 
     def revoke(self, subscription: str, key_id: str) -> bool:
         """False where there is no such key. When this returns, the gate refuses the key. Raises UnavailableError

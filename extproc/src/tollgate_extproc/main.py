@@ -9,13 +9,14 @@ from tollgate_extproc.gate.admit import Admitter
 from tollgate_extproc.gate.compiled import GateRules
 from tollgate_extproc.gate.service import Gate
 from tollgate_extproc.gate.subscriptions import Subscriptions
+from tollgate_extproc.health import HealthServer
 from tollgate_extproc.lifecycle import run_until_stopped
 from tollgate_extproc.meter.handler import Meter
 from tollgate_extproc.meter.server import MeterServer
 from tollgate_extproc.metrics import Metrics
 from tollgate_extproc.redis_client import connect
 from tollgate_extproc.server import make_server
-from tollgate_extproc.settings import Settings
+from tollgate_extproc.settings import Settings, settings_or_exit
 from tollgate_extproc.settlement import Settler, Spool
 
 _DRAIN_SECONDS = 3.0
@@ -27,7 +28,6 @@ async def run(settings: Settings) -> None:
     redis = connect(settings.redis_url)
     catalogs = CatalogCache(redis)
     metrics = Metrics()
-    metrics.serve(settings.metrics_port)
     settler = Settler(
         redis,
         catalogs,
@@ -50,9 +50,11 @@ async def run(settings: Settings) -> None:
     await server.start()
     meter_server = MeterServer(meter.receiver)
     await meter_server.start(settings.meter_listen)
+    health = HealthServer(settings.health_listen, metrics, catalogs.problems)
     try:
         await run_until_stopped(catalogs.follow(), settler.run())
     finally:
+        health.stop()
         await server.stop(grace=_DRAIN_SECONDS)
         meter_server.stop()
         await settler.drain(_DRAIN_SECONDS)
@@ -60,6 +62,6 @@ async def run(settings: Settings) -> None:
 
 
 def main() -> None:
-    """Entry point of ``python -m tollgate_extproc``."""
+    """Entry point of ``tollgate-extproc`` and ``python -m tollgate_extproc``."""
     configure_logging()
-    uvloop.run(run(Settings.from_environment()))
+    uvloop.run(run(settings_or_exit("TOLLGATE_EXTPROC_LISTEN", "TOLLGATE_METER_LISTEN")))

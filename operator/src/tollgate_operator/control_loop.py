@@ -1,10 +1,11 @@
 """One turn of the control plane: loaded manifests in; catalog, snapshot and statuses out."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from tollgate_core.catalog import Catalog, content_hash
 from tollgate_core.manifests.parse import Manifest
-from tollgate_operator.envoy import GatewaySettings, Resources, build_resources
+from tollgate_operator.envoy import GatewaySettings, Inputs, Resources, build_resources, gateway_inputs
 from tollgate_operator.reconcile import ResourceKey, Status, build_catalog, resolve
 from tollgate_operator.reconcile.index import Index
 from tollgate_operator.sources import Loaded
@@ -12,29 +13,44 @@ from tollgate_operator.sources import Loaded
 
 @dataclass(frozen=True)
 class State:
-    """A state of the world. ``encoded`` is the catalog's canonical JSON."""
+    """A state of the world: ``desired`` is what was asked for, ``resources`` what serves; ``encoded`` is the catalog's
+    canonical JSON."""
 
+    desired: dict[ResourceKey, Manifest]
     resources: dict[ResourceKey, Manifest]
     statuses: dict[ResourceKey, Status]
     files: dict[str, str]
     catalog: Catalog
     catalog_hash: str
     encoded: bytes
+    inputs: Inputs
+    settings: GatewaySettings
     envoy: Resources
 
 
-def reconcile(loaded: Loaded, last: State | None, settings: GatewaySettings) -> State:
-    """Pure. What was right in ``last`` serves on wherever ``loaded`` is wrong."""
-    effective = resolve(loaded.resources, last.resources if last else {}, loaded.broken)
+def reconcile(
+    loaded: Loaded,
+    last: State | None,
+    settings: GatewaySettings,
+    remembered: Mapping[ResourceKey, Manifest] | None = None,
+) -> State:
+    """Pure. What was right in ``last`` serves on wherever ``loaded`` is wrong; without ``last``, what is ``remembered``
+    from before a restart."""
+    effective = resolve(loaded.resources, last.resources if last else remembered or {}, loaded.broken)
     index = Index(effective.resources)
     catalog = build_catalog(index)
     encoded = catalog.encode()
+    inputs = gateway_inputs(index)
+    same = last is not None and last.inputs == inputs and last.settings == settings
     return State(
+        desired=dict(loaded.resources),
         resources=dict(effective.resources),
         statuses=dict(effective.statuses),
         files=dict(loaded.files),
         catalog=catalog,
         catalog_hash=content_hash(encoded),
         encoded=encoded,
-        envoy=build_resources(index, settings),
+        inputs=inputs,
+        settings=settings,
+        envoy=last.envoy if last and same else build_resources(index, settings),
     )

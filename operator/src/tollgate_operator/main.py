@@ -9,7 +9,7 @@ from redis.asyncio import Redis
 
 from tollgate_core.logs import configure_logging
 from tollgate_operator.control_loop import State, reconcile
-from tollgate_operator.publish import publish_catalog, status_document, write_status
+from tollgate_operator.publish import CatalogPublisher, status_document, write_status
 from tollgate_operator.settings import Settings
 from tollgate_operator.sources import FileSource, Loaded
 from tollgate_operator.xds import AdsServer, Snapshot, SnapshotCache
@@ -22,9 +22,9 @@ _REPUBLISH_SECONDS = 1.0
 class Operator:
     """Turns every state of the manifests into what the others run."""
 
-    def __init__(self, settings: Settings, redis: "Redis", cache: SnapshotCache) -> None:
+    def __init__(self, settings: Settings, publisher: CatalogPublisher, cache: SnapshotCache) -> None:
         self._settings = settings
-        self._redis = redis
+        self._publisher = publisher
         self._cache = cache
         self._state: State | None = None
         self._watching: asyncio.Task[None] | None = None
@@ -36,9 +36,9 @@ class Operator:
         for (kind, name), status in state.statuses.items():
             for problem in status.problems:
                 _log.warning("resource refused", kind=kind, name=name, serving=status.serving, problem=problem)
-        await publish_catalog(self._redis, state)
+        await self._publisher.offer(state)
         snapshot = Snapshot.of(state.envoy)
-        if self._cache.current is None or self._cache.current.versions != snapshot.versions:
+        if self._cache.current is None or self._cache.current.version != snapshot.version:
             await self._cache.publish(snapshot)
         if self._watching:
             self._watching.cancel()
@@ -49,7 +49,7 @@ class Operator:
         snapshot = self._cache.current
         assert snapshot is not None  # noqa: S101
         words = await self._cache.wait_until_programmed(snapshot)
-        error = "; ".join(sorted({f"Envoy refused it: {w.error}" for w in words if w.error}))
+        error = "; ".join(sorted({f"Envoy refused it: {text}" for word in words for text in word.errors}))
         self._report(bool(words) and not error, error)
 
     def _report(self, programmed: bool, error: str) -> None:
@@ -61,7 +61,7 @@ class Operator:
         while True:
             await asyncio.sleep(_REPUBLISH_SECONDS)
             if self._state is not None:
-                await publish_catalog(self._redis, self._state)
+                await self._publisher.offer(self._state)
 
 
 async def run(settings: Settings) -> None:
@@ -71,7 +71,7 @@ async def run(settings: Settings) -> None:
     )
     cache = SnapshotCache()
     server = AdsServer(cache, settings.ads_address)
-    operator = Operator(settings, redis, cache)
+    operator = Operator(settings, CatalogPublisher(redis), cache)
     source = FileSource(settings.manifests)
     await operator.apply(source.load())
     await server.start()

@@ -14,21 +14,37 @@ from tollgate_operator.control_loop import State
 _log = structlog.get_logger("publish")
 
 
-async def publish_catalog(redis: "Redis", state: State) -> bool:
-    """Write the catalog unless Redis has it already. False where Redis did not answer; the caller tries again."""
-    try:
-        current = await redis.hget(Keys.CATALOG, "hash")
+class CatalogPublisher:
+    """``answered`` says whether Redis answered the last time."""
+
+    def __init__(self, redis: "Redis") -> None:
+        self._redis = redis
+        self.answered = False
+
+    async def offer(self, state: State, *, write: bool = True) -> bool:
+        """Write the catalog unless Redis has it already. False where Redis did not answer, or has another one and we
+        may not ``write``: the caller tries again."""
+        try:
+            done = await self._offer(state, write=write)
+        except (RedisError, OSError) as error:
+            self.answered = False
+            _log.warning("catalog not published; trying again", error=str(error))
+            return False
+        self.answered = True
+        return done
+
+    async def _offer(self, state: State, *, write: bool) -> bool:
+        current = await self._redis.hget(Keys.CATALOG, "hash")
         if current is not None and text(current) == state.catalog_hash:
             return True
-        await redis.set(Keys.catalog(state.catalog_hash), state.encoded)
+        if not write:
+            return False
+        await self._redis.set(Keys.catalog(state.catalog_hash), state.encoded)
         if current is not None:
-            await redis.expire(Keys.catalog(text(current)), Keys.CATALOG_KEPT_SECONDS)
-        await redis.hset(Keys.CATALOG, mapping={"hash": state.catalog_hash, "json": state.encoded})
-    except (RedisError, OSError) as error:
-        _log.warning("catalog not published; trying again", error=str(error))
-        return False
-    _log.info("catalog published", hash=state.catalog_hash)
-    return True
+            await self._redis.expire(Keys.catalog(text(current)), Keys.CATALOG_KEPT_SECONDS)
+        await self._redis.hset(Keys.CATALOG, mapping={"hash": state.catalog_hash, "json": state.encoded})
+        _log.info("catalog published", hash=state.catalog_hash)
+        return True
 
 
 def status_document(state: State, programmed: bool, envoy_error: str) -> dict[str, object]:

@@ -116,7 +116,7 @@ class BillingProcess:
 
     @contextmanager
     def paused(self) -> Generator[None]:
-        """Nothing of it runs inside, so that what the test does meanwhile comes first whatever the machine is busy with."""
+        """Nothing of it runs inside: what the test does meanwhile comes first, however busy the machine is."""
         self.processes[-1].send_signal(signal.SIGSTOP)
         try:
             yield

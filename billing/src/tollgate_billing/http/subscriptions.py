@@ -14,6 +14,7 @@ from tollgate_billing.http.views import Json, view_invoice, view_key, view_subsc
 from tollgate_billing.invoicing import current_invoice
 from tollgate_billing.ledger.api_keys import list_keys
 from tollgate_billing.ledger.subscriptions import Subscription, find_subscription, list_subscriptions
+from tollgate_core.api_keys import is_well_formed
 
 
 class KeyRequest(BaseModel):
@@ -23,6 +24,16 @@ class KeyRequest(BaseModel):
 
     label: Annotated[str, Field(max_length=128)] = ""
     expires_at: AwareDatetime | None = None
+
+
+class OwnKey(BaseModel):
+    """A key that its owner made; ``overlap_seconds``: how long the label's earlier keys work on."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    key: Annotated[str, Field(max_length=128, repr=False)]
+    label: Annotated[str, Field(min_length=1, max_length=253)]
+    overlap_seconds: Annotated[int, Field(ge=0, le=366 * 86_400)] = 86_400
 
 
 def existing(connection: Connection, name: str) -> Subscription:
@@ -73,6 +84,20 @@ def key_routes(services: Services) -> APIRouter:
         made = services.keys.create(name, _max_keys(services, row.product), asked.label, expires_ms)
         response.headers["Cache-Control"] = "no-store"
         return {"key": made.plaintext, "pushed": made.pushed, **view_key(made.stored, services.clock())}
+
+    @router.put("/subscriptions/{name:path}/keys")
+    def put_key(name: str, asked: OwnKey) -> Json:
+        if not is_well_formed(asked.key):
+            raise Problem(422, "key is not one of Tollgate's: its form or checksum is wrong")
+        with services.database.read() as connection:
+            row = existing(connection, name)
+        if row.state == "cancelled":
+            raise Problem(409, f"the subscription {name} is cancelled")
+        most = _max_keys(services, row.product)
+        made = services.keys.put(name, asked.key, asked.label, most, asked.overlap_seconds * 1000)
+        if made is None:
+            raise Problem(409, "this key was revoked, or belongs to another subscription")
+        return {"pushed": made.pushed, **view_key(made.stored, services.clock())}
 
     @router.delete("/subscriptions/{name:path}/keys/{key_id}", status_code=204)
     def revoke_key(name: str, key_id: str) -> None:

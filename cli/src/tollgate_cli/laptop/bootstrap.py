@@ -30,7 +30,7 @@ def envoy_bootstrap(ads_socket: str, admin_port: int, node: str) -> dict[str, An
             "lds_config": by_ads,
             "cds_config": by_ads,
             "ads_config": {
-                "api_type": "GRPC",
+                "api_type": "DELTA_GRPC",
                 "transport_api_version": "V3",
                 "grpc_services": [{"envoy_grpc": {"cluster_name": "tollgate/ads"}}],
                 "set_node_on_first_message_only": True,

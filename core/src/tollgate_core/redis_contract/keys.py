@@ -23,6 +23,8 @@ class Keys:
     CATALOG = "tollgate:catalog"
     #: Hash: Envoy node → up to which moment (ms) its witness has read the log.
     WATERMARKS = "tollgate:watermarks"
+    #: Hash: replica of the operator → what its Envoys said of the snapshot that they were sent.
+    OPERATORS = "tollgate:operators"
     #: How long a catalog that is no longer current is kept for requests that were admitted under it.
     CATALOG_KEPT_SECONDS = 7 * 86_400
 

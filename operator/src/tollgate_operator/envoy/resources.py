@@ -10,9 +10,9 @@ from tollgate_core.manifests import API, BillableMetric
 from tollgate_operator.envoy.clusters import api_cluster, api_endpoints, processor_clusters
 from tollgate_operator.envoy.listener import gateway_listener
 from tollgate_operator.envoy.routes import route_configuration
-from tollgate_operator.envoy.secrets import api_secrets
+from tollgate_operator.envoy.secrets import api_secrets, gateway_secrets
 from tollgate_operator.envoy.settings import GatewaySettings
-from tollgate_operator.reconcile.index import Index
+from tollgate_operator.reconcile.index import Index, secret_references
 
 CLUSTER = "type.googleapis.com/envoy.config.cluster.v3.Cluster"
 ENDPOINTS = "type.googleapis.com/envoy.config.endpoint.v3.ClusterLoadAssignment"
@@ -31,9 +31,18 @@ class Resources:
     by_type: Mapping[str, Mapping[str, bytes]]
 
 
-def build_messages(index: Index, settings: GatewaySettings) -> dict[str, dict[str, Message]]:
-    """Every resource as a message, by type URL and name."""
-    apis = list(index.of_kind(API))
+@dataclass(frozen=True)
+class Inputs:
+    """All that Envoy's configuration is made of. Equal inputs give equal resources; most edits change none of it."""
+
+    apis: tuple[API, ...]
+    secrets: tuple[str | None, ...]
+    response_headers: tuple[str, ...]
+
+
+def gateway_inputs(index: Index) -> Inputs:
+    """What of the resources concerns Envoy."""
+    apis = tuple(index.of_kind(API))
     headers = {
         name
         for metric in index.of_kind(BillableMetric)
@@ -41,11 +50,19 @@ def build_messages(index: Index, settings: GatewaySettings) -> dict[str, dict[st
         for source in (usage.quantity, usage.when)
         for name in response_headers(source)[0]
     }
+    secrets = tuple(index.secret_value(api, reference) for api in apis for _, reference in secret_references(api))
+    return Inputs(apis, secrets, tuple(sorted(headers)))
+
+
+def build_messages(index: Index, settings: GatewaySettings) -> dict[str, dict[str, Message]]:
+    """Every resource as a message, by type URL and name."""
+    inputs = gateway_inputs(index)
+    apis = inputs.apis
     routes = route_configuration(index)
-    listener = gateway_listener(settings, sorted(headers))
+    listener = gateway_listener(settings, list(inputs.response_headers))
     clusters = [*processor_clusters(settings), *(api_cluster(api, settings) for api in apis)]
     assignments = [assignment for api in apis if (assignment := api_endpoints(api, settings))]
-    secrets = [secret for api in apis for secret in api_secrets(api, index)]
+    secrets = [*gateway_secrets(settings), *(secret for api in apis for secret in api_secrets(api, index))]
     return {
         SECRET: {secret.name: secret for secret in secrets},
         CLUSTER: {cluster.name: cluster for cluster in clusters},

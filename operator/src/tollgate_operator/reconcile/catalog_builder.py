@@ -1,7 +1,7 @@
 """From effective resources to the catalog."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from tollgate_core import catalog as c
 from tollgate_core.manifests import (
@@ -28,12 +28,12 @@ def version_of(spec: Model) -> str:
 
 def build_catalog(index: Index) -> c.Catalog:
     """The snapshot; lists are sorted by name, so that equal resources give an equal hash."""
-    prices = tuple(_price(price) for price in index.of_kind(Price))
+    prices = {price.qualified_name: _price(price) for price in index.of_kind(Price)}
     return c.Catalog(
         apis=tuple(_api(api) for api in index.of_kind(API)),
         metrics=tuple(_metric(metric, index) for metric in index.of_kind(BillableMetric)),
         products=tuple(_product(product, prices, index) for product in index.of_kind(Product)),
-        prices=prices,
+        prices=tuple(prices.values()),
         subscriptions=tuple(_subscription(s) for s in index.of_kind(Subscription)),
     )
 
@@ -101,7 +101,7 @@ def _metric(metric: BillableMetric, index: Index) -> c.Metric:
     )
 
 
-def _product(product: Product, prices: tuple[c.Price, ...], index: Index) -> c.Product:
+def _product(product: Product, prices: Mapping[str, c.Price], index: Index) -> c.Product:
     spec, namespace = product.spec, product.metadata.namespace
     granted = index.endpoint_ids(product, spec.endpoints)
     return c.Product(
@@ -124,8 +124,8 @@ def _product(product: Product, prices: tuple[c.Price, ...], index: Index) -> c.P
         transformations=tuple(_transformation(t, granted) for t in spec.transformations.request),
         prices=tuple(
             c.PriceReference(metric=price.metric, name=price.name, version=price.version)
-            for price in prices
-            if price.product == product.qualified_name and price.metric
+            for price in (prices[found.qualified_name] for found in index.prices(product))
+            if price.metric
         ),
     )
 
@@ -168,11 +168,18 @@ def _subscription(subscription: Subscription) -> c.Subscription:
     spec = subscription.spec
     return c.Subscription(
         name=subscription.qualified_name,
-        product=qualified_name(subscription.metadata.namespace, spec.product),
+        product=subscribed_product(subscription),
         customer=spec.customer.id,
         customer_name=spec.customer.display_name or "",
         starts_at=spec.starts_at.isoformat() if spec.starts_at else "",
         suspended=spec.suspended,
+    )
+
+
+def subscribed_product(subscription: Subscription) -> str:
+    """The qualified name of what is subscribed to."""
+    return qualified_name(
+        subscription.spec.product_namespace or subscription.metadata.namespace, subscription.spec.product
     )
 
 

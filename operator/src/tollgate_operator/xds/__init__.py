@@ -1,6 +1,6 @@
-"""Our ADS server: state of the world, one stream per Envoy, ACKs and NACKs reported back."""
+"""Our ADS server: incremental, one stream per Envoy, ACKs and NACKs reported back."""
 
 from tollgate_operator.xds.server import AdsServer
-from tollgate_operator.xds.snapshot import Acknowledgement, Snapshot, SnapshotCache
+from tollgate_operator.xds.snapshot import Report, Snapshot, SnapshotCache, words_on
 
-__all__ = ["Acknowledgement", "AdsServer", "Snapshot", "SnapshotCache"]
+__all__ = ["AdsServer", "Report", "Snapshot", "SnapshotCache", "words_on"]

@@ -10,40 +10,40 @@ from tollgate_operator.envoy.resources import Resources
 
 @dataclass(frozen=True)
 class Snapshot:
-    """Resources with one version for each type: the hash of its content."""
+    """Resources with a version for each (the hash of its content) and one for all of them."""
 
     resources: Resources
-    versions: Mapping[str, str]
+    versions: Mapping[str, Mapping[str, str]]
+    version: str
 
     @staticmethod
     def of(resources: Resources) -> "Snapshot":
-        """Equal content has an equal version, also after a restart."""
-        return Snapshot(resources, {url: _version(group) for url, group in resources.by_type.items()})
+        """Equal content has an equal version, also after a restart and on another replica."""
+        versions = {
+            url: {name: _hash(content) for name, content in group.items()} for url, group in resources.by_type.items()
+        }
+        lines = sorted(f"{url} {name} {version}" for url, group in versions.items() for name, version in group.items())
+        return Snapshot(resources, versions, _hash("\n".join(lines).encode()))
 
 
-def _version(group: Mapping[str, bytes]) -> str:
-    digest = hashlib.sha256()
-    for name, content in sorted(group.items()):
-        digest.update(len(name).to_bytes(4, "big") + name.encode() + len(content).to_bytes(8, "big") + content)
-    return digest.hexdigest()[:16]
+def _hash(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()[:16]
 
 
 @dataclass(frozen=True)
-class Acknowledgement:
-    """An Envoy's word on one type of one version; ``error`` is empty where it took it."""
+class Report:
+    """An Envoy's word on a snapshot, given when it has answered all of it. ``errors`` are what it refused, and why."""
 
-    node: str
-    type_url: str
     version: str
-    error: str = ""
+    errors: tuple[str, ...] = ()
 
 
 @dataclass
 class SnapshotCache:
-    """The current snapshot; streams wait for the next."""
+    """The current snapshot; streams wait for the next. ``reports`` holds every connected Envoy (None: no word yet)."""
 
     current: Snapshot | None = None
-    acknowledged: dict[tuple[str, str], Acknowledgement] = field(default_factory=dict[tuple[str, str], Acknowledgement])
+    reports: dict[str, Report | None] = field(default_factory=dict[str, Report | None])
     _changed: asyncio.Condition = field(default_factory=asyncio.Condition)
 
     async def publish(self, snapshot: Snapshot) -> None:
@@ -59,26 +59,36 @@ class SnapshotCache:
             assert self.current is not None  # noqa: S101
             return self.current
 
-    async def acknowledge(self, word: Acknowledgement) -> None:
-        """Remember an ACK or NACK and wake those who wait for one."""
+    async def report(self, stream: str, report: Report | None) -> None:
+        """Remember what the Envoy behind a stream said and wake those who wait for it."""
         async with self._changed:
-            self.acknowledged[word.node, word.type_url] = word
+            if self.reports.get(stream, "none") != report:
+                self.reports[stream] = report
+                self._changed.notify_all()
+
+    async def forget(self, stream: str) -> None:
+        """An Envoy is gone."""
+        async with self._changed:
+            self.reports.pop(stream, None)
             self._changed.notify_all()
 
-    def forget(self, node: str) -> None:
-        """An Envoy is gone."""
-        for key in [key for key in self.acknowledged if key[0] == node]:
-            del self.acknowledged[key]
-
-    async def wait_until_programmed(self, snapshot: Snapshot) -> list[Acknowledgement]:
-        """Wait until some Envoy has said something of every type of ``snapshot``; the answers. Cancel to give up."""
+    async def wait_for_reports(self, seen: Mapping[str, Report | None]) -> dict[str, Report | None]:
+        """All reports, as soon as they are others than ``seen``."""
         async with self._changed:
-            await self._changed.wait_for(lambda: self._answers(snapshot) is not None or self.current is not snapshot)
-            return self._answers(snapshot) or []
+            await self._changed.wait_for(lambda: self.reports != seen)
+            return dict(self.reports)
 
-    def _answers(self, snapshot: Snapshot) -> list[Acknowledgement] | None:
-        nodes = {node for node, _ in self.acknowledged}
-        words = [w for w in self.acknowledged.values() if snapshot.versions.get(w.type_url) == w.version]
-        wanted = {url for url, group in snapshot.resources.by_type.items() if group}
-        complete = bool(nodes) and all(wanted <= {w.type_url for w in words if w.node == node} for node in nodes)
-        return words if complete else None
+    async def wait_until_programmed(self, snapshot: Snapshot) -> list[Report]:
+        """Wait until every connected Envoy (at least one) has said its word on ``snapshot``; the words. None where
+        another snapshot became current meanwhile. Cancel to give up."""
+        async with self._changed:
+            await self._changed.wait_for(
+                lambda: bool(words_on(snapshot.version, self.reports)) or self.current is not snapshot
+            )
+            return words_on(snapshot.version, self.reports)
+
+
+def words_on(version: str, reports: Mapping[str, Report | None]) -> list[Report]:
+    """What all Envoys said of a snapshot; empty while one of them has not, or while there is none."""
+    words = [report for report in reports.values() if report is not None and report.version == version]
+    return words if len(words) == len(reports) else []

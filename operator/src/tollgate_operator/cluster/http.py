@@ -1,0 +1,40 @@
+"""Small HTTP servers of the operator: health and metrics, and the webhook."""
+
+import ssl
+from collections.abc import Callable
+
+from aiohttp import web
+
+from tollgate_operator.cluster.metrics import Metrics
+
+
+def health_application(problems: Callable[[], list[str]], metrics: Metrics) -> web.Application:
+    """``/healthz`` says that the loop runs; ``/readyz`` names what is missing; ``/metrics`` is for Prometheus."""
+
+    async def healthz(request: web.Request) -> web.Response:
+        del request
+        return web.Response(text="ok\n")
+
+    async def readyz(request: web.Request) -> web.Response:
+        del request
+        missing = problems()
+        return web.Response(text="\n".join(missing or ["ok"]) + "\n", status=503 if missing else 200)
+
+    async def show(request: web.Request) -> web.Response:
+        del request
+        return web.Response(body=metrics.text(), content_type="text/plain")
+
+    application = web.Application()
+    application.router.add_get("/healthz", healthz)
+    application.router.add_get("/readyz", readyz)
+    application.router.add_get("/metrics", show)
+    return application
+
+
+async def serve(application: web.Application, listen: str, context: ssl.SSLContext | None = None) -> web.AppRunner:
+    """On ``host:port``. ``cleanup`` of the answer stops it."""
+    host, _, port = listen.rpartition(":")
+    runner = web.AppRunner(application, access_log=None)
+    await runner.setup()
+    await web.TCPSite(runner, host.strip("[]"), int(port), ssl_context=context).start()
+    return runner

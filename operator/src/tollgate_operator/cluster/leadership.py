@@ -1,0 +1,103 @@
+"""Which replica writes: a Lease, taken over when its holder has not renewed it for a while.
+
+All replicas watch, reconcile and serve Envoy; only the leader writes statuses, Secrets, Events and the catalog.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+import structlog
+
+from tollgate_operator.cluster.client import ConflictError, KubernetesClient, KubernetesError, NotFoundError
+from tollgate_operator.cluster.clock import Clock, microtime
+from tollgate_operator.cluster.kinds import LEASE
+
+_log = structlog.get_logger("leadership")
+DURATION_SECONDS = 10
+_RENEW_SECONDS = 3.0
+_MISSED_SECONDS = 7.0
+
+
+def may_take(spec: Mapping[str, Any], identity: str, now: datetime) -> bool:
+    """Whether a Lease is ours, free, or expired. Pure."""
+    holder = spec.get("holderIdentity")
+    if not holder or holder == identity:
+        return True
+    renewed = spec.get("renewTime")
+    if not renewed:
+        return True
+    duration = timedelta(seconds=int(spec.get("leaseDurationSeconds", DURATION_SECONDS)))
+    return datetime.fromisoformat(renewed.replace("Z", "+00:00")) + duration < now
+
+
+class Leadership:
+    """``leads`` is true only while the Lease is ours and fresh."""
+
+    def __init__(self, client: KubernetesClient, namespace: str, name: str, identity: str, clock: Clock) -> None:
+        self._client = client
+        self._namespace = namespace
+        self._name = name
+        self._identity = identity
+        self._clock = clock
+        self._renewed: datetime | None = None
+        self.changed = asyncio.Event()
+
+    @property
+    def leads(self) -> bool:
+        """Stops being true before anybody else may take over, also when the API server does not answer."""
+        return self._renewed is not None and self._clock() < self._renewed + timedelta(seconds=_MISSED_SECONDS)
+
+    async def run(self) -> None:
+        """Take and renew for ever."""
+        while True:
+            led = self.leads
+            try:
+                await self._round()
+            except KubernetesError as error:
+                _log.warning("the lease could not be renewed", error=str(error))
+            if self.leads != led:
+                _log.info("leading" if self.leads else "following", identity=self._identity)
+                self.changed.set()
+            await asyncio.sleep(_RENEW_SECONDS)
+
+    async def _round(self) -> None:
+        now = self._clock()
+        try:
+            lease = await self._client.get(LEASE, self._name, self._namespace)
+        except NotFoundError:
+            lease = None
+        spec: dict[str, Any] = lease.get("spec") or {} if lease else {}
+        if not may_take(spec, self._identity, now):
+            self._renewed = None
+            return
+        ours = spec.get("holderIdentity") == self._identity
+        wanted = {
+            "holderIdentity": self._identity,
+            "leaseDurationSeconds": DURATION_SECONDS,
+            "renewTime": microtime(now),
+            "acquireTime": spec["acquireTime"] if ours and "acquireTime" in spec else microtime(now),
+            "leaseTransitions": int(spec.get("leaseTransitions", 0)) + (not ours),
+        }
+        try:
+            if lease is None:
+                await self._client.create(LEASE, {"metadata": {"name": self._name}, "spec": wanted}, self._namespace)
+            else:
+                version = lease["metadata"]["resourceVersion"]
+                patch = {"metadata": {"resourceVersion": version}, "spec": wanted}
+                await self._client.merge(LEASE, self._name, patch, self._namespace)
+        except ConflictError:
+            self._renewed = None  # another one was faster
+            return
+        self._renewed = now
+
+    async def release(self) -> None:
+        """Let the next one lead at once."""
+        if not self.leads:
+            return
+        self._renewed = None
+        try:
+            await self._client.merge(LEASE, self._name, {"spec": {"holderIdentity": ""}}, self._namespace)
+        except KubernetesError as error:
+            _log.debug("the lease was not released", error=str(error))

@@ -1,0 +1,403 @@
+"""The loop on Kubernetes: what the store holds is reconciled, published, and written back as statuses.
+
+Every replica reconciles and serves its Envoys; only the leader writes. Nothing is published before every kind was
+listed once, so that a half state never reaches Envoy; and a catalog is in Redis before Envoy routes by it.
+"""
+
+import asyncio
+import contextlib
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+import httpx
+import structlog
+from redis.exceptions import RedisError
+
+from tollgate_core.errors import Problem
+from tollgate_core.manifests import API, Product, Subscription, qualified_name
+from tollgate_core.manifests.parse import Manifest
+from tollgate_operator.cluster.client import ForbiddenError, KubernetesClient, KubernetesError, NotFoundError
+from tollgate_operator.cluster.clock import Clock, rfc3339
+from tollgate_operator.cluster.finalizers import users, wanted_finalizers
+from tollgate_operator.cluster.keys import PENDING, KeyKeeper
+from tollgate_operator.cluster.kinds import OWN, REFERRED, Kind
+from tollgate_operator.cluster.leadership import Leadership
+from tollgate_operator.cluster.memory import Memory, worth_remembering
+from tollgate_operator.cluster.metrics import Metrics
+from tollgate_operator.cluster.peers import Peers
+from tollgate_operator.cluster.programming import Programming
+from tollgate_operator.cluster.statuses import PASSING, Verdict, is_said, verdict
+from tollgate_operator.cluster.store import Change, Observed, Store
+from tollgate_operator.cluster.writer import Writer
+from tollgate_operator.control_loop import State, reconcile
+from tollgate_operator.envoy import GatewaySettings
+from tollgate_operator.publish import CatalogPublisher
+from tollgate_operator.reconcile import Condition, ResourceKey
+from tollgate_operator.sources import Loaded
+from tollgate_operator.xds import Report, Snapshot, SnapshotCache, words_on
+
+_log = structlog.get_logger("operator")
+#: Edits this close together are one.
+_DEBOUNCE_SECONDS = 0.05
+_RETRY_SECONDS = 1.0
+#: Whole lists come again this often, for what a watch may have lost.
+_RESYNC_SECONDS = 300.0
+#: How long a passing reason may last before it is worth a write.
+_PASSING_SECONDS = 5.0
+#: How long a follower waits for the leader's catalog before it lets its Envoys judge for themselves.
+_CATALOG_SECONDS = 3.0
+_SHARE_SECONDS = 4.0
+#: While Envoys of other replicas have not said their word.
+_POLL_SECONDS = 0.2
+_KEYS_AT_ONCE = 8
+#: Kinds that neither Envoy nor the gate reads.
+_NOT_IN_DATA_PATH = frozenset({"PaymentProvider", "Portal"})
+
+
+class ClusterOperator:
+    """``run`` runs all loops; ``on_change`` is what the handlers call."""
+
+    def __init__(
+        self,
+        *,
+        client: KubernetesClient,
+        namespaces: tuple[str, ...],
+        gateway: GatewaySettings,
+        store: Store,
+        cache: SnapshotCache,
+        publisher: CatalogPublisher,
+        peers: Peers,
+        leadership: Leadership,
+        writer: Writer,
+        keys: KeyKeeper,
+        memory: Memory,
+        clock: Clock,
+        metrics: Metrics,
+    ) -> None:
+        self._client = client
+        self._namespaces = namespaces
+        self._gateway = gateway
+        self.store = store
+        self._cache = cache
+        self._publisher = publisher
+        self._peers = peers
+        self._leadership = leadership
+        self._writer = writer
+        self._keys = keys
+        self._memory = memory
+        self._clock = clock
+        self._metrics = metrics
+        self._programming = Programming()
+        self._remembered: dict[ResourceKey, Manifest] = {}
+        self._state: State | None = None
+        #: The state that Envoys were last sent, with its snapshot.
+        self._sent: tuple[State, Snapshot] | None = None
+        self._synced = asyncio.Event()
+        self._content = asyncio.Event()
+        self._status = asyncio.Event()
+        self._words = asyncio.Event()
+        self._publishing: asyncio.Task[None] | None = None
+        self._passing_since: dict[ResourceKey, float] = {}
+        self._envoys = 0
+        self._trouble = ""
+
+    def on_change(self, change: Change) -> None:
+        """Something in the store changed."""
+        if change == "content":
+            self._content.set()
+        if change != "none":
+            self._status.set()
+
+    def use_certificate(self, certificate: tuple[str, str]) -> None:
+        """Of the gateway's own listener."""
+        if self._gateway.certificate != certificate:
+            self._gateway = replace(self._gateway, certificate=certificate)
+            self._content.set()
+
+    def problems(self) -> list[str]:
+        """What keeps us from being ready; empty when Envoys get what they should."""
+        if not self._synced.is_set():
+            return [f"not every kind was listed yet{': ' + self._trouble if self._trouble else ''}"]
+        return [] if self._sent else ["nothing was published yet: Redis does not answer"]
+
+    def resources(self) -> Mapping[ResourceKey, Manifest]:
+        """All that can be read, for the webhook."""
+        return self.store.loaded().resources
+
+    async def run(self) -> None:
+        """For ever; a failure that is not the neighbours' ends it."""
+        async with asyncio.TaskGroup() as tasks:
+            for loop in (
+                self._list_again_and_again(),
+                self._reconcile_changes(),
+                self._follow_reports(),
+                self._share_reports(),
+                self._write_statuses(),
+                self._make_keys(),
+                self._keep_catalog(),
+                self._watch_leadership(),
+            ):
+                tasks.create_task(loop)
+
+    async def _list_again_and_again(self) -> None:
+        while True:
+            try:
+                if not self._synced.is_set():
+                    self._remembered = await self._memory.read()
+                for kind in (*OWN, *REFERRED):
+                    self.on_change(await self._list(kind))
+            except KubernetesError as error:
+                self._trouble = f"{type(error).__name__}: {error}"
+                _log.warning("cannot list", error=self._trouble)
+                await asyncio.sleep(_RETRY_SECONDS if not self._synced.is_set() else 5 * _RETRY_SECONDS)
+                continue
+            if not self._synced.is_set():
+                self._trouble = ""
+                self._adopt()
+                self._synced.set()
+                self._content.set()
+            await asyncio.sleep(_RESYNC_SECONDS)
+
+    async def _list(self, kind: Kind) -> Change:
+        items: list[dict[str, Any]] = []
+        versions: list[int] = []
+        for namespace in self._namespaces or (None,):
+            try:
+                found, version = await self._client.list(kind, namespace)
+            except (NotFoundError, ForbiddenError) as error:
+                if kind in OWN:
+                    raise
+                _log.debug("not listed", kind=kind.kind, error=str(error))
+                continue
+            items += found
+            versions.append(version)
+        return self.store.replace(kind.kind, items, min(versions, default=0))
+
+    def _adopt(self) -> None:
+        """What its status says was programmed still is: Envoy keeps it while the operator is away."""
+        for kind in OWN:
+            for observed in self.store.of_kind(kind.kind):
+                if observed.manifest is not None and is_said(observed, "Programmed"):
+                    self._programming.taken[observed.key] = observed.manifest
+
+    async def _reconcile_changes(self) -> None:
+        await self._synced.wait()
+        while True:
+            await self._content.wait()
+            await asyncio.sleep(_DEBOUNCE_SECONDS)
+            self._content.clear()
+            loaded = self._loaded()
+            started = time.monotonic()
+            self._state = await asyncio.to_thread(reconcile, loaded, self._state, self._gateway, self._remembered)
+            self._metrics.reconcile_seconds.observe(time.monotonic() - started)
+            self._count(self._state)
+            if self._publishing:
+                self._publishing.cancel()
+            self._publishing = asyncio.create_task(self._publish(self._state))
+            self._status.set()
+
+    def _loaded(self) -> Loaded:
+        """Without what Envoy refused."""
+        loaded = self.store.loaded()
+        refused = self._programming.quarantined(loaded.resources)
+        if not refused:
+            return loaded
+        broken = dict(loaded.broken) | {
+            key: [Problem("", f"Envoy refused it: {text}")] for key, text in refused.items()
+        }
+        return Loaded({key: m for key, m in loaded.resources.items() if key not in refused}, broken)
+
+    def _count(self, state: State) -> None:
+        self._metrics.resources(dict(Counter((key[0], status.serving) for key, status in state.statuses.items())))
+        for (kind, name), status in state.statuses.items():
+            if status.problems:
+                _log.info("not right", kind=kind, name=name, serving=status.serving, problems=status.problems)
+
+    async def _publish(self, state: State) -> None:
+        waited = 0.0
+        while not await self._publisher.offer(state, write=self._leadership.leads):
+            if not self._leadership.leads and self._publisher.answered and waited > _CATALOG_SECONDS:
+                break
+            await asyncio.sleep(_POLL_SECONDS)
+            waited += _POLL_SECONDS
+        snapshot = Snapshot.of(state.envoy)
+        self._sent = (state, snapshot)
+        if self._cache.current is None or self._cache.current.version != snapshot.version:
+            await self._cache.publish(snapshot)
+        self._words.set()
+
+    async def _keep_catalog(self) -> None:
+        """Redis may lose it."""
+        while True:
+            await asyncio.sleep(_RETRY_SECONDS)
+            if self._sent and self._state is self._sent[0] and self._leadership.leads:
+                await self._publisher.offer(self._sent[0], write=True)
+
+    async def _follow_reports(self) -> None:
+        async def ours() -> None:
+            seen: dict[str, Report | None] = {}
+            while True:
+                seen = await self._cache.wait_for_reports(seen)
+                self._metrics.envoys.set(len(seen))
+                self._words.set()
+                with contextlib.suppress(RedisError, OSError):
+                    await self._peers.share(seen)
+
+        follower = asyncio.create_task(ours())
+        try:
+            while True:
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._words.wait(), _RETRY_SECONDS)
+                self._words.clear()
+                if await self._hear():
+                    await asyncio.sleep(_POLL_SECONDS)
+                    self._words.set()
+        finally:
+            follower.cancel()
+
+    async def _hear(self) -> bool:
+        """Compare what all Envoys said with what they were sent. True where it is worth asking again soon."""
+        if self._sent is None:
+            return False
+        state, snapshot = self._sent
+        reports: dict[str, Report | None] = dict(self._cache.reports)
+        try:
+            reports |= await self._peers.others()
+        except (RedisError, OSError):
+            return True
+        if len(reports) != self._envoys:
+            self._envoys = len(reports)
+            self._status.set()
+        words = words_on(snapshot.version, reports)
+        if not words:
+            return bool(reports)
+        errors = tuple(sorted({error for word in words for error in word.errors}))
+        if errors:
+            self._metrics.nacks.inc()
+            if self._programming.refuse(state, errors):
+                self._content.set()
+            self._status.set()
+        elif self._programming.taken != state.resources:
+            self._programming.acknowledge(state)
+            self._status.set()
+        return False
+
+    async def _share_reports(self) -> None:
+        while True:
+            with contextlib.suppress(RedisError, OSError):
+                await self._peers.share(self._cache.reports)
+            await asyncio.sleep(_SHARE_SECONDS)
+
+    async def _watch_leadership(self) -> None:
+        while True:
+            await self._leadership.changed.wait()
+            self._leadership.changed.clear()
+            self._metrics.leading.set(self._leadership.leads)
+            self._content.set()
+            self._status.set()
+
+    async def _write_statuses(self) -> None:
+        while True:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._status.wait(), _RETRY_SECONDS)
+            await asyncio.sleep(_DEBOUNCE_SECONDS)
+            self._status.clear()
+            if self._state is None or not self._leadership.leads:
+                continue
+            try:
+                await self._write(self._state)
+            except KubernetesError as error:
+                _log.warning("statuses wait for the API server", error=str(error))
+                await asyncio.sleep(_RETRY_SECONDS)
+                self._status.set()
+
+    async def _write(self, state: State) -> None:
+        used = users(self.store)
+        await self._writer.finalizers(wanted_finalizers(self.store, used))
+        await self._memory.write(worth_remembering(state))
+        await self._writer.statuses(self._verdicts(state, used))
+
+    def _verdicts(self, state: State, used: Mapping[ResourceKey, list[str]]) -> list[tuple[Observed, Verdict]]:
+        found: list[tuple[Observed, Verdict]] = []
+        now, moment = rfc3339(self._clock()), time.monotonic()
+        for kind in OWN:
+            for observed in self.store.of_kind(kind.kind):
+                refused = observed.key in self._programming.refused
+                if observed.key not in state.statuses:
+                    continue
+                if not refused and state.desired.get(observed.key) is not observed.manifest:
+                    continue  # edited since; the next reconcile is on its way
+                conditions = self._conditions(observed, state, used)
+                if any(c.reason in PASSING for c in conditions):
+                    since = self._passing_since.setdefault(observed.key, moment)
+                    if moment - since < _PASSING_SECONDS:
+                        continue
+                else:
+                    self._passing_since.pop(observed.key, None)
+                written = verdict(observed, conditions, self._details(observed, state, used), now)
+                if written:
+                    found.append((observed, written))
+        return found
+
+    def _conditions(self, observed: Observed, state: State, used: Mapping[ResourceKey, list[str]]) -> list[Condition]:
+        conditions = list(state.statuses[observed.key].conditions)
+        if observed.key[0] in _NOT_IN_DATA_PATH:
+            return conditions
+        programmed = self._programming.condition(observed.key, state, self._envoys)
+        wants_key = isinstance(observed.manifest, Subscription) and observed.manifest.spec.secret_name
+        if programmed.status and wants_key and not self._keys.key_id(observed):
+            programmed = self._keys.problems.get(observed.uid, PENDING)
+        conditions.append(programmed)
+        if observed.deleting and used.get(observed.key):
+            names = used[observed.key]
+            more = f" and {len(names) - 5} more" if len(names) > 5 else ""
+            message = f"used by the subscriptions {', '.join(names[:5])}{more}; it goes when they have gone"
+            conditions.append(Condition("Deletable", False, "InUse", message))
+        return conditions
+
+    def _details(self, observed: Observed, state: State, used: Mapping[ResourceKey, list[str]]) -> dict[str, Any]:
+        manifest = observed.manifest
+        details: dict[str, Any] = {"serving": state.statuses[observed.key].serving}
+        if isinstance(manifest, API):
+            details["endpoints"] = len(manifest.spec.endpoints)
+        if isinstance(manifest, Product):
+            details["subscriptions"] = len(used.get(observed.key, []))
+        if isinstance(manifest, Subscription) and manifest.spec.secret_name:
+            key_id = self._keys.key_id(observed)
+            details |= {"secretName": manifest.spec.secret_name, **({"keyId": key_id} if key_id else {})}
+        return details
+
+    async def _make_keys(self) -> None:
+        """Billing knows a subscription a moment after the catalog does; until then it is asked again."""
+        while True:
+            await asyncio.sleep(_POLL_SECONDS)
+            if self._state is None or not self._leadership.leads:
+                continue
+            slots = asyncio.Semaphore(_KEYS_AT_ONCE)
+            waiting = [self._make_key(o, m, slots) async for o, m in self._without_key()]
+            if waiting and not all(await asyncio.gather(*waiting)):
+                await asyncio.sleep(_RETRY_SECONDS)
+
+    async def _without_key(self) -> AsyncIterator[tuple[Observed, Subscription]]:
+        for observed in self.store.of_kind("Subscription"):
+            manifest = observed.manifest
+            if not isinstance(manifest, Subscription) or not manifest.spec.secret_name or observed.deleting:
+                continue
+            secret = ("Secret", qualified_name(observed.namespace, manifest.spec.secret_name))
+            if self._keys.key_id(observed) and self.store.get(secret) is None:
+                self._keys.lost(observed.uid)
+            if not self._keys.is_done(observed, manifest):
+                yield observed, manifest
+
+    async def _make_key(self, observed: Observed, subscription: Subscription, slots: asyncio.Semaphore) -> bool:
+        async with slots:
+            try:
+                await self._keys.sync(observed, subscription)
+            except (KubernetesError, httpx.HTTPError) as error:
+                _log.info("no key yet", subscription=observed.key[1], error=f"{type(error).__name__}: {error}")
+                return False
+        self._status.set()
+        return self._keys.is_done(observed, subscription)

@@ -1,0 +1,150 @@
+"""What the API server said, in the order of its resource versions. Pure: no I/O, no clock.
+
+Watches lose events (a connection that breaks, 410 Gone), so whole lists come in between: an entry of a list never
+overwrites what a later event said, and what a list does not hold is gone unless an event made it after the list.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from tollgate_core.errors import ManifestError, Problem
+from tollgate_core.manifests import qualified_name
+from tollgate_core.manifests.parse import Manifest, parse_manifest
+from tollgate_operator.cluster.kinds import BY_NAME
+from tollgate_operator.sources import Loaded
+
+Key = tuple[str, str]
+"""(kind, qualified name)"""
+Change = Literal["none", "status", "content"]
+
+#: Secrets that no manifest can mean; Helm's hold whole releases.
+_IGNORED_SECRET_TYPES = ("helm.sh/", "kubernetes.io/service-account-token", "bootstrap.kubernetes.io/")
+ROTATE_KEY = "tollgate.dev/rotate-key"
+
+
+@dataclass(frozen=True)
+class Observed:
+    """One object. Exactly one of ``manifest`` and ``problems`` is there."""
+
+    key: Key
+    namespace: str
+    name: str
+    uid: str
+    version: int
+    generation: int
+    created: str
+    deleting: bool
+    finalizers: tuple[str, ...]
+    rotation: str
+    status: Mapping[str, Any]
+    manifest: Manifest | None
+    problems: tuple[Problem, ...]
+    content: Mapping[str, Any] = field(repr=False)
+
+
+def observe(raw: Mapping[str, Any], before: Observed | None = None) -> Observed | None:
+    """None for an object that cannot matter. What did not change since ``before`` is the same object as there."""
+    kind, metadata = str(raw["kind"]), raw["metadata"]
+    if str(raw.get("type", "")).startswith(_IGNORED_SECRET_TYPES):
+        return None
+    namespace, name = metadata.get("namespace", "default"), metadata["name"]
+    content = {part: raw[part] for part in ("spec", "data", "stringData") if part in raw}
+    manifest: Manifest | None = None
+    problems: tuple[Problem, ...] = ()
+    if before is not None and before.uid == metadata["uid"] and before.content == content:
+        manifest, problems, content = before.manifest, before.problems, dict(before.content)
+    else:
+        manifest, problems = _parse(raw)
+    return Observed(
+        key=(kind, qualified_name(namespace, name)),
+        namespace=namespace,
+        name=name,
+        uid=metadata["uid"],
+        version=int(metadata["resourceVersion"]),
+        generation=metadata.get("generation", 1),
+        created=metadata.get("creationTimestamp") or "",
+        deleting="deletionTimestamp" in metadata,
+        finalizers=tuple(metadata.get("finalizers", ())),
+        rotation=_annotations(metadata).get(ROTATE_KEY, ""),
+        status=raw.get("status") or {},
+        manifest=manifest,
+        problems=problems,
+        content=content,
+    )
+
+
+def _annotations(metadata: Mapping[str, Any]) -> Mapping[str, str]:
+    return metadata.get("annotations") or {}
+
+
+def _parse(raw: Mapping[str, Any]) -> tuple[Manifest | None, tuple[Problem, ...]]:
+    try:
+        return parse_manifest({name: value for name, value in raw.items() if name != "status"}), ()
+    except ManifestError as error:
+        return None, tuple(error.problems)
+
+
+class Store:
+    """All objects by key, and when deleted ones were deleted."""
+
+    def __init__(self) -> None:
+        self._objects: dict[Key, Observed] = {}
+        self._tombs: dict[Key, int] = {}
+
+    def __iter__(self) -> Iterable[Observed]:
+        return iter(self._objects.values())
+
+    def get(self, key: Key) -> Observed | None:
+        """One object."""
+        return self._objects.get(key)
+
+    def of_kind(self, kind: str) -> list[Observed]:
+        """All of one kind."""
+        return [observed for (name, _), observed in self._objects.items() if name == kind]
+
+    def apply(self, event: str | None, raw: Mapping[str, Any]) -> Change:
+        """One event of a watch: ADDED, MODIFIED, DELETED, or None for an entry of its first list."""
+        key = (str(raw["kind"]), qualified_name(raw["metadata"].get("namespace", "default"), raw["metadata"]["name"]))
+        version, before = int(raw["metadata"]["resourceVersion"]), self._objects.get(key)
+        if version <= max(before.version if before else 0, self._tombs.get(key, 0)):
+            return "none"
+        observed = None if event == "DELETED" else observe(raw, before)
+        if observed is None:
+            self._tombs[key] = version
+            return "content" if self._objects.pop(key, None) else "none"
+        self._objects[key] = observed
+        return difference(before, observed)
+
+    def replace(self, kind: str, items: Iterable[Mapping[str, Any]], version: int) -> Change:
+        """A whole list of a kind, as it was at ``version``; what events said after that stands."""
+        changes: set[Change] = set()
+        listed: set[Key] = set()
+        for item in items:
+            raw: dict[str, Any] = {"kind": kind, "apiVersion": BY_NAME[kind].api_version, **item}
+            changes.add(self.apply(None, raw))
+            metadata = raw["metadata"]
+            listed.add((kind, qualified_name(metadata.get("namespace", "default"), metadata["name"])))
+        for observed in self.of_kind(kind):
+            if observed.key not in listed and observed.version <= version:
+                del self._objects[observed.key]
+                changes.add("content")
+        self._tombs = {key: at for key, at in self._tombs.items() if key[0] != kind or at > version}
+        return "content" if "content" in changes else "status" if "status" in changes else "none"
+
+    def loaded(self) -> Loaded:
+        """What reconcile wants."""
+        resources = {key: o.manifest for key, o in self._objects.items() if o.manifest is not None}
+        broken = {key: list(o.problems) for key, o in self._objects.items() if o.manifest is None}
+        return Loaded(resources, broken)
+
+
+def difference(before: Observed | None, after: Observed) -> Change:
+    """``content`` where reconcile must look again, ``status`` where only what was written about it changed."""
+    if before is None or before.uid != after.uid:
+        return "content"
+    same = before.manifest is after.manifest and before.problems == after.problems
+    if not same or (before.deleting, before.rotation) != (after.deleting, after.rotation):
+        return "content"
+    other = (before.status, before.finalizers, before.generation) != (after.status, after.finalizers, after.generation)
+    return "status" if other else "none"

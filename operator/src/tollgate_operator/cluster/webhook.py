@@ -1,0 +1,47 @@
+"""The HTTPS endpoint that the API server asks before it stores one of our resources."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import structlog
+from aiohttp import web
+
+from tollgate_core.manifests.parse import Manifest
+from tollgate_operator.cluster.admission import review
+from tollgate_operator.cluster.client import KubernetesClient
+from tollgate_operator.cluster.kinds import WEBHOOK
+from tollgate_operator.reconcile import ResourceKey
+
+_log = structlog.get_logger("webhook")
+_LARGEST_REVIEW = 8 << 20
+PATH = "/validate"
+
+
+def webhook_application(resources: Callable[[], Mapping[ResourceKey, Manifest]]) -> web.Application:
+    """``resources`` answers all that are there now."""
+
+    async def validate(request: web.Request) -> web.Response:
+        try:
+            document: dict[str, Any] = await request.json()
+            answer = review(document["request"], resources())
+        except (ValueError, KeyError, TypeError) as error:
+            _log.warning("not an AdmissionReview", error=type(error).__name__)
+            raise web.HTTPBadRequest(text="not an AdmissionReview") from error
+        return web.json_response({"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "response": answer})
+
+    application = web.Application(client_max_size=_LARGEST_REVIEW)
+    application.router.add_post(PATH, validate)
+    return application
+
+
+async def trust_webhook(client: KubernetesClient, name: str, authority: str) -> bool:
+    """Tell the API server whose certificate to expect (base64 of PEM). False where it knew."""
+    configuration = await client.get(WEBHOOK, name)
+    webhooks: list[dict[str, Any]] = configuration.get("webhooks", [])
+    if all(webhook["clientConfig"].get("caBundle") == authority for webhook in webhooks):
+        return False
+    for webhook in webhooks:
+        webhook["clientConfig"]["caBundle"] = authority
+    version = configuration["metadata"]["resourceVersion"]
+    await client.merge(WEBHOOK, name, {"metadata": {"resourceVersion": version}, "webhooks": webhooks})
+    return True
