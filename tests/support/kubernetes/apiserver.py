@@ -104,6 +104,11 @@ class ApiServer:
             self.kubectl("label", "namespace", name, *(f"{key}={value}" for key, value in labels.items()))
         return name
 
+    def client(self) -> httpx.Client:
+        """For many requests, where starting kubectl for each would take too long."""
+        headers = {"Authorization": f"Bearer {self._credentials.tokens[credentials.ADMIN]}"}
+        return httpx.Client(base_url=self.url, headers=headers, verify=self._trust(), trust_env=False)
+
     def audit(self) -> list[audit.AuditRecord]:
         """All requests so far but the API server's own and its controllers', in order."""
         return audit.read(self._audit_log)
@@ -142,10 +147,11 @@ class ApiServer:
         )
 
     def _ready(self) -> bool:
-        token = self._credentials.tokens[credentials.ADMIN]
-        trust = ssl.create_default_context(cafile=self._credentials.directory / "ca.crt")
-        headers = {"Authorization": f"Bearer {token}"}
-        return httpx.get(f"{self.url}/readyz", headers=headers, verify=trust, trust_env=False).is_success
+        with self.client() as client:
+            return client.get("/readyz").is_success
+
+    def _trust(self) -> ssl.SSLContext:
+        return ssl.create_default_context(cafile=self._credentials.directory / "ca.crt")
 
     def _start(self, name: str, *command: str) -> None:
         with (self.directory / f"{name}.log").open("ab") as log:

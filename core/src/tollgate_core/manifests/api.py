@@ -32,14 +32,17 @@ def _no_parameter_twice(path: str) -> str:
     return path
 
 
+#: The first and the last place of each {parameter} are the same. 16 is a bound on the rule's cost.
+_ONCE = """self.split('{', 17).all(s, !s.contains('}') ||
+  self.indexOf('{' + s.split('}', 2)[0] + '}') == self.lastIndexOf('{' + s.split('}', 2)[0] + '}'))"""
 EndpointPath = Annotated[
     str,
-    StringConstraints(pattern=r"^/[^?#\s]*$", max_length=512),
-    Matches(r"^([^{}]|\{[A-Za-z_][A-Za-z0-9_]*\})*$", "has a brace that is no {parameter}"),
+    StringConstraints(pattern=r"^/[!-~]*$", max_length=512),
+    Matches("[?#]", "must not hold a query or fragment", never=True),
+    Matches(r"^([^{}]|[{][A-Za-z_][A-Za-z0-9_]*[}])*$", "has a brace that is no {parameter}"),
+    Matches(r"^[^{]*([{][^{]*){0,16}$", "has more than 16 parameters"),
     AfterValidator(_no_parameter_twice),
-    Admission(
-        (Rule(_TWICE, "self.findAll('[{][^{}]*[}]').all(p, self.indexOf(p) == self.lastIndexOf(p))"),),
-    ),
+    Admission((Rule(_TWICE, _ONCE),)),
 ]
 Hostname = Annotated[
     str,
@@ -82,15 +85,20 @@ class Transformation(Model):
     rules: ClassVar = (
         Rule(
             "action remove takes none of value, jq and cel",
-            "self.action != 'remove' || !(has(self.value) || has(self.jq) || has(self.cel))",
+            "!has(self.action) || self.action != 'remove' || !(has(self.value) || has(self.jq) || has(self.cel))",
         ),
         Rule(
             "needs exactly one of value, jq and cel",
-            "self.action == 'remove' || [has(self.value), has(self.jq), has(self.cel)].filter(g, g).size() == 1",
+            """(has(self.action) && self.action == 'remove') ||
+  [has(self.value), has(self.jq), has(self.cel)].filter(g, g).size() == 1""",
         ),
         Rule("target body takes no name", "self.target != 'body' || !has(self.name)", "name"),
         Rule("target header or query needs a name", "self.target == 'body' || has(self.name)", "name"),
-        Rule("a body can only be replaced", "self.target != 'body' || self.action == 'replace'", "action"),
+        Rule(
+            "a body can only be replaced",
+            "self.target != 'body' || !has(self.action) || self.action == 'replace'",
+            "action",
+        ),
     )
 
     @model_validator(mode="after")

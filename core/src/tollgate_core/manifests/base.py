@@ -32,7 +32,8 @@ HttpUrl = Annotated[
     str,
     StringConstraints(max_length=2048),
     Matches(
-        rf"^https?://([^/?#]*@)?{_HOST}(:[0-9]{{1,5}})?([/?#]\S*)?$", "must be an http:// or https:// URL with a host"
+        rf"^https?://([^/?#]*@)?{_HOST}(:[0-9]{{1,5}})?([/?#][!-~]*)?$",
+        "must be an http:// or https:// URL with a host",
     ),
     Matches(r"^https?://[^/?#]*@", "must not hold a user or password", never=True),
     Matches(

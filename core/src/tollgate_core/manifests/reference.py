@@ -21,8 +21,8 @@ Every field of every kind of `tollgate.dev/v1alpha1`. Generated from the models 
 `kubectl explain`. **Bold** fields are required.
 
 - *quantity*: a text, never a float: `"0.15"`, `1M`, `10Mi`. *duration*: a text such as `500ms`, `30s`, `1h30m`.
-- *label*: a DNS label of lower-case letters, digits and `-`, at most 63 characters. *DNS name*: labels with dots between
-  them, at most 253 characters.
+- *label*: a DNS label of lower-case letters, digits and `-`, at most 63 characters. *DNS name*: labels with dots
+  between them, at most 253 characters.
 - A list *by name* (or another key) is merged item by item when several people apply parts of it.
 - References lead to the resource's own namespace unless they say otherwise.
 """
@@ -65,21 +65,26 @@ def _rows(schema: dict[str, Any], path: str) -> Iterator[str]:
 def _type(field: dict[str, Any]) -> str:
     if "enum" in field:
         return " \\| ".join(f"`{value}`" for value in field["enum"])
+    if field.get("pattern") in _WORDS:
+        return _WORDS[field["pattern"]]
     if field["type"] == "array":
         keys = field.get("x-kubernetes-list-map-keys")
         return f"list of {_type(field['items'])}{_bounds(field, 'Items')}{f', by {keys[0]}' if keys else ''}"
     if "additionalProperties" in field:
         return f"map of {_type(field['additionalProperties'])}"
-    if field["type"] == "integer":
-        limits = [f"{word} {field[key]}" for word, key in (("≥", "minimum"), ("≤", "maximum")) if key in field]
-        return " ".join(["integer", ", ".join(limits)]).strip()
-    if field.get("pattern") in _WORDS:
-        return _WORDS[field["pattern"]]
-    if field["type"] == "string":
-        pattern = f", `{_cell(field['pattern'])}`" if "pattern" in field else ""
-        kind = "time" if field.get("format") == "date-time" else "text"
-        return f"{kind}{_bounds(field, 'Length')}{pattern if kind == 'text' else ''}"
-    return str(field["type"])
+    return _text(field) if field["type"] == "string" else _number(field)
+
+
+def _text(field: dict[str, Any]) -> str:
+    if field.get("format") == "date-time":
+        return "time"
+    pattern = f", `{_cell(field['pattern'])}`" if "pattern" in field else ""
+    return f"text{_bounds(field, 'Length')}{pattern}"
+
+
+def _number(field: dict[str, Any]) -> str:
+    limits = [f"{word} {field[key]}" for word, key in (("≥", "minimum"), ("≤", "maximum")) if key in field]
+    return " ".join([str(field["type"]), ", ".join(limits)]).strip()
 
 
 def _bounds(field: dict[str, Any], of: str) -> str:

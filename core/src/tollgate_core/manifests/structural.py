@@ -1,4 +1,9 @@
-"""From pydantic's JSON Schema to Kubernetes' structural schema: no references, no alternatives, no null."""
+"""From pydantic's JSON Schema to Kubernetes' structural schema: no references, no alternatives, no null.
+
+Defaults within lists stay out of the schema and are said in the description. A default that the API server adds to an
+item makes the stored list another than the applied one, and tools that compare lists as a whole (kubectl's and Argo
+CD's three-way merge of custom resources) would see a change for ever. The models fill them in.
+"""
 
 from typing import Any
 
@@ -12,9 +17,13 @@ _KEPT = (
 )
 
 
-def structural(schema: dict[str, Any], definitions: dict[str, Any]) -> dict[str, Any]:
+def structural(schema: dict[str, Any], definitions: dict[str, Any], *, in_list: bool = False) -> dict[str, Any]:
     """``definitions`` are the schema's ``$defs``."""
     schema = _resolved(schema, definitions)
+    if in_list and "default" in schema:
+        default = schema.pop("default")
+        if not isinstance(default, dict | list):
+            schema["description"] = f"{schema['description']} Default: {default}."
     if "description" in schema:
         schema["description"] = " ".join(schema["description"].replace("``", "`").split())
     if "const" in schema:
@@ -28,11 +37,13 @@ def structural(schema: dict[str, Any], definitions: dict[str, Any]) -> dict[str,
         schema["default"] = {}  # the fields' own defaults fill it
     result: dict[str, Any] = {key: schema[key] for key in _KEPT if schema.get(key) is not None}
     if "properties" in schema:
-        result["properties"] = {name: structural(p, definitions) for name, p in schema["properties"].items()}
+        result["properties"] = {
+            name: structural(p, definitions, in_list=in_list) for name, p in schema["properties"].items()
+        }
         if schema.get("required"):
             result["required"] = list(schema["required"])
     if "items" in schema:
-        result["items"] = structural(schema["items"], definitions)
+        result["items"] = structural(schema["items"], definitions, in_list=True)
     if isinstance(schema.get("additionalProperties"), dict):
         result["additionalProperties"] = structural(schema["additionalProperties"], definitions)
     return result

@@ -7,8 +7,9 @@ from pydantic import Field, StringConstraints, model_validator
 from tollgate_core.manifests.base import Duration, HttpUrl, Model, Name, SecretKeyRef
 from tollgate_core.manifests.rules import Matches, Rule
 
-_UrlPath = Annotated[str, StringConstraints(pattern=r"^(/[^?#\s]*)?$", max_length=512)]
-UpstreamUrl = Annotated[HttpUrl, Matches("[?#]", "must not hold a query or fragment", never=True)]
+_NO_QUERY = Matches("[?#]", "must not hold a query or fragment", never=True)
+_UrlPath = Annotated[str, StringConstraints(pattern=r"^(/[!-~]*)?$", max_length=512), _NO_QUERY]
+UpstreamUrl = Annotated[HttpUrl, _NO_QUERY]
 
 
 class UpstreamTLS(Model):
