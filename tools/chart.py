@@ -185,7 +185,9 @@ def readme(values: list[Value], sections: dict[str, str]) -> str:
 
 def pinned(package: str) -> str:
     """The version that the project's tests run with."""
-    found = re.search(rf"^{package}==([0-9.]+?)(\.post\d+)?[ \\]", (ROOT / "requirements/runtime.txt").read_text(), re.M)
+    found = re.search(
+        rf"^{package}==([0-9.]+?)(\.post\d+)?[ \\]", (ROOT / "requirements/runtime.txt").read_text(), re.M
+    )
     if not found:
         raise SystemExit(f"requirements/runtime.txt pins no {package}")
     return found[1]

@@ -49,14 +49,15 @@ def _drift(rendered: Any, live: Any, path: str = "") -> list[str]:
 @pytest.mark.parametrize("case", FILES)
 def test_every_value_set_is_accepted_as_it_is(api_server: ApiServer, helm: Helm, namespace: str, case: str) -> None:
     """No warning, no unknown field, and no field that defaulting or normalising changes: GitOps tools see no drift."""
-    objects = [
-        o for o in helm.objects("--values", str(FILES[case]), namespace=namespace) if o["kind"] not in FOREIGN
-    ]
+    objects = [o for o in helm.objects("--values", str(FILES[case]), namespace=namespace) if o["kind"] not in FOREIGN]
     for other in {o["metadata"].get("namespace", namespace) for o in objects} - {namespace}:
         if other not in api_server.kubectl("get", "namespaces", "-o", "name"):
             api_server.kubectl("create", "namespace", other)
+    (test,) = [o for o in objects if o["kind"] == "Pod"]
+    account = test["spec"]["serviceAccountName"]  # of an earlier object, which a dry run does not make
+    api_server.kubectl("create", "serviceaccount", account, "-n", namespace)
     command = [str(api_server.kubectl.program), f"--kubeconfig={api_server.kubeconfig}"]
-    command += ["create", "--dry-run=server", "--validate=strict", "-o", "json", "-f", "-"]
+    command += ["apply", "--server-side", "--dry-run=server", "--validate=strict", "-o", "json", "-f", "-"]
     result = subprocess.run(command, input=yaml.safe_dump_all(objects), capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stderr
     assert result.stderr == "", "the API server warned"

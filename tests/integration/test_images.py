@@ -107,12 +107,15 @@ def test_it_holds_its_own_dependencies_and_nothing_else(image: Image) -> None:
 
 def test_its_programs_are_its_own(image: Image) -> None:
     programs = {p.name for p in (image.place / "bin").iterdir() if not p.name.startswith("python")}
-    assert programs == {
-        "operator": {"tollgate-operator"},
-        "extproc": {"tollgate-extproc", "tollgate-witness"},
-        "billing": {"tollgate-billing"},
-        "sandbox": {"tollgate-sandbox"},
-    }[image.component]
+    assert (
+        programs
+        == {
+            "operator": {"tollgate-operator"},
+            "extproc": {"tollgate-extproc", "tollgate-witness"},
+            "billing": {"tollgate-billing"},
+            "sandbox": {"tollgate-sandbox"},
+        }[image.component]
+    )
 
 
 def test_a_missing_setting_is_named_in_one_line(image: Image) -> None:

@@ -82,7 +82,9 @@ def _unpack(helm: Helm, directory: Path, authority: trustme.CA) -> tuple[list[st
     client.private_key_pem.write_to_path(str(directory / "tls" / "tls.key"))
     client.cert_chain_pems[0].write_to_path(str(directory / "tls" / "tls.crt"))
     authority.cert_pem.write_to_path(str(directory / "tls" / "ca.crt"))
-    arguments = [a.replace("/etc/envoy", paths["/etc/envoy"]).replace("$(POD_NAME)", "pod-1") for a in container["args"]]
+    arguments = [
+        a.replace("/etc/envoy", paths["/etc/envoy"]).replace("$(POD_NAME)", "pod-1") for a in container["args"]
+    ]
     return arguments, directory / "envoy" / "envoy.yaml"
 
 
@@ -154,9 +156,7 @@ def test_the_bootstrap_is_valid(helm: Helm, tmp_path: Path, authority: trustme.C
     assert OPERATOR in bootstrap.read_text()
 
 
-def test_probes_pass_and_nothing_else_of_the_admin_interface(
-    helm: Helm, tmp_path: Path, authority: trustme.CA
-) -> None:
+def test_probes_pass_and_nothing_else_of_the_admin_interface(helm: Helm, tmp_path: Path, authority: trustme.CA) -> None:
     control_plane = ControlPlane(authority)
     control_plane.start()
     with Envoy(helm, tmp_path, authority, control_plane.port) as envoy:
