@@ -37,10 +37,9 @@ def main() -> int:
             if found == str(wanted) or time.monotonic() > deadline:
                 break
             time.sleep(1)
-        print(
-            f"{'ok' if found == str(wanted) else 'FAILED'}: {name} (GET {url}: {found}, expected {wanted})", flush=True
-        )
-        failed += found != str(wanted)
+        good = found == str(wanted)
+        print(f"{'ok' if good else 'FAILED'}: {name} (GET {url}: {found}, expected {wanted})", flush=True)
+        failed += not good
     return 1 if failed else 0
 
 
