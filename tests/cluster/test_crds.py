@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar
 
 import pytest
 from pydantic import BaseModel
@@ -43,8 +43,7 @@ def defaulted(value: Any) -> Any:
         fields = {f.alias or name: getattr(value, name) for name, f in type(value).model_fields.items()}
         return {name: defaulted(field) for name, field in fields.items() if field is not None}
     if isinstance(value, list):
-        items = cast("list[Any]", value)
-        return [i.model_dump(mode="json", exclude_unset=True) if isinstance(i, BaseModel) else i for i in items]
+        return [i.model_dump(mode="json", exclude_unset=True) if isinstance(i, BaseModel) else i for i in value]
     return value
 
 

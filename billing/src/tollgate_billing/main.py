@@ -3,11 +3,13 @@
 import os
 import signal
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 import structlog
 import uvicorn
@@ -35,6 +37,7 @@ from tollgate_core.logs import configure_logging
 
 _log = structlog.get_logger("billing")
 _STOP_SECONDS = 10
+_CERTIFICATE_SECONDS = 10.0
 
 
 class Billing:
@@ -108,7 +111,7 @@ def _run(billing: Billing, stop: threading.Event) -> None:
     settings = billing.settings
     listener = socket.create_server((settings.listen_host, settings.listen_port))
     host, port = listener.getsockname()[:2]
-    url = f"http://{host}:{port}"
+    url = f"{'https' if settings.tls_dir else 'http'}://{host}:{port}"
     threads = [_start("ingest", billing.consumer.run, stop), _start("keeper", billing.keeper.run, stop)]
 
     def on_serving() -> None:
@@ -117,7 +120,9 @@ def _run(billing: Billing, stop: threading.Event) -> None:
             write_atomically(settings.ready_file, url)
 
     app = build_app(billing.services, on_serving)
-    server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=5))
+    config = uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=5, **_tls(settings))
+    server = uvicorn.Server(config)
+    threads.append(_start("certificate", lambda stop: follow_certificate(config, settings.tls_dir, stop), stop))
     if not stop.is_set():
         server.run(sockets=[listener])
     stop.set()
@@ -125,6 +130,29 @@ def _run(billing: Billing, stop: threading.Event) -> None:
     for thread in threads:
         thread.join(max(0.0, deadline - time.monotonic()))
     _log.info("stopped")
+
+
+def _tls(settings: Settings) -> dict[str, Any]:
+    if settings.tls_dir is None:
+        return {}
+    return {"ssl_certfile": settings.tls_dir / "tls.crt", "ssl_keyfile": settings.tls_dir / "tls.key"}
+
+
+def follow_certificate(config: uvicorn.Config, directory: Path | None, stop: threading.Event) -> None:
+    """Take a renewed certificate for new connections: a mounted Secret changes while the process runs."""
+    if directory is None:
+        return
+    certificate, key = directory / "tls.crt", directory / "tls.key"
+    seen = certificate.read_bytes()
+    while not stop.wait(_CERTIFICATE_SECONDS):
+        try:
+            found = certificate.read_bytes()
+            if found != seen and config.ssl is not None:
+                config.ssl.load_cert_chain(certificate, key)
+                seen = found
+                _log.info("certificate renewed")
+        except (OSError, ssl.SSLError) as error:
+            _log.warning("certificate not usable", error=type(error).__name__)
 
 
 def _start(name: str, run: Callable[[threading.Event], None], stop: threading.Event) -> threading.Thread:

@@ -22,6 +22,8 @@ class Settings:
     listen_host: str = "127.0.0.1"
     listen_port: int = 8080
     ready_file: Path | None = None
+    #: A folder with ``tls.crt`` and ``tls.key``: then the API speaks TLS.
+    tls_dir: Path | None = None
     consumer: str = ""
     crash_at: str = ""
 
@@ -30,6 +32,7 @@ class Settings:
         """Raises KeyError with the name of a variable that is missing, ValueError for one that is unusable."""
         host, _, port = environment.get("TOLLGATE_BILLING_LISTEN", "127.0.0.1:8080").rpartition(":")
         ready_file = environment.get("TOLLGATE_BILLING_READY_FILE", "")
+        tls_dir = environment.get("TOLLGATE_TLS_DIR", "")
         token = environment["TOLLGATE_ADMIN_TOKEN"]
         if not token:
             raise ValueError("TOLLGATE_ADMIN_TOKEN must not be empty")
@@ -41,6 +44,7 @@ class Settings:
             listen_host=host.strip("[]") or "127.0.0.1",
             listen_port=int(port),
             ready_file=Path(ready_file) if ready_file else None,
+            tls_dir=Path(tls_dir) if tls_dir else None,
             consumer=environment.get("TOLLGATE_CONSUMER") or f"{socket.gethostname()}-{os.getpid()}",
             crash_at=environment.get("TOLLGATE_CRASH_AT", ""),
         )

@@ -26,6 +26,10 @@ class CatalogCache:
         self._plans: OrderedDict[str, Plans] = OrderedDict()
         self.current: Plans | None = None
 
+    def problems(self) -> list[str]:
+        """What keeps this process from serving."""
+        return [] if self.current else ["no catalog yet: the operator has not published one, or Redis does not answer"]
+
     def plans(self, hashed: str) -> Plans | None:
         """The plans of exactly that catalog; another one's rules would bill something else."""
         return self._plans.get(hashed)

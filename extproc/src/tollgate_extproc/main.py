@@ -9,6 +9,7 @@ from tollgate_extproc.gate.admit import Admitter
 from tollgate_extproc.gate.compiled import GateRules
 from tollgate_extproc.gate.service import Gate
 from tollgate_extproc.gate.subscriptions import Subscriptions
+from tollgate_extproc.health import HealthServer
 from tollgate_extproc.lifecycle import run_until_stopped
 from tollgate_extproc.meter.handler import Meter
 from tollgate_extproc.meter.server import MeterServer
@@ -27,7 +28,6 @@ async def run(settings: Settings) -> None:
     redis = connect(settings.redis_url)
     catalogs = CatalogCache(redis)
     metrics = Metrics()
-    metrics.serve(settings.metrics_port)
     settler = Settler(
         redis,
         catalogs,
@@ -50,9 +50,11 @@ async def run(settings: Settings) -> None:
     await server.start()
     meter_server = MeterServer(meter.receiver)
     await meter_server.start(settings.meter_listen)
+    health = HealthServer(settings.health_listen, metrics, catalogs.problems)
     try:
         await run_until_stopped(catalogs.follow(), settler.run())
     finally:
+        health.stop()
         await server.stop(grace=_DRAIN_SECONDS)
         meter_server.stop()
         await settler.drain(_DRAIN_SECONDS)

@@ -1,12 +1,12 @@
 """Prometheus metrics of gate, meter and witness: no key and no customer in any label."""
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, start_http_server
+from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
 
 from tollgate_core.events import UsageEvent
 
 
 class Metrics:
-    """One registry for each process; ``serve`` makes it visible."""
+    """One registry for each process."""
 
     def __init__(self) -> None:
         self._registry = CollectorRegistry()
@@ -43,7 +43,6 @@ class Metrics:
         """How many events are outstanding now."""
         self._backlog.set(events)
 
-    def serve(self, port: int) -> None:
-        """On a port of its own; 0 keeps it closed."""
-        if port:
-            start_http_server(port, registry=self._registry)
+    def text(self) -> str:
+        """As Prometheus reads it."""
+        return generate_latest(self._registry).decode()

@@ -19,7 +19,10 @@ class Settings:
     access_log: Path = Path()
     envoy_admin_url: str = ""
     node: str = "gateway"
-    metrics_port: int = 0
+    #: ``host:port`` of health and metrics; none if empty.
+    health_listen: str = ""
+    #: How long a pod that is to end waits for its last requests.
+    drain_seconds: float = 600
     #: How long a request may hold quota before it is settled without a witness.
     hold_seconds: int = 3600
     #: How long a broken-off response waits for the access log's word.
@@ -38,7 +41,8 @@ class Settings:
             access_log=Path(environment.get("TOLLGATE_ACCESS_LOG", "")),
             envoy_admin_url=environment.get("TOLLGATE_ENVOY_ADMIN_URL", ""),
             node=environment.get("TOLLGATE_NODE", "gateway"),
-            metrics_port=int(environment.get("TOLLGATE_METRICS_PORT", "0")),
+            health_listen=environment.get("TOLLGATE_HEALTH_LISTEN", ""),
+            drain_seconds=float(environment.get("TOLLGATE_DRAIN_SECONDS", "600")),
             hold_seconds=int(environment.get("TOLLGATE_HOLD_SECONDS", "3600")),
             join_grace_seconds=int(environment.get("TOLLGATE_JOIN_GRACE_SECONDS", "10")),
             rotate_bytes=int(environment.get("TOLLGATE_ROTATE_BYTES", str(64 << 20))),

@@ -1,6 +1,7 @@
 """Composition root of the witness: one per Envoy, on the same volume as its log."""
 
 import asyncio
+import contextlib
 import urllib.request
 
 import msgspec
@@ -14,11 +15,13 @@ from tollgate_core.logs import configure_logging
 from tollgate_core.metering import Plans
 from tollgate_extproc.catalog_cache import CatalogCache
 from tollgate_extproc.clock import Clock, system_clock
+from tollgate_extproc.health import HealthServer
 from tollgate_extproc.lifecycle import run_until_stopped
 from tollgate_extproc.metrics import Metrics
 from tollgate_extproc.redis_client import connect
 from tollgate_extproc.settings import Settings, settings_or_exit
 from tollgate_extproc.settlement import Settler
+from tollgate_extproc.witness.drain import Drain
 from tollgate_extproc.witness.line import observe, parse_line
 from tollgate_extproc.witness.orphans import Orphans
 from tollgate_extproc.witness.sweep import Sweeper
@@ -28,6 +31,10 @@ _log = structlog.get_logger("witness")
 _IDLE_SECONDS = 0.1
 #: Envoy buffers its log for up to this long; a request that ended earlier is in the file.
 _FLUSH_MS = 2000
+#: So many reads without a line mean that Envoy has written its last.
+_QUIET_READS = 5
+_FINISH_SECONDS = 20.0
+_DRAIN_SECONDS = 10.0
 #: So many events may wait for the ledger before reading pauses: the log itself is the spool.
 _MAX_WAITING = 20_000
 
@@ -52,18 +59,23 @@ class Witness:
         self._clock = clock
         self._tail = Tail(settings.access_log, checkpoint.inode, checkpoint.offset)
         self._watermark = 0
+        self._stopping = False
+        self._ended = asyncio.Event()
         self._orphans = Orphans(redis, catalogs, settler, checkpoint.confirm)
 
     async def read(self) -> None:
-        """Follow the log for ever."""
-        while self._catalogs.current is None:
+        """Follow the log until told to ``finish``; then to its end, once Envoy writes no more."""
+        while self._catalogs.current is None and not self._stopping:
             await asyncio.sleep(_IDLE_SECONDS)
-        while True:
-            before = self._clock()
+        quiet = 0
+        while quiet < _QUIET_READS:
+            lines, before = 0, self._clock()
             for number, (end, text) in enumerate(self._tail.read()):
                 await self._take(end, text)
+                lines += 1
                 if number % 64 == 63:
                     await asyncio.sleep(0)
+            quiet = quiet + 1 if self._stopping and not lines else 0
             self._watermark = before - _FLUSH_MS
             self._checkpoint.begin(self._tail.inode)
             self._checkpoint.save()
@@ -71,6 +83,14 @@ class Witness:
             while self._checkpoint.waiting > _MAX_WAITING:
                 self._checkpoint.save()
                 await asyncio.sleep(_IDLE_SECONDS)
+        self._ended.set()
+        await asyncio.Event().wait()  # until the others are told to end as well
+
+    async def finish(self) -> None:
+        """Read what Envoy wrote at its end, so that a pod that goes leaves nothing unread."""
+        self._stopping = True
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._ended.wait(), _FINISH_SECONDS)
 
     async def _take(self, end: int, text: bytes) -> None:
         inode = self._tail.inode
@@ -131,6 +151,8 @@ class Witness:
                 return
             log.rename(old)
             self._reopen()
+        except FileNotFoundError:
+            return  # Envoy has not opened it yet
         except OSError as error:
             _log.warning("the access log was not rotated", error=str(error))
 
@@ -145,7 +167,6 @@ async def run(settings: Settings) -> None:
     redis = connect(settings.redis_url)
     catalogs = CatalogCache(redis)
     metrics = Metrics()
-    metrics.serve(settings.metrics_port)
     checkpoint = Checkpoint(settings.state_dir / "witness.checkpoint")
     settler = Settler(
         redis,
@@ -156,10 +177,15 @@ async def run(settings: Settings) -> None:
         on_confirmed=checkpoint.confirm,
     )
     witness = Witness(settings, redis, catalogs, settler, checkpoint, system_clock)
+    drain = Drain(settings.envoy_admin_url, settings.drain_seconds)
+    health = HealthServer(settings.health_listen, metrics, catalogs.problems, {"/drain": drain.run})
     try:
-        await run_until_stopped(catalogs.follow(), settler.run(), witness.read(), witness.look_after())
+        await run_until_stopped(
+            catalogs.follow(), settler.run(), witness.read(), witness.look_after(), finish=witness.finish
+        )
     finally:
-        await settler.drain(3.0)
+        await settler.drain(_DRAIN_SECONDS)
+        health.stop()
         checkpoint.save()
         await redis.aclose()
 

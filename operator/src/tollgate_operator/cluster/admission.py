@@ -19,12 +19,13 @@ _LONGEST = 4000
 def review(request: Mapping[str, Any], resources: Mapping[ResourceKey, Manifest]) -> dict[str, Any]:
     """The ``response`` of an AdmissionReview. ``resources`` are all that are there."""
     answer: dict[str, Any] = {"uid": request["uid"], "allowed": True}
-    candidate = request.get("object")
-    if request.get("operation") not in {"CREATE", "UPDATE"} or not isinstance(candidate, dict):
+    candidate: dict[str, Any] | None = request.get("object")
+    if request.get("operation") not in {"CREATE", "UPDATE"} or candidate is None:
         return answer
     if "deletionTimestamp" in candidate.get("metadata", {}):
         return answer  # nothing but its finalizers can change
-    if _spec(request.get("oldObject")) == _spec(candidate) is not None:
+    before: dict[str, Any] = request.get("oldObject") or {}
+    if before and before.get("spec") == candidate.get("spec"):
         return answer  # what was there stays; a stricter rule must not freeze labels and finalizers
     try:
         manifest = parse_manifest({name: value for name, value in candidate.items() if name != "status"})
@@ -36,10 +37,6 @@ def review(request: Mapping[str, Any], resources: Mapping[ResourceKey, Manifest]
         return answer | _denied("; ".join(wrong))
     unresolved = [str(finding.problem) for finding in findings if finding.reference]
     return answer | ({"warnings": unresolved[:_MOST_WARNINGS]} if unresolved else {})
-
-
-def _spec(candidate: Any) -> Any:
-    return candidate.get("spec") if isinstance(candidate, dict) else None  # pyright: ignore
 
 
 def _denied(message: str) -> dict[str, Any]:

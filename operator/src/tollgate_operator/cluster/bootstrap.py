@@ -8,6 +8,7 @@ import base64
 import secrets
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 import structlog
@@ -37,17 +38,17 @@ class Bootstrap:
         """Raises KubernetesError; asking again is safe."""
         now = self._clock()
         await self._ensure(self._names.keys, "Opaque", _complete_keys)
-        authority = await self._ensure(self._names.authority, _TLS, lambda data: self._authority(data, now))
+        authority = await self._ensure(self._names.authority, _TLS, partial(self._authority, now=now))
         signer = KeyPair(authority["tls.crt"], authority["tls.key"])
         for part in ("operator", "gateway", "billing"):
-            await self._ensure(
-                self._names.tls(part), _TLS, lambda data, p=part: self._certificate(data, p, signer, now)
-            )
+            missing = partial(self._certificate, part=part, signer=signer, now=now)
+            await self._ensure(self._names.tls(part), _TLS, missing)
 
     async def read(self, name: str) -> Data:
         """A Secret's values."""
         found = await self._client.get(SECRET, name, self._names.namespace)
-        return {key: base64.b64decode(value) for key, value in (found.get("data") or {}).items()}
+        data: dict[str, str] = found.get("data") or {}
+        return {key: base64.b64decode(value) for key, value in data.items()}
 
     def _authority(self, data: Data, now: datetime) -> Data:
         if data.get("tls.key") and is_fresh(data.get("tls.crt", b""), now):

@@ -9,8 +9,7 @@ from functools import cache
 from typing import Any, cast
 
 import httpx2
-from lightkube import ApiError, AsyncClient
-from lightkube.generic_resource import create_global_resource, create_namespaced_resource
+from lightkube import ApiError, AsyncClient, generic_resource
 from lightkube.types import PatchType
 
 from tollgate_core.errors import TollgateError
@@ -49,7 +48,8 @@ _BY_STATUS = {403: ForbiddenError, 404: NotFoundError, 409: ConflictError}
 
 @cache
 def _resource(kind: Kind) -> Any:
-    make: Any = create_namespaced_resource if kind.namespaced else create_global_resource
+    generic: Any = generic_resource
+    make = generic.create_namespaced_resource if kind.namespaced else generic.create_global_resource
     return make(kind.group, kind.version, kind.kind, kind.plural)
 
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 
 from tollgate_core.manifests import Price, Subscription, qualified_name
 from tollgate_operator.cluster.store import Store
+from tollgate_operator.reconcile.catalog_builder import subscribed_product
 
 FINALIZER = "tollgate.dev/in-use"
 Key = tuple[str, str]
@@ -15,7 +16,7 @@ def users(store: Store) -> dict[Key, list[str]]:
     by_product: defaultdict[str, list[str]] = defaultdict(list)
     for observed in store.of_kind("Subscription"):
         if isinstance(observed.manifest, Subscription) and not observed.deleting:
-            by_product[product_of(observed.manifest)].append(observed.key[1])
+            by_product[subscribed_product(observed.manifest)].append(observed.key[1])
     used: dict[Key, list[str]] = {("Product", name): sorted(names) for name, names in by_product.items()}
     for observed in store.of_kind("Price"):
         price = observed.manifest
@@ -24,11 +25,6 @@ def users(store: Store) -> dict[Key, list[str]]:
             if product in by_product:
                 used[observed.key] = sorted(by_product[product])
     return used
-
-
-def product_of(subscription: Subscription) -> str:
-    """The qualified name of what is subscribed to."""
-    return qualified_name(subscription.metadata.namespace, subscription.spec.product)
 
 
 def wanted_finalizers(store: Store, used: Mapping[Key, list[str]]) -> dict[Key, tuple[str, ...]]:

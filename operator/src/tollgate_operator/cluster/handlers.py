@@ -20,7 +20,7 @@ def make_registry(store: Store, on_change: Callable[[Change], None]) -> kopf.Ope
         on_change(store.apply(event["type"], event["object"]))
 
     for kind in (*OWN, *REFERRED):
-        kopf.on.event(kind.group, kind.version, kind.plural, id=f"observe-{kind.plural}", registry=registry)(observe)  # type: ignore[arg-type]  # pyright: ignore
+        kopf.on.event(kind.group, kind.version, kind.plural, id=f"observe-{kind.plural}", registry=registry)(observe)
     kopf.on.login(id="login", registry=registry)(_login)
     return registry
 

@@ -59,7 +59,8 @@ class KeyKeeper:
             return
         annotations: Mapping[str, str] = secret["metadata"].get("annotations") or {}
         rotated = annotations.get(_ROTATED, "") != observed.rotation
-        key = base64.b64decode((secret.get("data") or {}).get(KEY, "")).decode()
+        data: dict[str, str] = secret.get("data") or {}
+        key = base64.b64decode(data.get(KEY, "")).decode()
         if rotated or not key:
             key = make_api_key(secrets.token_bytes(24))
             secret = await self._client.merge(SECRET, name, self._content(observed, key), observed.namespace)
@@ -82,8 +83,8 @@ class KeyKeeper:
                 return await self._client.create(SECRET, {"type": "Opaque", **body}, observed.namespace)
             except ConflictError:
                 secret = await self._client.get(SECRET, name, observed.namespace)
-        owners = [owner["uid"] for owner in secret["metadata"].get("ownerReferences") or []]
-        if observed.uid not in owners:
+        owners: list[dict[str, Any]] = secret["metadata"].get("ownerReferences") or []
+        if observed.uid not in [owner["uid"] for owner in owners]:
             message = f"spec.secretName: Secret {name!r} is there and not ours; delete it or choose another name"
             self.problems[observed.uid] = Condition("Programmed", False, "SecretNotOwned", message)
             return None

@@ -32,12 +32,14 @@ OWN = (
     _own("BillableMetric", "billablemetrics"),
     _own("Price", "prices"),
     _own("Subscription", "subscriptions"),
+    _own("PaymentProvider", "paymentproviders"),
+    _own("Portal", "portals"),
 )
 SECRET = Kind("", "v1", "Secret", "secrets")
 SERVICE = Kind("", "v1", "Service", "services")
 REFERENCE_GRANT = Kind("gateway.networking.k8s.io", "v1beta1", "ReferenceGrant", "referencegrants")
 #: What ours refer to.
-REFERRED = (SECRET,)
+REFERRED = (SECRET, SERVICE, REFERENCE_GRANT)
 
 CONFIG_MAP = Kind("", "v1", "ConfigMap", "configmaps")
 EVENT = Kind("", "v1", "Event", "events")

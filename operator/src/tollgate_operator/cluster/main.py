@@ -8,8 +8,9 @@ import logging
 import signal
 import ssl
 import sys
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Coroutine
 from contextlib import asynccontextmanager
+from typing import Any
 
 import httpx
 import kopf
@@ -41,6 +42,8 @@ from tollgate_operator.xds import AdsServer, SnapshotCache
 _log = structlog.get_logger("operator")
 _RENEW_SECONDS = 600.0
 _RETRY_SECONDS = 2.0
+#: The certificate of the gateway's listener is somebody else's to renew; this soon it is noticed.
+_GATEWAY_SECONDS = 10.0
 
 
 async def bootstrap(settings: BootstrapSettings, clock: Clock = system_clock) -> None:
@@ -115,6 +118,10 @@ class Cluster:
                 if self.leadership.leads:
                     await self.bootstrap.ensure()
                 certificate.update(await self.bootstrap.read(self.settings.names.tls("operator")))
+                if self.settings.gateway_tls_secret:
+                    pause = _GATEWAY_SECONDS
+                    found = await self.bootstrap.read(self.settings.gateway_tls_secret)
+                    self.operator.use_certificate((found["tls.crt"].decode(), found["tls.key"].decode()))
                 if self.leadership.leads and self.settings.webhook_listen:
                     authority = base64.b64encode(certificate.authority).decode()
                     if await trust_webhook(self.client, self.settings.names.webhook, authority):
@@ -162,8 +169,8 @@ async def run(settings: ClusterSettings, clock: Clock = system_clock) -> None:
             await client.close()
 
 
-async def _until(stop: asyncio.Event, *coroutines: "asyncio._CoroutineLike[None]") -> None:
-    tasks = [asyncio.create_task(coroutine) for coroutine in coroutines]  # type: ignore[arg-type]
+async def _until(stop: asyncio.Event, *coroutines: Coroutine[Any, Any, None]) -> None:
+    tasks = [asyncio.create_task(coroutine) for coroutine in coroutines]
     waiter = asyncio.create_task(stop.wait())
     done, _ = await asyncio.wait([*tasks, waiter], return_when=asyncio.FIRST_COMPLETED)
     for task in (*tasks, waiter):

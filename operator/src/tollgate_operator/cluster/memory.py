@@ -43,14 +43,15 @@ class Memory:
         except NotFoundError:
             return {}
         manifests: dict[ResourceKey, Manifest] = {}
-        for name, content in (found.get("data") or {}).items():
+        data: dict[str, str] = found.get("data") or {}
+        for name, content in data.items():
             try:
                 manifest = parse_manifest(json.loads(content))
             except (ManifestError, ValueError) as error:
                 _log.warning("a remembered spec cannot be read", name=name, error=str(error))
                 continue
             manifests[manifest.kind, manifest.qualified_name] = manifest
-        self._written = found.get("data") or {}
+        self._written = data
         return manifests
 
     async def write(self, kept: Mapping[str, str]) -> None:

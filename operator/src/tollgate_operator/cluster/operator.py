@@ -9,6 +9,7 @@ import contextlib
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 import httpx
@@ -16,7 +17,7 @@ import structlog
 from redis.exceptions import RedisError
 
 from tollgate_core.errors import Problem
-from tollgate_core.manifests import Subscription, qualified_name
+from tollgate_core.manifests import API, Product, Subscription, qualified_name
 from tollgate_core.manifests.parse import Manifest
 from tollgate_operator.cluster.client import ForbiddenError, KubernetesClient, KubernetesError, NotFoundError
 from tollgate_operator.cluster.clock import Clock, rfc3339
@@ -52,6 +53,8 @@ _SHARE_SECONDS = 4.0
 #: While Envoys of other replicas have not said their word.
 _POLL_SECONDS = 0.2
 _KEYS_AT_ONCE = 8
+#: Kinds that neither Envoy nor the gate reads.
+_NOT_IN_DATA_PATH = frozenset({"PaymentProvider", "Portal"})
 
 
 class ClusterOperator:
@@ -108,6 +111,12 @@ class ClusterOperator:
         if change != "none":
             self._status.set()
 
+    def use_certificate(self, certificate: tuple[str, str]) -> None:
+        """Of the gateway's own listener."""
+        if self._gateway.certificate != certificate:
+            self._gateway = replace(self._gateway, certificate=certificate)
+            self._content.set()
+
     def problems(self) -> list[str]:
         """What keeps us from being ready; empty when Envoys get what they should."""
         if not self._synced.is_set():
@@ -161,7 +170,7 @@ class ClusterOperator:
             except (NotFoundError, ForbiddenError) as error:
                 if kind in OWN:
                     raise
-                _log.warning("not listed", kind=kind.kind, error=str(error))
+                _log.debug("not listed", kind=kind.kind, error=str(error))
                 continue
             items += found
             versions.append(version)
@@ -225,7 +234,7 @@ class ClusterOperator:
         while True:
             await asyncio.sleep(_RETRY_SECONDS)
             if self._sent and self._state is self._sent[0] and self._leadership.leads:
-                await self._publisher.offer(self._state, write=True)
+                await self._publisher.offer(self._sent[0], write=True)
 
     async def _follow_reports(self) -> None:
         async def ours() -> None:
@@ -328,13 +337,15 @@ class ClusterOperator:
                         continue
                 else:
                     self._passing_since.pop(observed.key, None)
-                written = verdict(observed, conditions, self._details(observed, used), now)
+                written = verdict(observed, conditions, self._details(observed, state, used), now)
                 if written:
                     found.append((observed, written))
         return found
 
     def _conditions(self, observed: Observed, state: State, used: Mapping[ResourceKey, list[str]]) -> list[Condition]:
         conditions = list(state.statuses[observed.key].conditions)
+        if observed.key[0] in _NOT_IN_DATA_PATH:
+            return conditions
         programmed = self._programming.condition(observed.key, state, self._envoys)
         wants_key = isinstance(observed.manifest, Subscription) and observed.manifest.spec.secret_name
         if programmed.status and wants_key and not self._keys.key_id(observed):
@@ -347,14 +358,17 @@ class ClusterOperator:
             conditions.append(Condition("Deletable", False, "InUse", message))
         return conditions
 
-    def _details(self, observed: Observed, used: Mapping[ResourceKey, list[str]]) -> dict[str, Any]:
+    def _details(self, observed: Observed, state: State, used: Mapping[ResourceKey, list[str]]) -> dict[str, Any]:
         manifest = observed.manifest
-        if observed.key[0] == "Product":
-            return {"subscriptions": len(used.get(observed.key, []))}
+        details: dict[str, Any] = {"serving": state.statuses[observed.key].serving}
+        if isinstance(manifest, API):
+            details["endpoints"] = len(manifest.spec.endpoints)
+        if isinstance(manifest, Product):
+            details["subscriptions"] = len(used.get(observed.key, []))
         if isinstance(manifest, Subscription) and manifest.spec.secret_name:
             key_id = self._keys.key_id(observed)
-            return {"secretName": manifest.spec.secret_name, **({"keyId": key_id} if key_id else {})}
-        return {}
+            details |= {"secretName": manifest.spec.secret_name, **({"keyId": key_id} if key_id else {})}
+        return details
 
     async def _make_keys(self) -> None:
         """Billing knows a subscription a moment after the catalog does; until then it is asked again."""

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from tollgate_operator.envoy import GatewaySettings
 from tollgate_operator.settings import gateway_settings
@@ -45,10 +45,10 @@ class Names:
         return f"{self.fullname}-{part}-tls"
 
     def dns_names(self, part: str) -> list[str]:
-        """All names of a part's Service."""
+        """All names of a part's Service, and those of a forwarded port."""
         service = f"{self.fullname}-{part}"
         inside = f"{service}.{self.namespace}"
-        return [service, inside, f"{inside}.svc", f"{inside}.svc.cluster.local"]
+        return [service, inside, f"{inside}.svc", f"{inside}.svc.cluster.local", "localhost", "127.0.0.1"]
 
 
 @dataclass(frozen=True)
@@ -78,6 +78,8 @@ class ClusterSettings:
     watch_namespaces: tuple[str, ...] = ()
     webhook_listen: str = ""
     billing_url: str = ""
+    #: Of the gateway's own listener; plain HTTP if empty.
+    gateway_tls_secret: str = ""
 
     @property
     def names(self) -> Names:
@@ -93,10 +95,11 @@ class ClusterSettings:
             redis_url=environment["TOLLGATE_REDIS_URL"],
             ads_listen=environment["TOLLGATE_ADS_LISTEN"],
             health_listen=environment["TOLLGATE_HEALTH_LISTEN"],
-            gateway=gateway_settings(environment),
+            gateway=replace(gateway_settings(environment), tls=bool(environment.get("TOLLGATE_GATEWAY_TLS_SECRET"))),
             watch_namespaces=tuple(
                 name.strip() for name in environment.get("TOLLGATE_WATCH_NAMESPACES", "").split(",") if name.strip()
             ),
             webhook_listen=environment.get("TOLLGATE_WEBHOOK_LISTEN", ""),
             billing_url=environment.get("TOLLGATE_BILLING_URL", ""),
+            gateway_tls_secret=environment.get("TOLLGATE_GATEWAY_TLS_SECRET", ""),
         )

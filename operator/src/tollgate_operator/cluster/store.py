@@ -49,8 +49,9 @@ def observe(raw: Mapping[str, Any], before: Observed | None = None) -> Observed 
     if str(raw.get("type", "")).startswith(_IGNORED_SECRET_TYPES):
         return None
     namespace, name = metadata.get("namespace", "default"), metadata["name"]
-    content = {part: raw[part] for part in ("spec", "data") if part in raw}
-    manifest, problems = None, ()
+    content = {part: raw[part] for part in ("spec", "data", "stringData") if part in raw}
+    manifest: Manifest | None = None
+    problems: tuple[Problem, ...] = ()
     if before is not None and before.uid == metadata["uid"] and before.content == content:
         manifest, problems, content = before.manifest, before.problems, dict(before.content)
     else:
@@ -65,12 +66,16 @@ def observe(raw: Mapping[str, Any], before: Observed | None = None) -> Observed 
         created=metadata.get("creationTimestamp") or "",
         deleting="deletionTimestamp" in metadata,
         finalizers=tuple(metadata.get("finalizers", ())),
-        rotation=(metadata.get("annotations") or {}).get(ROTATE_KEY, ""),
+        rotation=_annotations(metadata).get(ROTATE_KEY, ""),
         status=raw.get("status") or {},
         manifest=manifest,
         problems=problems,
         content=content,
     )
+
+
+def _annotations(metadata: Mapping[str, Any]) -> Mapping[str, str]:
+    return metadata.get("annotations") or {}
 
 
 def _parse(raw: Mapping[str, Any]) -> tuple[Manifest | None, tuple[Problem, ...]]:
@@ -116,7 +121,7 @@ class Store:
         changes: set[Change] = set()
         listed: set[Key] = set()
         for item in items:
-            raw = {"kind": kind, "apiVersion": BY_NAME[kind].api_version, **item}
+            raw: dict[str, Any] = {"kind": kind, "apiVersion": BY_NAME[kind].api_version, **item}
             changes.add(self.apply(None, raw))
             metadata = raw["metadata"]
             listed.add((kind, qualified_name(metadata.get("namespace", "default"), metadata["name"])))

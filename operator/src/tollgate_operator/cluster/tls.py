@@ -31,13 +31,13 @@ class ServerCertificate:
 
     def grpc_credentials(self) -> grpc.ServerCredentials:
         """Only clients with a certificate of the same authority are let in."""
-        return grpc.dynamic_ssl_server_credentials(  # type: ignore[no-any-return]
+        return grpc.dynamic_ssl_server_credentials(
             self._configuration(), self._configuration, require_client_authentication=True
         )
 
     def _configuration(self) -> grpc.ServerCertificateConfiguration:
         pair = (self._data["tls.key"], self._data["tls.crt"])
-        return grpc.ssl_server_certificate_configuration([pair], root_certificates=self.authority)  # type: ignore[no-any-return]
+        return grpc.ssl_server_certificate_configuration([pair], root_certificates=self.authority)
 
     def _load(self) -> None:
         # ssl wants files. They are ours alone and gone at once.

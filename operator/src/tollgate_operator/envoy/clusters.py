@@ -50,8 +50,10 @@ def api_cluster(api: API, settings: GatewaySettings) -> cluster.Cluster:
         result.type = cluster.ClusterDiscoveryType.EDS
         result.eds_cluster_config = cluster.ClusterEdsClusterConfig(eds_config=from_ads())
     else:
-        # One logical host: providers hide many machines behind a name. IPv4 first, as clusters often have only that.
-        result.type = cluster.ClusterDiscoveryType.LOGICAL_DNS
+        # Providers hide many machines behind a name: one logical host. A headless Service means every pod behind it.
+        kinds = cluster.ClusterDiscoveryType
+        result.type = kinds.STRICT_DNS if api.spec.upstream.service_ref else kinds.LOGICAL_DNS
+        # IPv4 first, as clusters often have only that.
         result.dns_lookup_family = cluster.ClusterDnsLookupFamily.V4_PREFERRED
         result.load_assignment = load_assignment(name, [socket_address(host, port)])
     if secure:

@@ -17,6 +17,7 @@ import envoy_data_plane.envoy.extensions.filters.http.ext_proc.v3 as ext_proc
 import envoy_data_plane.envoy.extensions.filters.http.lua.v3 as lua
 import envoy_data_plane.envoy.extensions.filters.http.router.v3 as router
 import envoy_data_plane.envoy.extensions.filters.network.http_connection_manager.v3 as hcm
+import envoy_data_plane.envoy.extensions.transport_sockets.tls.v3 as tls
 import envoy_data_plane.envoy.type.v3 as envoy_type
 from betterproto2 import Message
 
@@ -28,6 +29,7 @@ from tollgate_operator.envoy.local_replies import local_replies
 from tollgate_operator.envoy.settings import (
     GATE,
     GATE_CLUSTER,
+    GATEWAY_SECRET,
     LISTENER,
     METER,
     METER_CLUSTER,
@@ -76,12 +78,24 @@ def gateway_listener(settings: GatewaySettings, response_headers: list[str]) -> 
     chain = listener.FilterChain(
         filters=[listener.Filter(name="envoy.filters.network.http_connection_manager", typed_config=pack(manager))]
     )
+    if settings.tls:
+        chain.transport_socket = _downstream_tls()
     return listener.Listener(
         name=LISTENER,
         address=socket_address(settings.listen_address, settings.listen_port),
         filter_chains=[chain],
         per_connection_buffer_limit_bytes=1 << 20,
     )
+
+
+def _downstream_tls() -> core.TransportSocket:
+    certificate = tls.SdsSecretConfig(name=GATEWAY_SECRET, sds_config=from_ads())
+    minimum = tls.TlsParameters(tls_minimum_protocol_version=tls.TlsParametersTlsProtocol.TLSv1_2)
+    context = tls.CommonTlsContext(
+        tls_params=minimum, tls_certificate_sds_secret_configs=[certificate], alpn_protocols=["h2", "http/1.1"]
+    )
+    config = tls.DownstreamTlsContext(common_tls_context=context)
+    return core.TransportSocket(name="envoy.transport_sockets.tls", typed_config=pack(config))
 
 
 def _filter(name: str, config: Message) -> hcm.HttpFilter:

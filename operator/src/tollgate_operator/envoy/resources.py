@@ -10,7 +10,7 @@ from tollgate_core.manifests import API, BillableMetric
 from tollgate_operator.envoy.clusters import api_cluster, api_endpoints, processor_clusters
 from tollgate_operator.envoy.listener import gateway_listener
 from tollgate_operator.envoy.routes import route_configuration
-from tollgate_operator.envoy.secrets import api_secrets
+from tollgate_operator.envoy.secrets import api_secrets, gateway_secrets
 from tollgate_operator.envoy.settings import GatewaySettings
 from tollgate_operator.reconcile.index import Index, secret_references
 
@@ -50,9 +50,7 @@ def gateway_inputs(index: Index) -> Inputs:
         for source in (usage.quantity, usage.when)
         for name in response_headers(source)[0]
     }
-    secrets = tuple(
-        index.secret_value(api.metadata.namespace, reference) for api in apis for _, reference in secret_references(api)
-    )
+    secrets = tuple(index.secret_value(api, reference) for api in apis for _, reference in secret_references(api))
     return Inputs(apis, secrets, tuple(sorted(headers)))
 
 
@@ -64,7 +62,7 @@ def build_messages(index: Index, settings: GatewaySettings) -> dict[str, dict[st
     listener = gateway_listener(settings, list(inputs.response_headers))
     clusters = [*processor_clusters(settings), *(api_cluster(api, settings) for api in apis)]
     assignments = [assignment for api in apis if (assignment := api_endpoints(api, settings))]
-    secrets = [secret for api in apis for secret in api_secrets(api, index)]
+    secrets = [*gateway_secrets(settings), *(secret for api in apis for secret in api_secrets(api, index))]
     return {
         SECRET: {secret.name: secret for secret in secrets},
         CLUSTER: {cluster.name: cluster for cluster in clusters},

@@ -18,6 +18,9 @@ class GatewaySettings:
     #: Envoy cuts a meter that lags more than this behind a finished response.
     deferred_close_seconds: int = 60
     max_stream_seconds: int = 3300
+    #: Whether the gateway's own listener speaks TLS, with this certificate and key (PEM); it waits for them by SDS.
+    tls: bool = False
+    certificate: tuple[str, str] | None = field(default=None, repr=False)
     #: Host name → "ip:port", for upstreams that no name service knows, such as laptop mode's simulated ones.
     host_aliases: Mapping[str, str] = field(default_factory=dict[str, str])
 
@@ -28,6 +31,7 @@ ROUTES = "tollgate"
 LISTENER = "tollgate"
 USAGE_NAMESPACE = "tollgate.usage"
 
+GATEWAY_SECRET = "gateway/tls"  # noqa: S105
 GATE = "tollgate.gate"
 METER = "tollgate.meter"
 RESPONSE = "tollgate.response"

@@ -168,11 +168,18 @@ def _subscription(subscription: Subscription) -> c.Subscription:
     spec = subscription.spec
     return c.Subscription(
         name=subscription.qualified_name,
-        product=qualified_name(subscription.metadata.namespace, spec.product),
+        product=subscribed_product(subscription),
         customer=spec.customer.id,
         customer_name=spec.customer.display_name or "",
         starts_at=spec.starts_at.isoformat() if spec.starts_at else "",
         suspended=spec.suspended,
+    )
+
+
+def subscribed_product(subscription: Subscription) -> str:
+    """The qualified name of what is subscribed to."""
+    return qualified_name(
+        subscription.spec.product_namespace or subscription.metadata.namespace, subscription.spec.product
     )
 
 

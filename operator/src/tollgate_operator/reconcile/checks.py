@@ -1,32 +1,39 @@
 """What is wrong with a resource among the others. Pure decisions: each check yields findings that name the field."""
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tollgate_core.errors import ExpressionError, Problem
 from tollgate_core.manifests import (
     API,
     BillableMetric,
     EndpointSelector,
+    PaymentProvider,
+    Portal,
     Price,
     Product,
     RejectionRule,
+    Secret,
+    SecretKeyRef,
+    Service,
     Subscription,
     Transformation,
 )
 from tollgate_core.manifests.parse import Manifest, nearest
 from tollgate_operator.reconcile.expressions import check_metric_expressions, check_rules
-from tollgate_operator.reconcile.index import Index, secret_references
+from tollgate_operator.reconcile.index import Index, age, secret_references
 from tollgate_operator.reconcile.routes import check_routes
 
 
 @dataclass(frozen=True)
 class Finding:
-    """``reference``: something it names does not exist; ``fatal``: without that it cannot serve at all."""
+    """``reference``: something it names does not exist, or may not be named; ``fatal``: without that it cannot serve at
+    all."""
 
     problem: Problem
     reference: bool = False
     fatal: bool = True
+    permitted: bool = True
 
 
 Key = tuple[str, str]
@@ -61,9 +68,12 @@ def check_one(resource: Manifest, others: Mapping[Key, Manifest]) -> list[Findin
 def _selectors(
     owner: Manifest, selectors: list[EndpointSelector] | None, index: Index, field: str
 ) -> Iterator[Finding]:
-    namespace = owner.metadata.namespace
     for i, selector in enumerate(selectors or []):
+        namespace = selector.namespace or owner.metadata.namespace
         api = index.find(API, namespace, selector.api)
+        if not index.permits(owner, API, namespace, selector.api):
+            yield replace(_not_permitted(owner, API, namespace, selector.api, f"{field}[{i}].namespace"), fatal=False)
+            continue
         if api is None:
             hint = nearest(selector.api, index.names(API, namespace))
             yield Finding(Problem(f"{field}[{i}].api", f"there is no API {selector.api!r}{hint}"), True, False)
@@ -76,6 +86,12 @@ def _selectors(
                 yield Finding(Problem(where, message), True, False)
 
 
+def _not_permitted(owner: Manifest, kind: type[Manifest], namespace: str, name: str, field: str) -> Finding:
+    # Not a word on whether it exists: that is the other namespace's own.
+    message = f"no ReferenceGrant in namespace {namespace!r} allows this {owner.kind} to use {kind.__name__} {name!r}"
+    return Finding(Problem(field, message), reference=True, permitted=False)
+
+
 def _missing(kind: type[Manifest], namespace: str, name: str, index: Index, field: str) -> Iterator[Finding]:
     if index.find(kind, namespace, name) is None:
         hint = nearest(name, index.names(kind, namespace))
@@ -85,9 +101,8 @@ def _missing(kind: type[Manifest], namespace: str, name: str, index: Index, fiel
 def _check_api(api: Manifest, index: Index) -> Iterator[Finding]:
     assert isinstance(api, API)  # noqa: S101
     for field, reference in secret_references(api):
-        if index.secret_value(api.metadata.namespace, reference) is None:
-            message = f"there is no Secret {reference.name!r} with key {reference.key!r} in this namespace"
-            yield Finding(Problem(field, message), reference=True)
+        yield from _secret(api, field, reference, index)
+    yield from _service(api, index)
     names = [endpoint.name for endpoint in api.spec.endpoints]
     rules: list[tuple[str, Transformation | RejectionRule]] = []
     rules += [("transformations.request", t) for t in api.spec.transformations.request]
@@ -98,6 +113,35 @@ def _check_api(api: Manifest, index: Index) -> Iterator[Finding]:
                 message = f"this API has no endpoint {name!r}{nearest(name, names)}"
                 yield Finding(Problem(f"spec.{label}.endpoints", message), reference=True)
     yield from _expressions(check_rules(api.spec.transformations.request, api.spec.rejection_rules))
+
+
+def _secret(owner: Manifest, field: str, reference: SecretKeyRef, index: Index) -> Iterator[Finding]:
+    namespace = reference.namespace or owner.metadata.namespace
+    if not index.permits(owner, Secret, namespace, reference.name):
+        yield _not_permitted(owner, Secret, namespace, reference.name, f"{field}.namespace")
+    elif index.secret_value(owner, reference) is None:
+        where = "this namespace" if namespace == owner.metadata.namespace else f"namespace {namespace!r}"
+        message = f"there is no Secret {reference.name!r} with key {reference.key!r} in {where}"
+        yield Finding(Problem(field, message), reference=True)
+
+
+def _service(api: API, index: Index) -> Iterator[Finding]:
+    """A Service that is away for a moment takes nothing down: Envoy answers for it until it is back."""
+    reference = api.spec.upstream.service_ref
+    if reference is None:
+        return
+    field, namespace = "spec.upstream.serviceRef", reference.namespace or api.metadata.namespace
+    if not index.permits(api, Service, namespace, reference.name):
+        yield _not_permitted(api, Service, namespace, reference.name, f"{field}.namespace")
+        return
+    service = index.find(Service, namespace, reference.name)
+    if service is None:
+        hint = nearest(reference.name, index.names(Service, namespace))
+        yield Finding(Problem(f"{field}.name", f"there is no Service {reference.name!r}{hint}"), True, False)
+    elif reference.port not in [port.port for port in service.spec.ports]:
+        known = ", ".join(str(port.port) for port in service.spec.ports)
+        message = f"Service {reference.name!r} has no port {reference.port}; its ports: {known}"
+        yield Finding(Problem(f"{field}.port", message), True, False)
 
 
 def _check_product(product: Manifest, index: Index) -> Iterator[Finding]:
@@ -130,14 +174,34 @@ def _check_price(price: Manifest, index: Index) -> Iterator[Finding]:
         return
     yield from _missing(BillableMetric, price.metadata.namespace, price.spec.metric, index, "spec.metric")
     for other in index.rivals(price):
-        if other.metadata.name < price.metadata.name:
+        if age(other) < age(price):
             message = f"Price {other.metadata.name!r} already prices {price.spec.metric!r} of {price.spec.product!r}"
             yield Finding(Problem("spec.metric", message))
 
 
 def _check_subscription(subscription: Manifest, index: Index) -> Iterator[Finding]:
     assert isinstance(subscription, Subscription)  # noqa: S101
-    yield from _missing(Product, subscription.metadata.namespace, subscription.spec.product, index, "spec.product")
+    namespace, name = subscription.spec.product_namespace or subscription.metadata.namespace, subscription.spec.product
+    if not index.permits(subscription, Product, namespace, name):
+        yield _not_permitted(subscription, Product, namespace, name, "spec.productNamespace")
+        return
+    yield from _missing(Product, namespace, name, index, "spec.product")
+
+
+def _check_provider(provider: Manifest, index: Index) -> Iterator[Finding]:
+    assert isinstance(provider, PaymentProvider)  # noqa: S101
+    for kind in ("stripe", "paddle"):
+        options = getattr(provider.spec, kind)
+        if options is not None:
+            yield from _secret(provider, f"spec.{kind}.secretKeyRef", options.secret_key_ref, index)
+            yield from _secret(provider, f"spec.{kind}.webhookSecretKeyRef", options.webhook_secret_key_ref, index)
+
+
+def _check_portal(portal: Manifest, index: Index) -> Iterator[Finding]:
+    assert isinstance(portal, Portal)  # noqa: S101
+    if portal.spec.oidc is not None:
+        reference = portal.spec.oidc.client_secret_key_ref
+        yield from _secret(portal, "spec.oidc.clientSecretKeyRef", reference, index)
 
 
 def _expressions(problems: Iterator[tuple[str, ExpressionError]]) -> Iterator[Finding]:
@@ -151,4 +215,6 @@ _CHECKS: Mapping[type[Manifest], Callable[[Manifest, Index], Iterator[Finding]]]
     BillableMetric: _check_metric,
     Price: _check_price,
     Subscription: _check_subscription,
+    PaymentProvider: _check_provider,
+    Portal: _check_portal,
 }

@@ -39,7 +39,7 @@ def check_metric_expressions(metric: BillableMetric, position: int, usage: Metri
     """``quantity`` and ``when`` compile for every endpoint they select, and give a number and a bool where that can be
     tried without a request."""
     for selector in usage.endpoints:
-        api = index.find(API, metric.metadata.namespace, selector.api)
+        api = index.selected(metric, selector)
         for endpoint in api.spec.endpoints if api else []:
             if selector.endpoints is not None and endpoint.name not in selector.endpoints:
                 continue

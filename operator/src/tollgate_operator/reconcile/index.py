@@ -2,9 +2,12 @@
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
 from typing import TypeVar
 
 from tollgate_core.manifests import API, EndpointSelector, Price, Product, Secret, SecretKeyRef, qualified_name
+from tollgate_core.manifests.crds import GROUP
+from tollgate_core.manifests.kubernetes import ReferenceGrant, Service
 from tollgate_core.manifests.parse import Manifest
 
 ManifestT = TypeVar("ManifestT", bound=Manifest)
@@ -44,20 +47,41 @@ class Index:
         found = self._resources.get((kind.__name__, qualified_name(namespace, name)))
         return found if isinstance(found, kind) else None
 
+    def permits(self, owner: Manifest, kind: type[Manifest], namespace: str, name: str) -> bool:
+        """Whether ``owner`` may refer to an object: in its own namespace always, in another one where a ReferenceGrant
+        there says so."""
+        if namespace == owner.metadata.namespace:
+            return True
+        group = "" if kind in {Secret, Service} else GROUP
+        return any(
+            grant.metadata.namespace == namespace
+            and grant.allows(GROUP, owner.kind, owner.metadata.namespace, group, kind.__name__, name)
+            for grant in self.of_kind(ReferenceGrant)
+        )
+
+    def selected(self, owner: Manifest, selector: EndpointSelector) -> API | None:
+        """The API of a selector, where there is one and ``owner`` may refer to it."""
+        namespace = selector.namespace or owner.metadata.namespace
+        api = self.find(API, namespace, selector.api)
+        return api if api is not None and self.permits(owner, API, namespace, selector.api) else None
+
     def names(self, kind: type[Manifest], namespace: str) -> list[str]:
         """Names within a namespace, for "did you mean"."""
         return [r.metadata.name for r in self.of_kind(kind) if r.metadata.namespace == namespace]
 
-    def secret_value(self, namespace: str, reference: SecretKeyRef) -> str | None:
-        """A Secret's value, or None where Secret or key is missing."""
+    def secret_value(self, owner: Manifest, reference: SecretKeyRef) -> str | None:
+        """A Secret's value, or None where Secret or key is missing, or ``owner`` may not refer to it."""
+        namespace = reference.namespace or owner.metadata.namespace
         secret = self.find(Secret, namespace, reference.name)
-        return secret.value(reference.key) if secret else None
+        if secret is None or not self.permits(owner, Secret, namespace, reference.name):
+            return None
+        return secret.value(reference.key)
 
     def endpoint_ids(self, owner: Manifest, selectors: list[EndpointSelector] | None) -> tuple[str, ...]:
         """Ids of all endpoints that the selectors name; what cannot be resolved is left out."""
         ids: dict[str, None] = {}
         for selector in selectors or []:
-            api = self.find(API, owner.metadata.namespace, selector.api)
+            api = self.selected(owner, selector)
             for endpoint in api.spec.endpoints if api else []:
                 if selector.endpoints is None or endpoint.name in selector.endpoints:
                     ids[endpoint_id(api.qualified_name if api else "", endpoint.name)] = None
@@ -67,6 +91,12 @@ class Index:
 def endpoint_id(api: str, endpoint: str) -> str:
     """The name of an endpoint everywhere: in the catalog, in Envoy's routes, in events."""
     return f"{api}/{endpoint}"
+
+
+def age(resource: Manifest) -> tuple[bool, datetime, str]:
+    """Sorts the older first, then by name; what has no age, as on a laptop, by name alone."""
+    created = resource.metadata.creation_timestamp
+    return created is None, created or datetime.min.replace(tzinfo=UTC), resource.qualified_name
 
 
 def secret_references(api: API) -> Iterator[tuple[str, SecretKeyRef]]:

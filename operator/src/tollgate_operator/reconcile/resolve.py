@@ -55,6 +55,12 @@ def resolve(
     return Effective(effective, {key: _status(key, desired, effective, findings, broken) for key in sorted(keys)})
 
 
+def _reason(found: list[Finding]) -> str:
+    if any(not finding.permitted for finding in found):
+        return "RefNotPermitted"
+    return "RefNotFound" if any(finding.reference for finding in found) else "ResolvedRefs"
+
+
 def _status(
     key: ResourceKey,
     desired: Mapping[ResourceKey, Manifest],
@@ -76,7 +82,7 @@ def _status(
             Condition(
                 "ResolvedRefs",
                 not unresolved,
-                "RefNotFound" if unresolved else "ResolvedRefs",
+                _reason(found),
                 "; ".join(map(str, unresolved)),
             ),
         ),

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from tollgate_core.errors import Problem
 from tollgate_core.manifests import API, Endpoint
 from tollgate_core.manifests.api import PATH_PARAMETER
-from tollgate_operator.reconcile.index import Index
+from tollgate_operator.reconcile.index import Index, age
 
 
 def full_path(api: API, endpoint: Endpoint) -> str:
@@ -28,9 +28,12 @@ def path_pattern(path: str) -> str:
 
 
 def check_routes(index: Index, settled: set[str]) -> Iterator[tuple[str, Problem]]:
-    """(API, problem) for the later of two that collide. APIs in ``settled`` serve already and win over new ones."""
+    """(API, problem) for the younger of two that collide. Without an age, as on a laptop, APIs in ``settled`` serve
+    already and win over new ones."""
     taken: dict[tuple[str, str, str], str] = {}
-    for api in sorted(index.of_kind(API), key=lambda a: (a.qualified_name not in settled, a.qualified_name)):
+    for api in sorted(
+        index.of_kind(API), key=lambda a: (age(a)[:2], a.qualified_name not in settled, a.qualified_name)
+    ):
         for i, endpoint in enumerate(api.spec.endpoints):
             shape = PATH_PARAMETER.sub("{}", full_path(api, endpoint))
             for host in api.spec.hostnames:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-ConditionType = Literal["Accepted", "ResolvedRefs", "Programmed"]
+ConditionType = Literal["Accepted", "ResolvedRefs", "Programmed", "Deletable"]
 
 
 Serving = Literal["current", "previous", "none"]

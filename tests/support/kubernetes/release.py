@@ -1,0 +1,263 @@
+"""A release of the chart on an API server without a kubelet: its pods' containers run here, as the chart says.
+
+The rendered pod templates are read back from the API server. What a node does is done to them: variables are resolved,
+Secrets and ConfigMaps are written where they would be mounted, Service names and ports become ports of this machine.
+"""
+
+import base64
+import contextlib
+import json
+import os
+import re
+import shutil
+import ssl
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Self
+
+import httpx
+import yaml
+
+from tests.support.kubernetes.apiserver import ApiServer
+from tollgate_cli.laptop.locate import find_envoy, find_valkey
+from tollgate_cli.laptop.processes import Child, Processes
+from tollgate_cli.laptop.system import free_port, wait_for
+
+CHART = Path(__file__).parents[3] / "charts" / "tollgate"
+WORKLOADS = ("operator", "gateway", "billing", "valkey", "sandbox")
+#: Mounted by one pod, named by the settings of others: one folder for all.
+_SHARED = ("/run/tollgate", "/var/log/tollgate")
+_LISTEN = re.compile(r"\b(?:0\.0\.0\.0|127\.0\.0\.1):(\d+)")
+
+
+class Release:
+    """``helm install`` and the processes of its pods. Use as a context manager."""
+
+    def __init__(
+        self, server: ApiServer, directory: Path, namespace: str, *values: str, watch: tuple[str, ...] = ()
+    ) -> None:
+        self.server = server
+        self.namespace = namespace
+        self.name = f"tg-{namespace}"[:40]
+        self.directory = directory
+        self.processes = Processes(directory / "logs")
+        self._values = [argument for value in values for argument in ("--set", value)]
+        if watch:
+            self._values += ["--set-json", f"watchNamespaces={json.dumps(watch)}"]
+        self._ports: dict[int, int] = {}
+        self._sockets = tempfile.TemporaryDirectory(prefix="tollgate-")
+        self._settings: dict[str, str] = {}
+
+    def __enter__(self) -> Self:
+        try:
+            self.helm("install", self.name, str(CHART), "--set", f"fullnameOverride={self.name}", *self._values)
+            self._point_webhook_here()
+            self.run("operator", "bootstrap")
+            for workload in ("valkey", "billing", "sandbox", "operator", "gateway"):
+                self.start(workload)
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.processes.stop()
+        self._sockets.cleanup()
+
+    def helm(self, *arguments: str) -> str:
+        """Run helm as the administrator."""
+        command = [str(self.server.programs.helm), *arguments, "-n", self.namespace]
+        command += ["--kubeconfig", str(self.server.kubeconfig)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, env=dict(os.environ))
+        if done.returncode:
+            raise RuntimeError(f"helm {' '.join(arguments[:2])}: {done.stderr}")
+        return done.stdout
+
+    def get(self, kind: str, name: str) -> dict[str, Any]:
+        """An object of the release's namespace."""
+        found: dict[str, Any] = json.loads(self.server.kubectl("get", kind, name, "-n", self.namespace, "-o", "json"))
+        return found
+
+    def secret(self, name: str) -> dict[str, bytes]:
+        """A Secret's values."""
+        return {key: base64.b64decode(value) for key, value in self.get("secret", name)["data"].items()}
+
+    def port(self, container_port: int) -> int:
+        """The port of this machine that stands for one of a container."""
+        return self._ports.setdefault(container_port, free_port())
+
+    @property
+    def url(self) -> str:
+        """The gateway."""
+        return f"http://127.0.0.1:{self.port(10080)}"
+
+    def billing(self) -> httpx.Client:
+        """A client of billing's provider API."""
+        context = ssl.create_default_context(cadata=self.secret(f"{self.name}-billing-tls")["ca.crt"].decode())
+        token = self.secret(f"{self.name}-keys")["admin-token"].decode()
+        headers = {"authorization": f"Bearer {token}"}
+        return httpx.Client(base_url=f"https://127.0.0.1:{self.port(8443)}", verify=context, headers=headers)
+
+    def start(self, workload: str, replica: int = 0) -> None:
+        """All containers of a pod, without waiting for more than that they began."""
+        kind = "statefulset" if workload == "valkey" else "deployment"
+        spec = self.get(kind, f"{self.name}-{workload}")["spec"]["template"]["spec"]
+        sidecars = [c for c in spec.get("initContainers", []) if c.get("restartPolicy") == "Always"]
+        for container in (*sidecars, *spec["containers"]):
+            self._start(workload, replica, spec, container)
+
+    def run(self, workload: str, init_container: str) -> None:
+        """An init container, to its end."""
+        spec = self.get("deployment", f"{self.name}-{workload}")["spec"]["template"]["spec"]
+        container = next(c for c in spec["initContainers"] if c["name"] == init_container)
+        command, environment = self._command(workload, 0, spec, container)
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=60)
+        assert done.returncode == 0, done.stderr
+
+    def process(self, container: str, replica: int = 0) -> str:
+        """The name under which a container's process runs."""
+        return f"{container}-{replica}"
+
+    def wait_ready(self, seconds: float = 60) -> None:
+        """Until the gateway answers."""
+
+        def answers() -> bool:
+            with contextlib.suppress(httpx.HTTPError):
+                return httpx.get(f"http://127.0.0.1:{self.port(9902)}/ready", timeout=2).status_code == 200
+            return False
+
+        if not wait_for(answers, seconds):
+            raise AssertionError(f"the gateway is not ready\n{self.logs()}")
+
+    def logs(self, lines: int = 15) -> str:
+        """The end of every process's log."""
+        found = sorted((self.directory / "logs").glob("*.log"))
+        return "\n".join(f"--- {p.name}\n" + "\n".join(p.read_text().splitlines()[-lines:]) for p in found)
+
+    def _point_webhook_here(self) -> None:
+        """The API server reaches no Service here; it is told the address instead."""
+        name = f"{self.name}-{self.namespace}"
+        url = f"https://127.0.0.1:{self.port(9443)}/validate"
+        configuration = json.loads(self.server.kubectl("get", "validatingwebhookconfiguration", name, "-o", "json"))
+        webhooks = configuration["webhooks"]
+        for webhook in webhooks:
+            webhook["clientConfig"] = {"url": url}
+        patch = json.dumps({"webhooks": webhooks})
+        self.server.kubectl("patch", "validatingwebhookconfiguration", name, "--type=merge", "-p", patch)
+
+    def _start(self, workload: str, replica: int, spec: Mapping[str, Any], container: Mapping[str, Any]) -> None:
+        command, environment = self._command(workload, replica, spec, container)
+        self.processes.start(Child(self.process(container["name"], replica), command, environment))
+
+    def _command(
+        self, workload: str, replica: int, spec: Mapping[str, Any], container: Mapping[str, Any]
+    ) -> tuple[list[str], dict[str, str]]:
+        pod = f"{self.name}-{workload}-{replica}"
+        mounts = self._mount(pod, spec, container)
+        values = self._resolve(pod, container)
+        environment = {name: self._localize(text, mounts) for name, text in values.items()}
+        if "TOLLGATE_GATEWAY_PORT" in environment:
+            environment["TOLLGATE_GATEWAY_PORT"] = str(self.port(int(environment["TOLLGATE_GATEWAY_PORT"])))
+            environment["TOLLGATE_GATEWAY_ADDRESS"] = "127.0.0.1"
+        if spec.get("automountServiceAccountToken"):
+            account = spec["serviceAccountName"]
+            environment["KUBECONFIG"] = str(self.server.kubeconfig_for(account, self.namespace))
+        arguments = [*container.get("command", []), *container.get("args", [])]
+        arguments = [re.sub(r"\$\((\w+)\)", lambda m: values[m[1]], a) for a in arguments]
+        arguments = [self._localize(argument, mounts) for argument in arguments]
+        program = _program(arguments[0])
+        if "--port" in arguments:  # a program that takes its port as an argument of its own
+            position = arguments.index("--port") + 1
+            arguments[position] = str(self.port(int(arguments[position])))
+        if arguments[0] == "envoy":
+            arguments += ["--use-dynamic-base-id"]
+            arguments = [a for a in arguments if a != "--disable-hot-restart"]
+        inherited = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
+        return [*program, *arguments[1:]], inherited | environment
+
+    def _resolve(self, pod: str, container: Mapping[str, Any]) -> dict[str, str]:
+        values: dict[str, str] = {}
+        for entry in container.get("env", []):
+            source = entry.get("valueFrom", {})
+            if "secretKeyRef" in source:
+                reference = source["secretKeyRef"]
+                values[entry["name"]] = self.secret(reference["name"])[reference["key"]].decode()
+            elif "fieldRef" in source:
+                fields = {"metadata.name": pod, "metadata.namespace": self.namespace}
+                values[entry["name"]] = fields[source["fieldRef"]["fieldPath"]]
+            else:
+                values[entry["name"]] = re.sub(r"\$\((\w+)\)", lambda m: values[m[1]], entry.get("value", ""))
+        return values
+
+    def _mount(self, pod: str, spec: Mapping[str, Any], container: Mapping[str, Any]) -> dict[str, str]:
+        """Where each mount path is on this machine; with what belongs there."""
+        volumes = {volume["name"]: volume for volume in spec.get("volumes", [])}
+        mounts = {path: f"{self._sockets.name}{path}" for path in _SHARED}
+        for mount in container.get("volumeMounts", []):
+            path, volume = mount["mountPath"], volumes.get(mount["name"], {})
+            if path == "/tmp":
+                continue
+            target = Path(mounts.get(path) or self.directory / pod / mount["name"])
+            target.mkdir(parents=True, exist_ok=True)
+            mounts[path] = str(target)
+            if "secret" in volume:
+                for name, value in self.secret(volume["secret"]["secretName"]).items():
+                    (target / name).write_bytes(value)
+        for mount in container.get("volumeMounts", []):
+            volume = volumes.get(mount["name"], {})
+            if "configMap" in volume:
+                for name, text in self.get("configmap", volume["configMap"]["name"])["data"].items():
+                    Path(mounts[mount["mountPath"]], name).write_text(self._localize_file(name, text, mounts))
+        return mounts
+
+    def _localize(self, text: str, mounts: Mapping[str, str]) -> str:
+        service = rf"{re.escape(self.name)}-[a-z]+\.{re.escape(self.namespace)}\.svc(?:\.cluster\.local)?:(\d+)"
+        text = re.sub(service, lambda m: f"127.0.0.1:{self.port(int(m[1]))}", text)
+        text = _LISTEN.sub(lambda m: m[0] if int(m[1]) >= 18000 and int(m[1]) != 18000 else self._local(m[1]), text)
+        for path in sorted(mounts, key=len, reverse=True):
+            text = re.sub(rf"(?:^|(?<=[=:,])|(?<=///)){re.escape(path)}(?=/|$|,)", mounts[path], text)
+        return text
+
+    def _local(self, port: str) -> str:
+        return f"127.0.0.1:{self.port(int(port))}"
+
+    def _localize_file(self, name: str, text: str, mounts: Mapping[str, str]) -> str:
+        if not name.endswith((".yaml", ".json")):
+            return text
+        document = yaml.safe_load(text)
+        _walk(document, lambda address: self._move(address))
+        return self._localize_tree(document, mounts)
+
+    def _localize_tree(self, document: Any, mounts: Mapping[str, str]) -> str:
+        text = json.dumps(document)
+        for path in sorted(mounts, key=len, reverse=True):
+            text = text.replace(f'"{path}/', f'"{mounts[path]}/').replace(f'"{path}"', f'"{mounts[path]}"')
+        return text
+
+    def _move(self, address: dict[str, Any]) -> None:
+        address["port_value"] = self.port(int(address["port_value"]))
+        address["address"] = "127.0.0.1"
+
+
+def _walk(node: Any, move: Any) -> None:
+    """Every socket address of an Envoy configuration."""
+    if isinstance(node, dict):
+        if "port_value" in node:
+            move(node)
+        for child in node.values():
+            _walk(child, move)
+    elif isinstance(node, list):
+        for child in node:
+            _walk(child, move)
+
+
+def _program(name: str) -> list[str]:
+    if name == "envoy":
+        return [str(find_envoy(None))]
+    if name == "valkey-server":
+        return [str(find_valkey(None))]
+    beside = Path(sys.executable).parent / name
+    return [str(beside if beside.exists() else shutil.which(name) or name)]
