@@ -40,7 +40,7 @@ REFUSED = {
     "valkey.enabled=false": "valkey.enabled is false and redis names no other server",
     "valkey.enabled=false,redis.url=redis://h:7000": "redis.url uses port 7000, which networkPolicy.redis.ports does",
     "database.url=postgres://u:p@h:6432/d": "database.url uses port 6432, which networkPolicy.database.ports does not",
-    "gateway.drainSeconds=660": "gateway.terminationGracePeriodSeconds must be greater than gateway.drainSeconds",
+    "gateway.drainSeconds=620": "gateway.terminationGracePeriodSeconds must be at least 45 greater than",
     "gateway.autoscaling.enabled=true,gateway.autoscaling.minReplicas=20": "gateway.autoscaling.minReplicas is greater",
     "httpRoute.enabled=true": "httpRoute.enabled needs httpRoute.parentRefs",
     "ingress.enabled=true": "ingress.enabled needs ingress.hosts",
