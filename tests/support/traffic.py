@@ -5,12 +5,11 @@ import json
 import random
 import threading
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import httpx
 
 from tests.support.calls import chat_body
-from tests.support.gateway import Gateway
 
 _TARGETS = [
     ("/openai/v1/chat/completions", "acme-openai", chat_body()),
@@ -25,6 +24,23 @@ _TARGETS = [
 ]
 
 
+class Target(Protocol):
+    """A running system that can be called, on whatever it runs."""
+
+    @property
+    def url(self) -> str:
+        """The gateway."""
+        ...
+
+    def key(self, subscription: str) -> str:
+        """A subscription's API key."""
+        ...
+
+    def logs(self) -> str:
+        """The ends of all logs, for a failure's text."""
+        ...
+
+
 @dataclass
 class Seen:
     """What the clients saw: ids of admitted requests, those that ended in full, statuses."""
@@ -37,9 +53,10 @@ class Seen:
 class Traffic:
     """``workers`` clients that call one after the other until they are stopped. A context manager."""
 
-    def __init__(self, gateway: Gateway, workers: int = 8, leave: float = 0.0, seed: int = 1) -> None:
+    def __init__(self, gateway: Target, workers: int = 8, leave: float = 0.0, seed: int = 1) -> None:
         self.seen = Seen()
         self._gateway = gateway
+        self._keys = {subscription: gateway.key(subscription) for _, subscription, _ in _TARGETS}
         self._workers = workers
         self._leave = leave
         self._random = random.Random(seed)
@@ -78,7 +95,7 @@ class Traffic:
 
     async def _call(self, client: httpx.AsyncClient, path: str, subscription: str, body: dict[str, Any]) -> None:
         script = {"tokens": self._random.randint(5, 40), "delay_ms": self._random.choice([0, 2, 5])}
-        auth = {"authorization": f"Bearer {self._gateway.key(subscription)}", "x-sandbox": json.dumps(script)}
+        auth = {"authorization": f"Bearer {self._keys[subscription]}", "x-sandbox": json.dumps(script)}
         leaves = self._random.random() < self._leave
         request = ""
         try:

@@ -6,6 +6,7 @@ Secrets and ConfigMaps are written where they would be mounted, Service names an
 
 import base64
 import contextlib
+import copy
 import json
 import os
 import re
@@ -14,7 +15,7 @@ import ssl
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Self
 
@@ -22,34 +23,44 @@ import httpx
 import yaml
 
 from tests.support.kubernetes.apiserver import ApiServer
+from tests.support.kubernetes.kubectl import KubectlError
+from tests.support.manifests import Document
 from tollgate_cli.laptop.locate import find_envoy, find_valkey
 from tollgate_cli.laptop.processes import Child, Processes
+from tollgate_cli.laptop.reconciliation import compare, upstream_journal
 from tollgate_cli.laptop.system import free_port, wait_for
 
 CHART = Path(__file__).parents[3] / "charts" / "tollgate"
 WORKLOADS = ("operator", "gateway", "billing", "valkey", "sandbox")
 #: Mounted by one pod, named by the settings of others: one folder for all.
 _SHARED = ("/run/tollgate", "/var/log/tollgate")
-_LISTEN = re.compile(r"\b(?:0\.0\.0\.0|127\.0\.0\.1):(\d+)")
 
 
 class Release:
     """``helm install`` and the processes of its pods. Use as a context manager."""
 
     def __init__(
-        self, server: ApiServer, directory: Path, namespace: str, *values: str, watch: tuple[str, ...] = ()
+        self,
+        server: ApiServer,
+        directory: Path,
+        namespace: str,
+        *values: str,
+        watch: tuple[str, ...] = (),
+        operators: int = 1,
     ) -> None:
+        """``operators``: how many replicas Envoy knows of; the second is started by the test."""
         self.server = server
         self.namespace = namespace
+        self.watch = watch
         self.name = f"tg-{namespace}"[:40]
         self.directory = directory
         self.processes = Processes(directory / "logs")
         self._values = [argument for value in values for argument in ("--set", value)]
         if watch:
             self._values += ["--set-json", f"watchNamespaces={json.dumps(watch)}"]
-        self._ports: dict[int, int] = {}
+        self._operators = operators
+        self._ports: dict[tuple[int, int], int] = {}
         self._sockets = tempfile.TemporaryDirectory(prefix="tollgate-")
-        self._settings: dict[str, str] = {}
 
     def __enter__(self) -> Self:
         try:
@@ -85,9 +96,11 @@ class Release:
         """A Secret's values."""
         return {key: base64.b64decode(value) for key, value in self.get("secret", name)["data"].items()}
 
-    def port(self, container_port: int) -> int:
+    def port(self, container_port: int, replica: int = 0) -> int:
         """The port of this machine that stands for one of a container."""
-        return self._ports.setdefault(container_port, free_port())
+        if (container_port, replica) not in self._ports:
+            self._ports[container_port, replica] = free_port()
+        return self._ports[container_port, replica]
 
     @property
     def url(self) -> str:
@@ -100,6 +113,60 @@ class Release:
         token = self.secret(f"{self.name}-keys")["admin-token"].decode()
         headers = {"authorization": f"Bearer {token}"}
         return httpx.Client(base_url=f"https://127.0.0.1:{self.port(8443)}", verify=context, headers=headers)
+
+    def key(self, subscription: str) -> str:
+        """A declared Subscription's API key, from the Secret that it names."""
+        spec = self.server.kubectl.get("subscription", subscription, "-n", self.team)["spec"]
+        secret = self.server.kubectl.get("secret", spec["secretName"], "-n", self.team)
+        return base64.b64decode(secret["data"]["api-key"]).decode()
+
+    def events(self) -> list[dict[str, Any]]:
+        """What the ledger holds."""
+        found: list[dict[str, Any]] = []
+        after: str | None = None
+        with self.billing() as client:
+            while True:
+                parameters = {"order": "oldest", "limit": "1000", **({"after": after} if after else {})}
+                page = client.get("/v1/usage-events", params=parameters).raise_for_status().json()
+                found += page["events"]
+                after = page.get("next")
+                if not after:
+                    return found
+
+    def journal(self) -> list[dict[str, Any]]:
+        """The simulated upstream's own record."""
+        return upstream_journal(f"http://127.0.0.1:{self.port(8080)}")
+
+    def assert_exact(self) -> None:
+        """Every complete response is in the ledger once, with the upstream's own usage."""
+        wanted = {entry["ids"]["x-billing-request-id"] for entry in self.journal()}
+        assert wait_for(lambda: wanted <= {event["id"] for event in self.events()}, 30), self.logs()
+        counts = compare(self.journal(), self.events())
+        differences = [text for count in counts.values() for text in count.differences]
+        assert not differences, differences
+
+    def apply(self, documents: Iterable[Document], namespace: str = "") -> str:
+        """``kubectl apply``: what it printed, warnings included."""
+        text = yaml.safe_dump_all(list(documents))
+        return self.server.kubectl("apply", "-n", namespace or self.team, "-f", "-", input=text)
+
+    @property
+    def team(self) -> str:
+        """The namespace of the manifests."""
+        return self.watch[0] if self.watch else "default"
+
+    def wait_for(self, condition: str, *resources: str, seconds: int = 30) -> None:
+        """``kubectl wait``."""
+        try:
+            arguments = ("wait", f"--for={condition}", f"--timeout={seconds}s", "-n", self.team, *resources)
+            self.server.kubectl(*arguments, timeout=seconds + 15)
+        except KubectlError as error:
+            raise AssertionError(f"{error}\n{self.logs()}") from error
+
+    def condition(self, resource: str, name: str) -> tuple[str, str, str]:
+        """(status, reason, message) of a condition; empty texts where there is none."""
+        found = self.server.kubectl.get(resource, "-n", self.team).get("status", {}).get("conditions", [])
+        return next(((c["status"], c["reason"], c["message"]) for c in found if c["type"] == name), ("", "", ""))
 
     def start(self, workload: str, replica: int = 0) -> None:
         """All containers of a pod, without waiting for more than that they began."""
@@ -132,10 +199,10 @@ class Release:
         if not wait_for(answers, seconds):
             raise AssertionError(f"the gateway is not ready\n{self.logs()}")
 
-    def logs(self, lines: int = 15) -> str:
+    def logs(self) -> str:
         """The end of every process's log."""
         found = sorted((self.directory / "logs").glob("*.log"))
-        return "\n".join(f"--- {p.name}\n" + "\n".join(p.read_text().splitlines()[-lines:]) for p in found)
+        return "\n".join(f"--- {p.name}\n" + "\n".join(p.read_text().splitlines()[-15:]) for p in found)
 
     def _point_webhook_here(self) -> None:
         """The API server reaches no Service here; it is told the address instead."""
@@ -158,7 +225,7 @@ class Release:
         pod = f"{self.name}-{workload}-{replica}"
         mounts = self._mount(pod, spec, container)
         values = self._resolve(pod, container)
-        environment = {name: self._localize(text, mounts) for name, text in values.items()}
+        environment = {name: self._localize(text, mounts, replica) for name, text in values.items()}
         if "TOLLGATE_GATEWAY_PORT" in environment:
             environment["TOLLGATE_GATEWAY_PORT"] = str(self.port(int(environment["TOLLGATE_GATEWAY_PORT"])))
             environment["TOLLGATE_GATEWAY_ADDRESS"] = "127.0.0.1"
@@ -167,7 +234,7 @@ class Release:
             environment["KUBECONFIG"] = str(self.server.kubeconfig_for(account, self.namespace))
         arguments = [*container.get("command", []), *container.get("args", [])]
         arguments = [re.sub(r"\$\((\w+)\)", lambda m: values[m[1]], a) for a in arguments]
-        arguments = [self._localize(argument, mounts) for argument in arguments]
+        arguments = [self._localize(argument, mounts, replica) for argument in arguments]
         program = _program(arguments[0])
         if "--port" in arguments:  # a program that takes its port as an argument of its own
             position = arguments.index("--port") + 1
@@ -213,45 +280,50 @@ class Release:
                     Path(mounts[mount["mountPath"]], name).write_text(self._localize_file(name, text, mounts))
         return mounts
 
-    def _localize(self, text: str, mounts: Mapping[str, str]) -> str:
+    def _localize(self, text: str, mounts: Mapping[str, str], replica: int) -> str:
         service = rf"{re.escape(self.name)}-[a-z]+\.{re.escape(self.namespace)}\.svc(?:\.cluster\.local)?:(\d+)"
-        text = re.sub(service, lambda m: f"127.0.0.1:{self.port(int(m[1]))}", text)
-        text = _LISTEN.sub(lambda m: m[0] if int(m[1]) >= 18000 and int(m[1]) != 18000 else self._local(m[1]), text)
+        listen = rf"(?P<own>(?:0\.0\.0\.0|127\.0\.0\.1):(?P<port>\d+))|{service}"
+
+        def local(found: re.Match[str]) -> str:
+            port = self.port(int(found["port"]), replica) if found["own"] else self.port(int(found[3]))
+            return f"127.0.0.1:{port}"
+
+        text = re.sub(listen, local, text)
         for path in sorted(mounts, key=len, reverse=True):
             text = re.sub(rf"(?:^|(?<=[=:,])|(?<=///)){re.escape(path)}(?=/|$|,)", mounts[path], text)
         return text
-
-    def _local(self, port: str) -> str:
-        return f"127.0.0.1:{self.port(int(port))}"
 
     def _localize_file(self, name: str, text: str, mounts: Mapping[str, str]) -> str:
         if not name.endswith((".yaml", ".json")):
             return text
         document = yaml.safe_load(text)
-        _walk(document, lambda address: self._move(address))
-        return self._localize_tree(document, mounts)
-
-    def _localize_tree(self, document: Any, mounts: Mapping[str, str]) -> str:
+        for address in _socket_addresses(document):
+            address["port_value"] = self.port(int(address["port_value"]))
+            address["address"] = "127.0.0.1"
+        for cluster in document.get("static_resources", {}).get("clusters", []):
+            if cluster["name"] == "tollgate/ads":
+                self._add_operators(cluster["load_assignment"]["endpoints"][0]["lb_endpoints"])
         text = json.dumps(document)
         for path in sorted(mounts, key=len, reverse=True):
             text = text.replace(f'"{path}/', f'"{mounts[path]}/').replace(f'"{path}"', f'"{mounts[path]}"')
         return text
 
-    def _move(self, address: dict[str, Any]) -> None:
-        address["port_value"] = self.port(int(address["port_value"]))
-        address["address"] = "127.0.0.1"
+    def _add_operators(self, endpoints: list[Any]) -> None:
+        """A Service's name leads to all replicas; here each has an address of its own."""
+        for replica in range(1, self._operators):
+            endpoint = copy.deepcopy(endpoints[0])
+            for address in _socket_addresses(endpoint):
+                address["port_value"] = self.port(18000, replica)
+            endpoints.append(endpoint)
 
 
-def _walk(node: Any, move: Any) -> None:
-    """Every socket address of an Envoy configuration."""
-    if isinstance(node, dict):
-        if "port_value" in node:
-            move(node)
-        for child in node.values():
-            _walk(child, move)
-    elif isinstance(node, list):
-        for child in node:
-            _walk(child, move)
+def _socket_addresses(node: Any) -> Iterator[dict[str, Any]]:
+    """All of an Envoy configuration."""
+    if isinstance(node, dict) and "port_value" in node:
+        yield node
+    children = node.values() if isinstance(node, dict) else node if isinstance(node, list) else ()
+    for child in children:
+        yield from _socket_addresses(child)
 
 
 def _program(name: str) -> list[str]:

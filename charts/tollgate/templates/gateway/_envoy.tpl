@@ -13,7 +13,10 @@ dynamic_resources:
     transport_api_version: V3
     set_node_on_first_message_only: true
     grpc_services:
-      - envoy_grpc: {cluster_name: tollgate/ads}
+      # Envoy's own back-off grows to 30 s, for which an edit after a restart of the operator would wait.
+      - envoy_grpc:
+          cluster_name: tollgate/ads
+          retry_policy: {retry_back_off: {base_interval: 0.25s, max_interval: 2s}}
 overload_manager:
   resource_monitors:
     - name: envoy.resource_monitors.global_downstream_max_connections

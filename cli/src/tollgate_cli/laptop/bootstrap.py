@@ -2,6 +2,9 @@
 
 from typing import Any
 
+#: Envoy's own back-off grows to 30 s, for which an edit after a restart of the control plane would wait.
+_RECONNECT = {"retry_back_off": {"base_interval": "0.25s", "max_interval": "2s"}}
+
 
 def envoy_bootstrap(ads_socket: str, admin_port: int, node: str) -> dict[str, Any]:
     """As Envoy's JSON configuration."""
@@ -32,7 +35,7 @@ def envoy_bootstrap(ads_socket: str, admin_port: int, node: str) -> dict[str, An
             "ads_config": {
                 "api_type": "DELTA_GRPC",
                 "transport_api_version": "V3",
-                "grpc_services": [{"envoy_grpc": {"cluster_name": "tollgate/ads"}}],
+                "grpc_services": [{"envoy_grpc": {"cluster_name": "tollgate/ads", "retry_policy": _RECONNECT}}],
                 "set_node_on_first_message_only": True,
             },
         },

@@ -84,6 +84,14 @@ class Processes:
             return ""
         return "\n".join(lines[-15:])
 
+    def end(self, name: str, number: int = signal.SIGTERM) -> None:
+        """End one child for good."""
+        with self._lock:
+            process = self._children.pop(name).process
+        if process is not None:
+            process.send_signal(number)
+            process.wait(timeout=30)
+
     def _watch(self) -> None:
         """Restart what died."""
         while not self._stopping.wait(0.1):

@@ -114,8 +114,9 @@ class KubernetesClient:
 
 
 def _translated(error: ApiError | httpx2.HTTPError) -> KubernetesError:
-    if isinstance(error, ApiError):
-        code = int(error.status.code or 0)
+    # A kind that the API server does not know is a 404 without a Status.
+    if isinstance(error, httpx2.HTTPStatusError):
+        code = int((error.status.code if isinstance(error, ApiError) else 0) or error.response.status_code)
         if code == 429 or code >= 500:
             return AwayError(str(error))
         return _BY_STATUS.get(code, RefusedError)(str(error))

@@ -34,6 +34,8 @@ def make_settings() -> kopf.OperatorSettings:
     """Watches that end by themselves, so that a dead connection is noticed; no Events and no annotations of Kopf's."""
     settings = kopf.OperatorSettings()
     settings.posting.enabled = False
+    # Namespaces are given or all, and our kinds were listed before Kopf starts: nothing to discover, no rights for it.
+    settings.scanning.disabled = True
     settings.watching.server_timeout = 240
     settings.watching.client_timeout = 300
     settings.watching.connect_timeout = 10

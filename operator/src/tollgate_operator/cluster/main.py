@@ -99,7 +99,9 @@ class Cluster:
         )
 
     async def run_kopf(self) -> None:
-        """Watches, for ever."""
+        """Watches, from the moment when every kind could be listed, so that its CRD is there. Ends when the process is
+        told to end: Kopf hears the signals."""
+        await self.operator.synced.wait()
         namespaces = self.settings.watch_namespaces
         await kopf.operator(
             registry=make_registry(self.store, self.operator.on_change),
@@ -108,7 +110,6 @@ class Cluster:
             clusterwide=not namespaces,
             namespaces=list(namespaces),
         )
-        raise RuntimeError("the watches ended")
 
     async def keep_certificates(self, certificate: ServerCertificate) -> None:
         """Renew (the leader), take what was renewed (all), and tell the API server whom to trust."""

@@ -95,7 +95,7 @@ class ClusterOperator:
         self._state: State | None = None
         #: The state that Envoys were last sent, with its snapshot.
         self._sent: tuple[State, Snapshot] | None = None
-        self._synced = asyncio.Event()
+        self.synced = asyncio.Event()
         self._content = asyncio.Event()
         self._status = asyncio.Event()
         self._words = asyncio.Event()
@@ -119,7 +119,7 @@ class ClusterOperator:
 
     def problems(self) -> list[str]:
         """What keeps us from being ready; empty when Envoys get what they should."""
-        if not self._synced.is_set():
+        if not self.synced.is_set():
             return [f"not every kind was listed yet{': ' + self._trouble if self._trouble else ''}"]
         return [] if self._sent else ["nothing was published yet: Redis does not answer"]
 
@@ -145,19 +145,19 @@ class ClusterOperator:
     async def _list_again_and_again(self) -> None:
         while True:
             try:
-                if not self._synced.is_set():
+                if not self.synced.is_set():
                     self._remembered = await self._memory.read()
                 for kind in (*OWN, *REFERRED):
                     self.on_change(await self._list(kind))
             except KubernetesError as error:
                 self._trouble = f"{type(error).__name__}: {error}"
                 _log.warning("cannot list", error=self._trouble)
-                await asyncio.sleep(_RETRY_SECONDS if not self._synced.is_set() else 5 * _RETRY_SECONDS)
+                await asyncio.sleep(_RETRY_SECONDS if not self.synced.is_set() else 5 * _RETRY_SECONDS)
                 continue
-            if not self._synced.is_set():
+            if not self.synced.is_set():
                 self._trouble = ""
                 self._adopt()
-                self._synced.set()
+                self.synced.set()
                 self._content.set()
             await asyncio.sleep(_RESYNC_SECONDS)
 
@@ -184,7 +184,7 @@ class ClusterOperator:
                     self._programming.taken[observed.key] = observed.manifest
 
     async def _reconcile_changes(self) -> None:
-        await self._synced.wait()
+        await self.synced.wait()
         while True:
             await self._content.wait()
             await asyncio.sleep(_DEBOUNCE_SECONDS)
