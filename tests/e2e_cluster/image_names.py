@@ -1,4 +1,4 @@
-"""``python tests/e2e_cluster/image_names.py``: the images of the chart's defaults, one line "component name" for each."""
+"""``python tests/e2e_cluster/image_names.py`` prints the images of the chart's defaults, "component name" in each line."""
 
 from pathlib import Path
 

@@ -26,4 +26,4 @@ while read -r component name; do
   kind load docker-image --name "$cluster" "$name"
 done < <(.venv/bin/python tests/e2e_cluster/image_names.py)
 
-KUBECONFIG=$kubeconfig .venv/bin/python -m pytest tests/e2e_cluster "$@"
+KUBECONFIG=$kubeconfig TOLLGATE_E2E=1 .venv/bin/python -m pytest tests/e2e_cluster "$@"
