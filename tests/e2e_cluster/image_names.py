@@ -1,4 +1,4 @@
-"""``python tests/e2e_cluster/image_names.py`` prints the images of the chart's defaults, "component name" in each line."""
+"""``python tests/e2e_cluster/image_names.py`` prints the chart's default images, one "component name" a line."""
 
 from pathlib import Path
 

@@ -15,6 +15,7 @@ REFUSED = {
     "gateway.envoy.resources.request.cpu=1": "additional properties 'request' not allowed",
     "gateway.envoy.logLevel=verbose": "'/gateway/envoy/logLevel': value must be one of 'trace'",
     "gateway.envoy.concurrency=0": "'/gateway/envoy/concurrency': minimum",
+    "podSecurityContext.runAsUser=0": "'/podSecurityContext/runAsUser': minimum: got 0, want 1",
     "gateway.service.type=ExternalName": "'/gateway/service/type': value must be one of 'ClusterIP'",
     "gateway.service.httpPort=70000": "'/gateway/service/httpPort': maximum",
     "gateway.podDisruptionBudget.maxUnavailable=half": "'/gateway/podDisruptionBudget/maxUnavailable'",
@@ -65,6 +66,7 @@ def test_nonsense_is_refused(helm: Helm, values: str) -> None:
     [
         "gateway.envoy.resources.limits=null",
         "global.anything=1",
+        "podSecurityContext.runAsUser=null,podSecurityContext.runAsGroup=null,podSecurityContext.fsGroup=null",
         "redis.url=rediss://h,valkey.enabled=false",
         "valkey.enabled=false,redis.url=redis://h:7000,networkPolicy.enabled=false",
         "image.digests.operator=sha256:" + 64 * "a",
