@@ -68,4 +68,4 @@ def test_it_fails_where_a_check_does(
             check=False,
         )
     assert result.returncode == code, result.stdout + result.stderr
-    assert result.stdout.count("FAILED") == code, result.stdout
+    assert result.stdout.count("FAILED: ") == code, result.stdout
