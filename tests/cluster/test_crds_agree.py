@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.cluster.test_crds import CRDS, good_documents
+from tests.cluster.test_crds import CRDS, STRIPE, good_documents
 from tests.support.bad_manifests import BAD_MANIFESTS
 from tests.support.kubernetes import ApiServer
 from tests.support.kubernetes.resources import Resources
@@ -37,10 +37,11 @@ def agree(trial: Resources, document: Document) -> None:
     assert bool(ours) == bool(theirs), f"{document}\nmodels: {ours or 'accepted'}\nAPI server: {theirs or 'accepted'}"
 
 
-def objects(fields: dict[str, st.SearchStrategy[Any]]) -> st.SearchStrategy[dict[str, Any]]:
-    """Each field from its strategy, or absent."""
-    absent = {name: strategy | st.just(ABSENT) for name, strategy in fields.items()}
-    return st.fixed_dictionaries(absent).map(lambda d: {k: v for k, v in d.items() if v is not ABSENT})
+def objects(fields: dict[str, st.SearchStrategy[Any]], base: dict[str, Any] | None = None) -> st.SearchStrategy[Any]:
+    """``base``, which is right, with up to three fields drawn anew or left out: near misses on both sides."""
+    names = st.lists(st.sampled_from(sorted(fields)), max_size=3, unique=True)
+    changes = names.flatmap(lambda chosen: st.fixed_dictionaries({n: fields[n] | st.just(ABSENT) for n in chosen}))
+    return changes.map(lambda c: {k: v for k, v in {**(base or {}), **c}.items() if v is not ABSENT})
 
 
 def among(*values: Any) -> st.SearchStrategy[Any]:
@@ -57,11 +58,15 @@ URLS = among(
 ) | st.text(alphabet="htps:/.@?#[]a0 \n", max_size=20).map(lambda tail: f"http://{tail}")
 PATHS = st.text(alphabet="/{}ab?# \t\n\u00a0ä", max_size=12) | among("/{a}/{a}", "/{a}{b}", "/{a}/{b}/{a}", "/" * 513)
 BITS = st.booleans() | among("true", 1)
-SELECTORS = st.lists(objects({"api": NAMES, "endpoints": st.lists(NAMES, max_size=3), "namespace": NAMES}), max_size=2)
+SELECTORS = st.lists(
+    objects({"api": NAMES, "endpoints": st.lists(NAMES, max_size=3), "namespace": NAMES}, {"api": "a"}), max_size=2
+)
 
 
 @given(
-    url=URLS, service=objects({"name": NAMES, "port": among(0, 1, 65535, 65536, "80"), "path": PATHS}) | st.just(ABSENT)
+    url=URLS,
+    service=objects({"name": NAMES, "port": among(0, 1, 65535, 65536, "80"), "path": PATHS}, {"name": "a", "port": 1})
+    | st.just(ABSENT),
 )
 @SETTINGS
 def test_about_upstreams(trial: Resources, url: Any, service: Any) -> None:
@@ -72,7 +77,9 @@ def test_about_upstreams(trial: Resources, url: Any, service: Any) -> None:
 
 
 @given(
-    endpoints=st.lists(objects({"name": NAMES, "path": PATHS, "method": among("GET", "get")}), max_size=3),
+    endpoints=st.lists(
+        objects({"name": NAMES, "path": PATHS, "method": among("GET", "get")}, {"name": "a", "path": "/"}), max_size=3
+    ),
     hostnames=st.lists(among("*", "a", "*.a.b", "a.*", "A", "a:80", "", "a..b"), max_size=3),
     prefix=among("/", "/a", "/a/", "a", "/a//b", "/a b", "/ä"),
 )
@@ -97,7 +104,8 @@ def test_about_paths(trial: Resources, path: str) -> None:
             "value": among("", "a"),
             "jq": among("."),
             "cel": among("true", ""),
-        }
+        },
+        {"target": "header", "name": "x", "value": "a"},
     )
 )
 @SETTINGS
@@ -117,7 +125,8 @@ def test_about_transformations(trial: Resources, transformation: Any) -> None:
             "per": among("1", "1k", "0"),
             "included": among("0", "1", "0.0"),
             "billingPeriod": among({}, {"interval": "day"}, {"intervalCount": 0}, {"intervalCount": 1001}),
-        }
+        },
+        {"product": "p", "metric": "m", "currency": "USD", "model": "standard", "amount": "1"},
     )
 )
 @SETTINGS
@@ -133,10 +142,12 @@ RATES = objects(
         "concurrency": among(0, 1, 5),
         "window": DURATIONS,
         "burst": QUANTITIES,
-    }
+    },
+    {"name": "a", "requests": "1", "window": "1s"},
 )
 LIMITS = objects(
-    {"metric": among("m", "n"), "limit": QUANTITIES, "hold": QUANTITIES, "period": among({}, {"interval": "x"})}
+    {"metric": among("m", "n"), "limit": QUANTITIES, "hold": QUANTITIES, "period": among({}, {"interval": "x"})},
+    {"metric": "m", "limit": "1"},
 )
 
 
@@ -148,7 +159,8 @@ LIMITS = objects(
             "limits": st.lists(LIMITS, max_size=2),
             "visibility": among("public", "private", "hidden"),
             "maxKeys": among(0, 1, 1000, 1001),
-        }
+        },
+        {"endpoints": [{"api": "a"}]},
     )
 )
 @SETTINGS
@@ -169,7 +181,8 @@ def test_about_products(trial: Resources, spec: Any) -> None:
             "suspended": BITS,
             "secretName": NAMES,
             "keyRotationOverlap": DURATIONS,
-        }
+        },
+        {"product": "p", "customer": {"id": "acme"}},
     )
 )
 @SETTINGS
@@ -177,11 +190,13 @@ def test_about_subscriptions(trial: Resources, spec: Any) -> None:
     agree(trial, resource("Subscription", "x", **spec))
 
 
-REFERENCES = objects({"name": NAMES, "key": among("k", ""), "namespace": NAMES}) | st.just({"name": "s", "key": "k"})
-ACCOUNTS = objects({"secretKeyRef": REFERENCES, "webhookSecretKeyRef": REFERENCES, "accountId": among("acct_1", "1")})
+REFERENCES = objects({"name": NAMES, "key": among("k", ""), "namespace": NAMES}, {"name": "s", "key": "k"})
+ACCOUNTS = objects(
+    {"secretKeyRef": REFERENCES, "webhookSecretKeyRef": REFERENCES, "accountId": among("acct_1", "1")}, STRIPE
+)
 
 
-@given(objects({"displayName": among("", "a"), "stripe": ACCOUNTS, "paddle": ACCOUNTS}))
+@given(objects({"displayName": among("", "a"), "stripe": ACCOUNTS, "paddle": ACCOUNTS}, {"stripe": STRIPE}))
 @SETTINGS
 def test_about_payment_providers(trial: Resources, spec: Any) -> None:
     agree(trial, resource("PaymentProvider", "x", **spec))
@@ -197,8 +212,11 @@ def test_about_payment_providers(trial: Resources, spec: Any) -> None:
                 among("--a", "-a", "--", "--a b", "--a\n"), among("1px", "a;b", ""), max_size=2
             ),
             "domain": among("a.b", "a", "A.b", "a.b:80"),
-            "legalLinks": st.lists(objects({"title": among("a", "b", ""), "url": URLS}), max_size=2),
-        }
+            "legalLinks": st.lists(
+                objects({"title": among("a", "b", ""), "url": URLS}, {"title": "a", "url": "https://a"}), max_size=2
+            ),
+        },
+        {"displayName": "a"},
     )
 )
 @SETTINGS

@@ -89,6 +89,25 @@ def test_any_upstream_gets_its_cluster(tmp_path: Path, url: str, cluster_type: s
     assert ("transportSocket" in cluster) == secure
 
 
+def test_a_service_is_called_by_its_cluster_name(tmp_path: Path) -> None:
+    service = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "llm"}, "spec": {"ports": [{"port": 8080}]}}
+    api = resource(
+        "API",
+        "inside",
+        pathPrefix="/inside",
+        upstream={"serviceRef": {"name": "llm", "port": 8080, "path": "/base"}},
+        endpoints=[{"name": "chat", "path": "/v1/chat"}],
+    )
+    found = messages(write(tmp_path, [service, api]))
+    [locality] = found[CLUSTER]["api/inside"]["loadAssignment"]["endpoints"]
+    address = locality["lbEndpoints"][0]["endpoint"]["address"]["socketAddress"]
+    assert (address["address"], address["portValue"]) == ("llm.default.svc.cluster.local", 8080)
+    [host] = found[ROUTES]["tollgate"]["virtualHosts"]
+    action = next(route for route in host["routes"] if route["name"] == "inside/chat")["route"]
+    assert action["hostRewriteLiteral"] == "llm.default.svc.cluster.local:8080"
+    assert action["regexRewrite"]["substitution"] == "/base"
+
+
 def test_a_literal_path_comes_before_a_parameter(tmp_path: Path) -> None:
     api = resource(
         "API",

@@ -57,7 +57,8 @@ def _rows(schema: dict[str, Any], path: str) -> Iterator[str]:
     for name, field in schema.get("properties", {}).items():
         where = f"{path}.{name}"
         shown = f"**`{where}`**" if name in required else f"`{where}`"
-        yield f"| {shown} | {_type(field)} | {_default(field)} | {_cell(field.get('description', ''))} |"
+        text = _cell(field.get("description", "")).replace("<", "&lt;")
+        yield f"| {shown} | {_type(field)} | {_default(field)} | {text} |"
         yield from _rows(field, where)
         yield from _rows(field.get("items", {}), f"{where}[]")
 
