@@ -54,6 +54,9 @@ stubs: $(VENV)/.dev ## Generate the gRPC stubs of the data path
 chart: $(VENV)/.dev ## Write the chart's generated parts: CRDs, schema, README
 	$(BIN)/python tools/chart.py
 
+kind: $(VENV)/.dev ## Run images and chart on a kind cluster (needs Docker)
+	bash tests/e2e_cluster/kind.sh $(ARGS)
+
 fmt: $(VENV)/.dev ## Format the code
 	$(BIN)/ruff check -q --fix . ; $(BIN)/ruff format -q .
 

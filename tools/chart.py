@@ -185,9 +185,8 @@ def readme(values: list[Value], sections: dict[str, str]) -> str:
 
 def pinned(package: str) -> str:
     """The version that the project's tests run with."""
-    found = re.search(
-        rf"^{package}==([0-9.]+?)(\.post\d+)?[ \\]", (ROOT / "requirements/runtime.txt").read_text(), re.M
-    )
+    lock = (ROOT / "requirements" / "runtime.txt").read_text()
+    found = re.search(rf"(?m)^{package}==([0-9.]+?)(\.post\d+)?[ \\]", lock)
     if not found:
         raise SystemExit(f"requirements/runtime.txt pins no {package}")
     return found[1]

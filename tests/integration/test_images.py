@@ -1,4 +1,4 @@
-"""Each component starts from what its image holds: its own wheel, core's, and its locked dependencies. No Docker needed."""
+"""Each component starts from what its image holds: its own wheel, core's, its locked dependencies. No Docker needed."""
 
 import os
 import re
@@ -16,7 +16,7 @@ from tollgate_cli.laptop.system import free_port, wait_for
 
 COMPONENTS = ("operator", "extproc", "billing", "sandbox")
 #: A command and the first variable that it misses.
-MISSING = {
+MISSING: dict[str, dict[tuple[str, ...], str]] = {
     "operator": {
         ("tollgate-operator",): "TOLLGATE_FULLNAME",
         ("tollgate-operator", "bootstrap"): "TOLLGATE_FULLNAME",
@@ -137,7 +137,7 @@ def test_it_starts_and_ends(image: Image, tmp_path: Path) -> None:
         listen = {"TOLLGATE_EXTPROC_LISTEN": f"unix:{tmp_path}/g", "TOLLGATE_METER_LISTEN": f"unix:{tmp_path}/m"}
         state = {"TOLLGATE_STATE_DIR": str(tmp_path / "state")}
         with image.running("tollgate-extproc", log=log, **common, **listen, **state) as process:
-            assert wait_for(lambda: (tmp_path / "m").exists(), 20), log.read_text()
+            assert wait_for((tmp_path / "m").exists, 20), log.read_text()
             assert process.poll() is None
         with image.running("tollgate-witness", log=log, **common, **state, TOLLGATE_ACCESS_LOG=f"{tmp_path}/log") as w:
             assert wait_for((tmp_path / "state").exists, 20), log.read_text()

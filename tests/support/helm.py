@@ -22,6 +22,8 @@ class Helm:
     def __init__(self, program: Path, directory: Path, kubeconfig: Path | None = None) -> None:
         self.program = program
         self.directory = directory
+        #: What the latest command said beside its output: warnings of the API server, for one.
+        self.said = ""
         self._environment = {
             "PATH": os.environ["PATH"],
             "HOME": str(directory),
@@ -39,6 +41,7 @@ class Helm:
             timeout=timeout,
             check=False,
         )
+        self.said = result.stderr
         if result.returncode:
             raise HelmError(result.stderr.strip() or result.stdout.strip())
         return result.stdout

@@ -26,9 +26,17 @@ automountServiceAccountToken: {{ eq .component "operator" }}
 enableServiceLinks: false
 securityContext:
   runAsNonRoot: true
-  runAsUser: 65532
-  runAsGroup: 65532
-  fsGroup: 65532
+  {{- with .root.Values.podSecurityContext }}
+  {{- with .runAsUser }}
+  runAsUser: {{ int64 . }}
+  {{- end }}
+  {{- with .runAsGroup }}
+  runAsGroup: {{ int64 . }}
+  {{- end }}
+  {{- with .fsGroup }}
+  fsGroup: {{ int64 . }}
+  {{- end }}
+  {{- end }}
   fsGroupChangePolicy: OnRootMismatch
   seccompProfile: {type: RuntimeDefault}
 {{- with .root.Values.imagePullSecrets }}

