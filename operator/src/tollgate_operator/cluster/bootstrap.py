@@ -79,7 +79,7 @@ class Bootstrap:
                 if there:
                     await self._client.merge(SECRET, name, {"data": encoded}, self._names.namespace)
                 else:
-                    metadata = {"name": name, "labels": self._labels(), "ownerReferences": await self._owner()}
+                    metadata = {"name": name, "labels": self._labels(), "ownerReferences": await self.owners()}
                     body = {"metadata": metadata, "type": secret_type, "data": encoded}
                     await self._client.create(SECRET, body, self._names.namespace)
             except ConflictError:
@@ -90,8 +90,8 @@ class Bootstrap:
     def _labels(self) -> dict[str, str]:
         return {"app.kubernetes.io/name": "tollgate", "app.kubernetes.io/managed-by": "tollgate-operator"}
 
-    async def _owner(self) -> list[dict[str, Any]]:
-        """The Deployment, so that what it needs goes with it."""
+    async def owners(self) -> list[dict[str, Any]]:
+        """References to the Deployment, so that what was made for it goes with it."""
         if self._owners is None:
             self._owners = []
             if self._deployment:

@@ -35,8 +35,17 @@ def may_take(spec: Mapping[str, Any], identity: str, now: datetime) -> bool:
 class Leadership:
     """``leads`` is true only while the Lease is ours and fresh."""
 
-    def __init__(self, client: KubernetesClient, namespace: str, name: str, identity: str, clock: Clock) -> None:
+    def __init__(
+        self,
+        client: KubernetesClient,
+        namespace: str,
+        name: str,
+        identity: str,
+        owners: list[dict[str, Any]],
+        clock: Clock,
+    ) -> None:
         self._client = client
+        self._owners = owners
         self._namespace = namespace
         self._name = name
         self._identity = identity
@@ -82,7 +91,8 @@ class Leadership:
         }
         try:
             if lease is None:
-                await self._client.create(LEASE, {"metadata": {"name": self._name}, "spec": wanted}, self._namespace)
+                metadata = {"name": self._name, "ownerReferences": self._owners}
+                await self._client.create(LEASE, {"metadata": metadata, "spec": wanted}, self._namespace)
             else:
                 version = lease["metadata"]["resourceVersion"]
                 patch = {"metadata": {"resourceVersion": version}, "spec": wanted}

@@ -71,6 +71,7 @@ class Cluster:
         client: KubernetesClient,
         redis: "Redis",
         billing: httpx.AsyncClient,
+        owners: list[dict[str, Any]],
         clock: Clock,
     ) -> None:
         names = settings.names
@@ -81,7 +82,7 @@ class Cluster:
         self.store = Store()
         self.peers = Peers(redis, settings.pod_name, clock)
         self.bootstrap = Bootstrap(client, settings.bootstrap, clock)
-        self.leadership = Leadership(client, names.namespace, names.lease, settings.pod_name, clock)
+        self.leadership = Leadership(client, names.namespace, names.lease, settings.pod_name, owners, clock)
         self.operator = ClusterOperator(
             client=client,
             namespaces=settings.watch_namespaces,
@@ -93,7 +94,7 @@ class Cluster:
             leadership=self.leadership,
             writer=Writer(client, self.store, settings.pod_name, clock, self.metrics),
             keys=KeyKeeper(client, billing),
-            memory=Memory(client, names.namespace, names.last_good),
+            memory=Memory(client, names.namespace, names.last_good, owners),
             clock=clock,
             metrics=self.metrics,
         )
@@ -148,11 +149,11 @@ async def run(settings: ClusterSettings, clock: Clock = system_clock) -> None:
     reader = Bootstrap(client, settings.bootstrap, clock)
     certificate = ServerCertificate(await reader.read(settings.names.tls("operator")))
     async with _billing(settings, reader) as billing:
-        cluster = Cluster(settings, client, redis, billing, clock)
+        cluster = Cluster(settings, client, redis, billing, await reader.owners(), clock)
         server = AdsServer(cluster.cache, settings.ads_listen, certificate.grpc_credentials())
         runners = [await serve(health_application(cluster.operator.problems, cluster.metrics), settings.health_listen)]
         if settings.webhook_listen:
-            application = webhook_application(cluster.operator.resources)
+            application = webhook_application(cluster.operator.resources, lambda: cluster.operator.changes)
             runners.append(await serve(application, settings.webhook_listen, certificate.context))
         await server.start()
         _log.info("serving", ads=settings.ads_listen, namespaces=settings.watch_namespaces or "all")

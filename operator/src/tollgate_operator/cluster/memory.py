@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from typing import Any
 
 import structlog
 
@@ -30,8 +31,9 @@ def worth_remembering(state: State) -> dict[str, str]:
 class Memory:
     """One ConfigMap; written where it changed."""
 
-    def __init__(self, client: KubernetesClient, namespace: str, name: str) -> None:
+    def __init__(self, client: KubernetesClient, namespace: str, name: str, owners: list[dict[str, Any]]) -> None:
         self._client = client
+        self._owners = owners
         self._namespace = namespace
         self._name = name
         self._written: Mapping[str, str] | None = None
@@ -66,6 +68,7 @@ class Memory:
         try:
             await self._client.merge(CONFIG_MAP, self._name, {"data": data}, self._namespace)
         except NotFoundError:
-            body = {"metadata": {"name": self._name}, "data": dict(kept)}
+            metadata = {"name": self._name, "ownerReferences": self._owners}
+            body = {"metadata": metadata, "data": dict(kept)}
             await self._client.create(CONFIG_MAP, body, self._namespace)
         self._written = dict(kept)

@@ -103,10 +103,12 @@ class ClusterOperator:
         self._passing_since: dict[ResourceKey, float] = {}
         self._envoys = 0
         self._trouble = ""
+        self.changes = 0
 
     def on_change(self, change: Change) -> None:
         """Something in the store changed."""
         if change == "content":
+            self.changes += 1
             self._content.set()
         if change != "none":
             self._status.set()
