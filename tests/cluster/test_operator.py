@@ -318,7 +318,7 @@ def test_a_broken_edit_serves_its_last_good_version_also_after_a_restart(release
     time.sleep(3)
     answer = httpx.post(url, json=body, headers=auth, timeout=20)
     assert answer.status_code == 200
-    event = [e for e in _events(release, answer.headers["x-billing-request-id"]) if e["data"]["metrics"]]
+    event = [e for e in _events(release, answer.headers["x-billing-request-id"]) if e["data"]["quantities"]]
     assert event, "the last good version did not count"
     release.apply([find(documents(), "BillableMetric", "gemini-tokens")])
     release.server.kubectl("patch", "validatingwebhookconfiguration", f"{release.name}-{release.namespace}",

@@ -148,7 +148,8 @@ class ClusterOperator:
                 if not self.synced.is_set():
                     self._remembered = await self._memory.read()
                 for kind in (*OWN, *REFERRED):
-                    self.on_change(await self._list(kind))
+                    for namespace in self._namespaces or (None,):
+                        self.on_change(await self._list(kind, namespace))
             except KubernetesError as error:
                 self._trouble = f"{type(error).__name__}: {error}"
                 _log.warning("cannot list", error=self._trouble)
@@ -161,20 +162,17 @@ class ClusterOperator:
                 self._content.set()
             await asyncio.sleep(_RESYNC_SECONDS)
 
-    async def _list(self, kind: Kind) -> Change:
-        items: list[dict[str, Any]] = []
-        versions: list[int] = []
-        for namespace in self._namespaces or (None,):
-            try:
-                found, version = await self._client.list(kind, namespace)
-            except (NotFoundError, ForbiddenError) as error:
-                if kind in OWN:
-                    raise
-                _log.debug("not listed", kind=kind.kind, error=str(error))
-                continue
-            items += found
-            versions.append(version)
-        return self.store.replace(kind.kind, items, min(versions, default=0))
+    async def _list(self, kind: Kind, namespace: str | None) -> Change:
+        try:
+            items, version = await self._client.list(kind, namespace)
+        except (NotFoundError, ForbiddenError) as error:
+            # Kinds of others may not be installed. Once synced, rights that went (with a namespace, or by mistake) are
+            # no reason to forget what serves: what was deleted, the watch has said.
+            if kind in OWN and not self.synced.is_set():
+                raise
+            _log.debug("not listed", kind=kind.kind, namespace=namespace, error=str(error))
+            return "none"
+        return self.store.replace(kind.kind, items, version, namespace)
 
     def _adopt(self) -> None:
         """What its status says was programmed still is: Envoy keeps it while the operator is away."""

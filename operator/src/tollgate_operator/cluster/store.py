@@ -116,8 +116,10 @@ class Store:
         self._objects[key] = observed
         return difference(before, observed)
 
-    def replace(self, kind: str, items: Iterable[Mapping[str, Any]], version: int) -> Change:
-        """A whole list of a kind, as it was at ``version``; what events said after that stands."""
+    def replace(
+        self, kind: str, items: Iterable[Mapping[str, Any]], version: int, namespace: str | None = None
+    ) -> Change:
+        """A whole list of a kind (in one namespace), as it was at ``version``; what events said after that stands."""
         changes: set[Change] = set()
         listed: set[Key] = set()
         for item in items:
@@ -126,10 +128,13 @@ class Store:
             metadata = raw["metadata"]
             listed.add((kind, qualified_name(metadata.get("namespace", "default"), metadata["name"])))
         for observed in self.of_kind(kind):
+            if namespace not in {None, observed.namespace}:
+                continue
             if observed.key not in listed and observed.version <= version:
                 del self._objects[observed.key]
                 changes.add("content")
-        self._tombs = {key: at for key, at in self._tombs.items() if key[0] != kind or at > version}
+        if namespace is None:
+            self._tombs = {key: at for key, at in self._tombs.items() if key[0] != kind or at > version}
         return "content" if "content" in changes else "status" if "status" in changes else "none"
 
     def loaded(self) -> Loaded:
