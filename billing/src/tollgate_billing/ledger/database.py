@@ -5,7 +5,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import InterfaceError, OperationalError
 
 #: What SQLAlchemy raises when the database is away, locked or full: trying again later may help.
@@ -17,8 +17,9 @@ class Database:
     """Connections are pooled and safe to use from many threads, one transaction each."""
 
     def __init__(self, url: str) -> None:
-        self.dialect = make_url(url).get_backend_name()
-        self.engine = _sqlite_engine(url) if self.dialect == "sqlite" else _postgresql_engine(url)
+        parsed = _with_our_driver(make_url(url))
+        self.dialect = parsed.get_backend_name()
+        self.engine = _sqlite_engine(parsed) if self.dialect == "sqlite" else _postgresql_engine(parsed)
 
     @contextmanager
     def write(self) -> Generator[Connection]:
@@ -38,11 +39,16 @@ class Database:
         self.engine.dispose()
 
 
-def _postgresql_engine(url: str) -> Engine:
+def _with_our_driver(url: URL) -> URL:
+    """``postgresql://`` and ``postgres://``, as everybody writes it, would mean a driver that is not installed."""
+    return url.set(drivername="postgresql+psycopg") if url.drivername in {"postgres", "postgresql"} else url
+
+
+def _postgresql_engine(url: URL) -> Engine:
     return create_engine(url, pool_pre_ping=True, hide_parameters=True)
 
 
-def _sqlite_engine(url: str) -> Engine:
+def _sqlite_engine(url: URL) -> Engine:
     engine = create_engine(url, hide_parameters=True)
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
