@@ -74,7 +74,7 @@ def test_an_upgrade_drops_no_stream(cluster: Cluster) -> None:
         calls = [pool.submit(_call, port, key, tokens=40, delay_ms=500) for _ in range(32)]
         time.sleep(2)
         cluster.helm(
-            "upgrade", NAME, str(CHART), "--reuse-values", "--set", "gateway.podAnnotations.roll=1", "--wait"
+            "upgrade", NAME, str(CHART), "--reuse-values", "--set-string", "gateway.podAnnotations.roll=1", "--wait"
         )  # fmt: skip
         answers = [call.result() for call in calls]
     assert [a.status_code for a in answers] == [200] * 32

@@ -7,12 +7,11 @@ An edit of one resource changes nothing for the others, so a status is written f
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from tollgate_core.manifests import API, qualified_name
 from tollgate_core.manifests.parse import Manifest
 from tollgate_operator.control_loop import State
 from tollgate_operator.reconcile import Condition, ResourceKey
-
-#: Kinds that Envoy's configuration is made of: only they can be what it refused.
-_IN_ENVOY = frozenset({"API", "BillableMetric"})
+from tollgate_operator.reconcile.index import secret_references
 
 
 @dataclass
@@ -29,10 +28,13 @@ class Programming:
     def refuse(self, state: State, errors: tuple[str, ...]) -> bool:
         """Envoy refused the snapshot of ``state``. Whether somebody could be blamed: then reconcile again without."""
         text = "; ".join(errors)
+        users = _users_of_secrets(state.resources)
         changed = [
-            key for key, manifest in state.resources.items() if key[0] in _IN_ENVOY and self.taken.get(key) != manifest
+            key
+            for key, manifest in state.resources.items()
+            if (key[0] in {"API", "BillableMetric"} or key in users) and self.taken.get(key) != manifest
         ]
-        named = [key for key in changed if f"api/{key[1]}" in text or f'"{key[1]}/' in text]
+        named = [key for key in changed if any(f"api/{api}" in text for api in users.get(key, [key[1]]))]
         blamed = named or changed
         for key in blamed:
             self.refused[key] = (state.resources[key], text)
@@ -45,6 +47,10 @@ class Programming:
 
     def condition(self, key: ResourceKey, state: State, envoys: int) -> Condition:
         """The Programmed condition; reason Pending and NoGateway may pass by themselves."""
+        for secret in _secrets_of(state.desired.get(key)):
+            if secret in self.refused:
+                message = f"Envoy refused what Secret {secret[1]!r} holds: {self.refused[secret][1]}"
+                return Condition("Programmed", False, "Rejected", message)
         if key in self.refused:
             return Condition("Programmed", False, "Rejected", f"Envoy refused it: {self.refused[key][1]}")
         serving = state.statuses[key].serving
@@ -58,3 +64,20 @@ class Programming:
         if not envoys:
             return Condition("Programmed", False, "NoGateway", "no Envoy is connected")
         return Condition("Programmed", False, "Pending", "waiting for Envoy to acknowledge it")
+
+
+def _secrets_of(manifest: Manifest | None) -> list[ResourceKey]:
+    if not isinstance(manifest, API):
+        return []
+    own = manifest.metadata.namespace
+    return [("Secret", qualified_name(r.namespace or own, r.name)) for _, r in secret_references(manifest)]
+
+
+def _users_of_secrets(resources: Mapping[ResourceKey, Manifest]) -> dict[ResourceKey, list[str]]:
+    """The APIs that name each Secret."""
+    users: dict[ResourceKey, list[str]] = {}
+    for (kind, name), manifest in resources.items():
+        if kind == "API":
+            for secret in _secrets_of(manifest):
+                users.setdefault(secret, []).append(name)
+    return users
