@@ -32,11 +32,13 @@ def reconcile(
     loaded: Loaded,
     last: State | None,
     settings: GatewaySettings,
-    remembered: Mapping[ResourceKey, Manifest] | None = None,
+    last_good: Mapping[ResourceKey, Manifest] | None = None,
 ) -> State:
-    """Pure. What was right in ``last`` serves on wherever ``loaded`` is wrong; without ``last``, what is ``remembered``
-    from before a restart."""
-    effective = resolve(loaded.resources, last.resources if last else remembered or {}, loaded.broken)
+    """Pure. What was right serves on wherever ``loaded`` is wrong: ``last_good`` says what that was, without it all of
+    ``last``."""
+    if last_good is None:
+        last_good = last.resources if last else {}
+    effective = resolve(loaded.resources, last_good, loaded.broken)
     index = Index(effective.resources)
     catalog = build_catalog(index)
     encoded = catalog.encode()

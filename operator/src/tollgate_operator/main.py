@@ -60,8 +60,7 @@ class Operator:
         """Write the catalog again whenever Redis has lost it."""
         while True:
             await asyncio.sleep(_REPUBLISH_SECONDS)
-            if self._state is not None:
-                await self._publisher.offer(self._state)
+            await self._publisher.offer_again()
 
 
 async def run(settings: Settings) -> None:

@@ -1,5 +1,6 @@
 """Publishing a state: the catalog to Redis, statuses to a file. Redis holds no truth: it is written anew when lost."""
 
+import asyncio
 import json
 import os
 from pathlib import Path
@@ -15,23 +16,37 @@ _log = structlog.get_logger("publish")
 
 
 class CatalogPublisher:
-    """``answered`` says whether Redis answered the last time."""
+    """``answered`` says whether Redis answered the last time. One offer at a time, and always of the latest catalog: an
+    older one never overwrites it."""
 
     def __init__(self, redis: "Redis") -> None:
         self._redis = redis
+        self._latest: State | None = None
+        self._lock = asyncio.Lock()
         self.answered = False
 
     async def offer(self, state: State, *, write: bool = True) -> bool:
         """Write the catalog unless Redis has it already. False where Redis did not answer, or has another one and we
         may not ``write``: the caller tries again."""
-        try:
-            done = await self._offer(state, write=write)
-        except (RedisError, OSError) as error:
-            self.answered = False
-            _log.warning("catalog not published; trying again", error=str(error))
-            return False
-        self.answered = True
-        return done
+        self._latest = state
+        return await self._try(write=write)
+
+    async def offer_again(self) -> bool:
+        """The latest that was offered, in case Redis lost it."""
+        return await self._try(write=True)
+
+    async def _try(self, *, write: bool) -> bool:
+        async with self._lock:
+            if self._latest is None:
+                return False
+            try:
+                done = await self._offer(self._latest, write=write)
+            except (RedisError, OSError) as error:
+                self.answered = False
+                _log.warning("catalog not published; trying again", error=str(error))
+                return False
+            self.answered = True
+            return done
 
     async def _offer(self, state: State, *, write: bool) -> bool:
         current = await self._redis.hget(Keys.CATALOG, "hash")

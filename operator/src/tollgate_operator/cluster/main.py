@@ -186,7 +186,8 @@ async def _leave(cluster: Cluster, server: AdsServer, runners: list[web.AppRunne
     with contextlib.suppress(Exception):
         await cluster.peers.leave()
     await cluster.leadership.release()
-    await server.stop()
+    with contextlib.suppress(asyncio.CancelledError):  # Kopf, when it ends, cancels what else is running
+        await server.stop()
     for runner in runners:
         await runner.cleanup()
 

@@ -104,6 +104,7 @@ class ClusterOperator:
         self._envoys = 0
         self._trouble = ""
         self.changes = 0
+        self._logged: dict[ResourceKey, list[str]] = {}
 
     def on_change(self, change: Change) -> None:
         """Something in the store changed."""
@@ -191,7 +192,8 @@ class ClusterOperator:
             self._content.clear()
             loaded = self._loaded()
             started = time.monotonic()
-            self._state = await asyncio.to_thread(reconcile, loaded, self._state, self._gateway, self._remembered)
+            last_good = self._programming.last_good(self._state.resources if self._state else self._remembered)
+            self._state = await asyncio.to_thread(reconcile, loaded, self._state, self._gateway, last_good)
             self._metrics.reconcile_seconds.observe(time.monotonic() - started)
             self._count(self._state)
             if self._publishing:
@@ -212,8 +214,9 @@ class ClusterOperator:
 
     def _count(self, state: State) -> None:
         self._metrics.resources(dict(Counter((key[0], status.serving) for key, status in state.statuses.items())))
+        before, self._logged = self._logged, {k: s.problems for k, s in state.statuses.items() if s.problems}
         for (kind, name), status in state.statuses.items():
-            if status.problems:
+            if status.problems and before.get((kind, name)) != status.problems:
                 _log.info("not right", kind=kind, name=name, serving=status.serving, problems=status.problems)
 
     async def _publish(self, state: State) -> None:
@@ -233,8 +236,8 @@ class ClusterOperator:
         """Redis may lose it."""
         while True:
             await asyncio.sleep(_RETRY_SECONDS)
-            if self._sent and self._state is self._sent[0] and self._leadership.leads:
-                await self._publisher.offer(self._sent[0], write=True)
+            if self._leadership.leads:
+                await self._publisher.offer_again()
 
     async def _follow_reports(self) -> None:
         async def ours() -> None:

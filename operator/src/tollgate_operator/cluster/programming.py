@@ -26,7 +26,7 @@ class Programming:
         self.taken = dict(state.resources)
 
     def refuse(self, state: State, errors: tuple[str, ...]) -> bool:
-        """Envoy refused the snapshot of ``state``. Whether somebody could be blamed: then reconcile again without."""
+        """Envoy refused the snapshot of ``state``. Whether somebody is blamed who was not: then reconcile again."""
         text = "; ".join(errors)
         users = _users_of_secrets(state.resources)
         changed = [
@@ -35,10 +35,21 @@ class Programming:
             if (key[0] in {"API", "BillableMetric"} or key in users) and self.taken.get(key) != manifest
         ]
         named = [key for key in changed if any(f"api/{api}" in text for api in users.get(key, [key[1]]))]
-        blamed = named or changed
+        blamed = [key for key in named or changed if self.refused.get(key, (None, ""))[0] != state.resources[key]]
         for key in blamed:
             self.refused[key] = (state.resources[key], text)
         return bool(blamed)
+
+    def last_good(self, serving: Mapping[ResourceKey, Manifest]) -> dict[ResourceKey, Manifest]:
+        """What may serve in place of something wrong: what served last, but nothing that Envoy refused."""
+        good = dict(serving)
+        for key, (manifest, _) in self.refused.items():
+            if good.get(key) == manifest:
+                if key in self.taken and self.taken[key] != manifest:
+                    good[key] = self.taken[key]
+                else:
+                    del good[key]
+        return good
 
     def quarantined(self, desired: Mapping[ResourceKey, Manifest]) -> dict[ResourceKey, str]:
         """Resources that are still as Envoy refused them, with its words. Others are forgiven."""
