@@ -51,8 +51,8 @@ class Leadership:
 
     async def run(self) -> None:
         """Take and renew for ever."""
+        led = False
         while True:
-            led = self.leads
             try:
                 await self._round()
             except KubernetesError as error:
@@ -60,6 +60,7 @@ class Leadership:
             if self.leads != led:
                 _log.info("leading" if self.leads else "following", identity=self._identity)
                 self.changed.set()
+            led = self.leads
             await asyncio.sleep(_RENEW_SECONDS)
 
     async def _round(self) -> None:

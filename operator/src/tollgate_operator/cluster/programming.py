@@ -4,6 +4,7 @@ A resource is programmed once every Envoy has taken a snapshot made of it as it 
 An edit of one resource changes nothing for the others, so a status is written for the one alone.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -17,14 +18,16 @@ _IN_ENVOY = frozenset({"API", "BillableMetric"})
 
 @dataclass
 class Programming:
-    """``taken``: what Envoy runs. ``refused``: contents that it would not take, with its words; they serve no more."""
+    """``taken``: what Envoy runs. ``refused``: contents that it would not take, with its words; they serve no more.
+    ``standing``: errors that are no resource's fault, as of the gateway's own certificate; no later edit is blamed."""
 
     taken: dict[ResourceKey, Manifest] = field(default_factory=dict[ResourceKey, Manifest])
     refused: dict[ResourceKey, tuple[Manifest, str]] = field(default_factory=dict[ResourceKey, tuple[Manifest, str]])
+    standing: frozenset[str] = frozenset()
 
     def acknowledge(self, state: State) -> None:
         """All Envoys took the snapshot of ``state``."""
-        self.taken = dict(state.resources)
+        self.taken, self.standing = dict(state.resources), frozenset()
 
     def refuse(self, state: State, errors: tuple[str, ...]) -> bool:
         """Envoy refused the snapshot of ``state``. Whether somebody could be blamed: then reconcile again without."""
@@ -32,11 +35,17 @@ class Programming:
         changed = [
             key for key, manifest in state.resources.items() if key[0] in _IN_ENVOY and self.taken.get(key) != manifest
         ]
-        named = [key for key in changed if f"api/{key[1]}" in text or f'"{key[1]}/' in text]
-        blamed = named or changed
+        named = [key for key in changed if key[0] == "API" and _names(text, key[1])]
+        blamed = named or (changed if set(errors) - self.standing else [])
         for key in blamed:
             self.refused[key] = (state.resources[key], text)
+        if not blamed:  # Envoy took all the rest
+            self.taken, self.standing = dict(state.resources), frozenset(errors)
         return bool(blamed)
+
+    def is_refused(self, key: ResourceKey, manifest: Manifest | None) -> bool:
+        """Whether Envoy refused this very content."""
+        return manifest is not None and key in self.refused and self.refused[key][0] == manifest
 
     def quarantined(self, desired: Mapping[ResourceKey, Manifest]) -> dict[ResourceKey, str]:
         """Resources that are still as Envoy refused them, with its words. Others are forgiven."""
@@ -58,3 +67,9 @@ class Programming:
         if not envoys:
             return Condition("Programmed", False, "NoGateway", "no Envoy is connected")
         return Condition("Programmed", False, "Pending", "waiting for Envoy to acknowledge it")
+
+
+def _names(text: str, api: str) -> bool:
+    """Whether Envoy speaks of an API's cluster, of a secret of it, or of one of its routes."""
+    name = re.escape(api)
+    return re.search(rf'(?<![\w/-])api/{name}(/credential|/ca)?(?![\w/-])|"{name}/[^/"]+"', text) is not None

@@ -98,7 +98,8 @@ def test_a_last_list_makes_it_right_whatever_came_before(data: Any, writes: Any,
     moments = st.sampled_from([*range(len(server.events)), *("list " + str(v) for v in range(server.version + 1))])
     # Any event any number of times in any order, and lists as they were at any moment, in the order of their versions.
     seen = dict.fromkeys(namespaces, 0)
-    for moment in data.draw(st.lists(moments, max_size=30)) if server.events else []:
+    drawn: list[int | str] = data.draw(st.lists(moments, max_size=30)) if server.events else []
+    for moment in drawn:
         if isinstance(moment, int):
             store.apply(*server.events[moment])
             continue
@@ -109,7 +110,8 @@ def test_a_last_list_makes_it_right_whatever_came_before(data: Any, writes: Any,
     for namespace in namespaces:
         store.replace("Product", server.listed(server.version, namespace), server.version, namespace)
     same(store, server)
-    for event in data.draw(st.lists(st.sampled_from(server.events), max_size=5)) if server.events else []:
+    old: list[Event] = data.draw(st.lists(st.sampled_from(server.events), max_size=5)) if server.events else []
+    for event in old:
         assert store.apply(*event) == "none"  # from before the list: no news
     same(store, server)
 
