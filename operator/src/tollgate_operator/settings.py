@@ -1,7 +1,7 @@
 """Settings of the operator, from TOLLGATE_* environment variables."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,15 +31,29 @@ class Settings:
 
 
 def gateway_settings(environment: Mapping[str, str]) -> GatewaySettings:
-    """Of the gateway that is configured. Raises KeyError with the name of a variable that is missing."""
+    """Of the gateway that is configured. Raises KeyError with the name of a variable that is missing, ValueError with
+    that of one that cannot be used."""
     return GatewaySettings(
         listen_address=environment.get("TOLLGATE_GATEWAY_ADDRESS", "127.0.0.1"),
-        listen_port=int(environment["TOLLGATE_GATEWAY_PORT"]),
+        listen_port=_port(environment, "TOLLGATE_GATEWAY_PORT"),
         gates=tuple(environment["TOLLGATE_GATES"].split(",")),
         meters=tuple(environment["TOLLGATE_METERS"].split(",")),
         access_log_path=environment["TOLLGATE_ACCESS_LOG"],
-        host_aliases=dict(
-            pair.split("=", 1) for pair in environment.get("TOLLGATE_HOST_ALIASES", "").split(",") if pair
-        ),
+        host_aliases=dict(_pairs(environment, "TOLLGATE_HOST_ALIASES")),
         ca_bundle=environment.get("TOLLGATE_CA_BUNDLE", GatewaySettings.ca_bundle),
     )
+
+
+def _port(environment: Mapping[str, str], name: str) -> int:
+    text = environment[name]
+    if not text.isdecimal() or not 0 < int(text) < 65_536:
+        raise ValueError(f"{name}: {text!r} is not a port")
+    return int(text)
+
+
+def _pairs(environment: Mapping[str, str], name: str) -> Iterator[tuple[str, str]]:
+    for pair in filter(None, environment.get(name, "").split(",")):
+        key, separator, value = pair.partition("=")
+        if not separator:
+            raise ValueError(f"{name}: {pair!r} is not host=address")
+        yield key, value

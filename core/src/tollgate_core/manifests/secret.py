@@ -40,7 +40,10 @@ class Secret(BaseModel):
         return qualified_name(self.metadata.namespace, self.metadata.name)
 
     def value(self, key: str) -> str | None:
-        """The decoded value, or None where the Secret has no such key."""
+        """The decoded value, or None where the Secret has no such key, or its value is no text."""
         if key in self.string_data:
             return self.string_data[key]
-        return base64.b64decode(self.data[key]).decode() if key in self.data else None
+        try:
+            return base64.b64decode(self.data[key]).decode() if key in self.data else None
+        except UnicodeDecodeError:
+            return None

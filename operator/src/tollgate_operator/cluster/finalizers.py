@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Mapping
 
 from tollgate_core.manifests import Price, Subscription, qualified_name
+from tollgate_core.manifests.parse import Manifest
 from tollgate_operator.cluster.store import Store
 from tollgate_operator.reconcile.catalog_builder import subscribed_product
 
@@ -11,12 +12,14 @@ FINALIZER = "tollgate.dev/in-use"
 Key = tuple[str, str]
 
 
-def users(store: Store) -> dict[Key, list[str]]:
-    """For each Product, and each Price of it, the Subscriptions that use it and are not being deleted."""
+def users(serving: Mapping[Key, Manifest], store: Store) -> dict[Key, list[str]]:
+    """For each Product, and each Price of it, the Subscriptions that use it and are not being deleted. What serves
+    counts, not what is wished: without a ReferenceGrant nobody holds on to another namespace's Product."""
     by_product: defaultdict[str, list[str]] = defaultdict(list)
     for observed in store.of_kind("Subscription"):
-        if isinstance(observed.manifest, Subscription) and not observed.deleting:
-            by_product[subscribed_product(observed.manifest)].append(observed.key[1])
+        subscription = serving.get(observed.key)
+        if isinstance(subscription, Subscription) and not observed.deleting:
+            by_product[subscribed_product(subscription)].append(observed.key[1])
     used: dict[Key, list[str]] = {("Product", name): sorted(names) for name, names in by_product.items()}
     for observed in store.of_kind("Price"):
         price = observed.manifest

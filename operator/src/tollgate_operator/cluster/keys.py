@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 import structlog
 
-from tollgate_core.api_keys import make_api_key
+from tollgate_core.api_keys import is_well_formed, make_api_key
 from tollgate_core.manifests import Subscription
 from tollgate_core.quantity import parse_duration_ms
 from tollgate_operator.cluster.client import ConflictError, KubernetesClient, NotFoundError
@@ -24,7 +24,6 @@ _log = structlog.get_logger("keys")
 KEY = "api-key"
 _ROTATED = "tollgate.dev/rotated-for"
 _KEY_ID = "tollgate.dev/key-id"
-PENDING = Condition("Programmed", False, "KeyPending", "waiting for billing to know its key")
 
 
 class KeyKeeper:
@@ -60,14 +59,16 @@ class KeyKeeper:
         annotations: Mapping[str, str] = secret["metadata"].get("annotations") or {}
         rotated = annotations.get(_ROTATED, "") != observed.rotation
         data: dict[str, str] = secret.get("data") or {}
-        key = base64.b64decode(data.get(KEY, "")).decode()
-        if rotated or not key:
+        key = base64.b64decode(data.get(KEY, "")).decode(errors="replace")
+        if rotated or not is_well_formed(key):  # a Secret can be edited by hand
             key = make_api_key(secrets.token_bytes(24))
             secret = await self._client.merge(SECRET, name, self._content(observed, key), observed.namespace)
             annotations = secret["metadata"].get("annotations") or {}
         key_id = annotations.get(_KEY_ID, "")
         if not key_id:
             key_id = await self._register(observed, subscription, name, key)
+            if not key_id:
+                return
             await self._client.merge(SECRET, name, {"metadata": {"annotations": {_KEY_ID: key_id}}}, observed.namespace)
         self._known[observed.uid] = (name, observed.rotation, key_id)
         self.problems.pop(observed.uid, None)
@@ -106,10 +107,14 @@ class KeyKeeper:
         }
 
     async def _register(self, observed: Observed, subscription: Subscription, secret: str, key: str) -> str:
-        """The id of the key at billing, which may have had it already."""
+        """The id of the key at billing, which may have had it already; empty where billing will not have it."""
         path = f"/v1/subscriptions/{observed.key[1].replace('/', '%2F')}/keys"
         overlap = parse_duration_ms(subscription.spec.key_rotation_overlap) // 1000
         body = {"key": key, "label": f"secret/{secret}", "overlap_seconds": overlap}
         response = await self._billing.put(path, json=body)
+        if response.status_code == 409:
+            message = f"spec.secretName: billing refuses its key: {response.json()['detail']}"
+            self.problems[observed.uid] = Condition("Programmed", False, "KeyRefused", message)
+            return ""
         response.raise_for_status()
         return str(response.json()["id"])

@@ -51,6 +51,7 @@ class Leadership:
         self._identity = identity
         self._clock = clock
         self._renewed: datetime | None = None
+        self._led = False
         self.changed = asyncio.Event()
 
     @property
@@ -61,17 +62,21 @@ class Leadership:
     async def run(self) -> None:
         """Take and renew for ever."""
         while True:
-            led = self.leads
-            try:
-                await self._round()
-            except KubernetesError as error:
-                _log.warning("the lease could not be renewed", error=str(error))
-            if self.leads != led:
-                _log.info("leading" if self.leads else "following", identity=self._identity)
-                self.changed.set()
+            await self.step()
             await asyncio.sleep(_RENEW_SECONDS)
 
-    async def _round(self) -> None:
+    async def step(self) -> None:
+        """Take or renew once, and say what changed since the last time."""
+        try:
+            await self._renew()
+        except KubernetesError as error:
+            _log.warning("the lease could not be renewed", error=str(error))
+        if self.leads != self._led:
+            self._led = self.leads
+            _log.info("leading" if self._led else "following", identity=self._identity)
+            self.changed.set()
+
+    async def _renew(self) -> None:
         now = self._clock()
         try:
             lease = await self._client.get(LEASE, self._name, self._namespace)

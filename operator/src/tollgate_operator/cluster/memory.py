@@ -60,7 +60,7 @@ class Memory:
         """Raises KubernetesError."""
         if kept == (self._written or {}):
             return
-        if sum(map(len, kept.values())) > _LARGEST:
+        if sum(len(text.encode()) for text in kept.values()) > _LARGEST:
             _log.error("too much to remember: a restart would lose the last good version of some", count=len(kept))
             return
         # None removes what is no longer there.

@@ -10,32 +10,32 @@ import time
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import replace
-from typing import Any
 
 import httpx
 import structlog
 from redis.exceptions import RedisError
 
 from tollgate_core.errors import Problem
-from tollgate_core.manifests import API, Product, Subscription, qualified_name
+from tollgate_core.manifests import Subscription, qualified_name
 from tollgate_core.manifests.parse import Manifest
 from tollgate_operator.cluster.client import ForbiddenError, KubernetesClient, KubernetesError, NotFoundError
-from tollgate_operator.cluster.clock import Clock, rfc3339
+from tollgate_operator.cluster.clock import Clock
 from tollgate_operator.cluster.finalizers import users, wanted_finalizers
-from tollgate_operator.cluster.keys import PENDING, KeyKeeper
+from tollgate_operator.cluster.judge import Judge
+from tollgate_operator.cluster.keys import KeyKeeper
 from tollgate_operator.cluster.kinds import OWN, REFERRED, Kind
 from tollgate_operator.cluster.leadership import Leadership
 from tollgate_operator.cluster.memory import Memory, worth_remembering
 from tollgate_operator.cluster.metrics import Metrics
 from tollgate_operator.cluster.peers import Peers
 from tollgate_operator.cluster.programming import Programming
-from tollgate_operator.cluster.statuses import PASSING, Verdict, is_said, verdict
+from tollgate_operator.cluster.statuses import is_said
 from tollgate_operator.cluster.store import Change, Observed, Store
 from tollgate_operator.cluster.writer import Writer
 from tollgate_operator.control_loop import State, reconcile
 from tollgate_operator.envoy import GatewaySettings
 from tollgate_operator.publish import CatalogPublisher
-from tollgate_operator.reconcile import Condition, ResourceKey
+from tollgate_operator.reconcile import ResourceKey
 from tollgate_operator.sources import Loaded
 from tollgate_operator.xds import Report, Snapshot, SnapshotCache, words_on
 
@@ -45,16 +45,12 @@ _DEBOUNCE_SECONDS = 0.05
 _RETRY_SECONDS = 1.0
 #: Whole lists come again this often, for what a watch may have lost.
 _RESYNC_SECONDS = 300.0
-#: How long a passing reason may last before it is worth a write.
-_PASSING_SECONDS = 5.0
 #: How long a follower waits for the leader's catalog before it lets its Envoys judge for themselves.
 _CATALOG_SECONDS = 3.0
 _SHARE_SECONDS = 4.0
 #: While Envoys of other replicas have not said their word.
 _POLL_SECONDS = 0.2
 _KEYS_AT_ONCE = 8
-#: Kinds that neither Envoy nor the gate reads.
-_NOT_IN_DATA_PATH = frozenset({"PaymentProvider", "Portal"})
 
 
 class ClusterOperator:
@@ -91,6 +87,7 @@ class ClusterOperator:
         self._clock = clock
         self._metrics = metrics
         self._programming = Programming()
+        self._judge = Judge(self._programming, keys)
         self._remembered: dict[ResourceKey, Manifest] = {}
         self._state: State | None = None
         #: The state that Envoys were last sent, with its snapshot.
@@ -100,8 +97,9 @@ class ClusterOperator:
         self._status = asyncio.Event()
         self._words = asyncio.Event()
         self._publishing: asyncio.Task[None] | None = None
-        self._passing_since: dict[ResourceKey, float] = {}
         self._envoys = 0
+        #: The last state that Envoys gave their word on, with what they refused.
+        self._heard: tuple[int, tuple[str, ...]] = (0, ())
         self._trouble = ""
         self.changes = 0
         self._logged: dict[ResourceKey, list[str]] = {}
@@ -163,6 +161,7 @@ class ClusterOperator:
                 self._adopt()
                 self.synced.set()
                 self._content.set()
+            self._status.set()  # what could not be written is tried again
             await asyncio.sleep(_RESYNC_SECONDS)
 
     async def _list(self, kind: Kind, namespace: str | None) -> Change:
@@ -278,6 +277,9 @@ class ClusterOperator:
         if not words:
             return bool(reports)
         errors = tuple(sorted({error for word in words for error in word.errors}))
+        if errors and self._heard == (id(state), errors):
+            return False
+        self._heard = (id(state), errors)
         if errors:
             self._metrics.nacks.inc()
             if self._programming.refuse(state, errors):
@@ -307,6 +309,8 @@ class ClusterOperator:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._status.wait(), _RETRY_SECONDS)
             await asyncio.sleep(_DEBOUNCE_SECONDS)
+            if not self._status.is_set() and not self._judge.waits:
+                continue
             self._status.clear()
             if self._state is None or not self._leadership.leads:
                 continue
@@ -318,60 +322,10 @@ class ClusterOperator:
                 self._status.set()
 
     async def _write(self, state: State) -> None:
-        used = users(self.store)
+        used = users(state.resources, self.store)
         await self._writer.finalizers(wanted_finalizers(self.store, used))
         await self._memory.write(worth_remembering(state))
-        await self._writer.statuses(self._verdicts(state, used))
-
-    def _verdicts(self, state: State, used: Mapping[ResourceKey, list[str]]) -> list[tuple[Observed, Verdict]]:
-        found: list[tuple[Observed, Verdict]] = []
-        now, moment = rfc3339(self._clock()), time.monotonic()
-        for kind in OWN:
-            for observed in self.store.of_kind(kind.kind):
-                refused = observed.key in self._programming.refused
-                if observed.key not in state.statuses:
-                    continue
-                if not refused and state.desired.get(observed.key) is not observed.manifest:
-                    continue  # edited since; the next reconcile is on its way
-                conditions = self._conditions(observed, state, used)
-                if any(c.reason in PASSING for c in conditions):
-                    since = self._passing_since.setdefault(observed.key, moment)
-                    if moment - since < _PASSING_SECONDS:
-                        continue
-                else:
-                    self._passing_since.pop(observed.key, None)
-                written = verdict(observed, conditions, self._details(observed, state, used), now)
-                if written:
-                    found.append((observed, written))
-        return found
-
-    def _conditions(self, observed: Observed, state: State, used: Mapping[ResourceKey, list[str]]) -> list[Condition]:
-        conditions = list(state.statuses[observed.key].conditions)
-        if observed.key[0] in _NOT_IN_DATA_PATH:
-            return conditions
-        programmed = self._programming.condition(observed.key, state, self._envoys)
-        wants_key = isinstance(observed.manifest, Subscription) and observed.manifest.spec.secret_name
-        if programmed.status and wants_key and not self._keys.key_id(observed):
-            programmed = self._keys.problems.get(observed.uid, PENDING)
-        conditions.append(programmed)
-        if observed.deleting and used.get(observed.key):
-            names = used[observed.key]
-            more = f" and {len(names) - 5} more" if len(names) > 5 else ""
-            message = f"used by the subscriptions {', '.join(names[:5])}{more}; it goes when they have gone"
-            conditions.append(Condition("Deletable", False, "InUse", message))
-        return conditions
-
-    def _details(self, observed: Observed, state: State, used: Mapping[ResourceKey, list[str]]) -> dict[str, Any]:
-        manifest = observed.manifest
-        details: dict[str, Any] = {"serving": state.statuses[observed.key].serving}
-        if isinstance(manifest, API):
-            details["endpoints"] = len(manifest.spec.endpoints)
-        if isinstance(manifest, Product):
-            details["subscriptions"] = len(used.get(observed.key, []))
-        if isinstance(manifest, Subscription) and manifest.spec.secret_name:
-            key_id = self._keys.key_id(observed)
-            details |= {"secretName": manifest.spec.secret_name, **({"keyId": key_id} if key_id else {})}
-        return details
+        await self._writer.statuses(self._judge.verdicts(self.store, state, used, self._envoys, self._clock()))
 
     async def _make_keys(self) -> None:
         """Billing knows a subscription a moment after the catalog does; until then it is asked again."""

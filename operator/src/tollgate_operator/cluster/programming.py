@@ -4,6 +4,7 @@ A resource is programmed once every Envoy has taken a snapshot made of it as it 
 An edit of one resource changes nothing for the others, so a status is written for the one alone.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -16,14 +17,16 @@ from tollgate_operator.reconcile.index import secret_references
 
 @dataclass
 class Programming:
-    """``taken``: what Envoy runs. ``refused``: contents that it would not take, with its words; they serve no more."""
+    """``taken``: what Envoy runs. ``refused``: contents that it would not take, with its words; they serve no more.
+    ``standing``: errors that are no resource's fault, as of the gateway's own certificate; no later edit is blamed."""
 
     taken: dict[ResourceKey, Manifest] = field(default_factory=dict[ResourceKey, Manifest])
     refused: dict[ResourceKey, tuple[Manifest, str]] = field(default_factory=dict[ResourceKey, tuple[Manifest, str]])
+    standing: frozenset[str] = frozenset()
 
     def acknowledge(self, state: State) -> None:
         """All Envoys took the snapshot of ``state``."""
-        self.taken = dict(state.resources)
+        self.taken, self.standing = dict(state.resources), frozenset()
 
     def refuse(self, state: State, errors: tuple[str, ...]) -> bool:
         """Envoy refused the snapshot of ``state``. Whether somebody is blamed who was not: then reconcile again."""
@@ -34,10 +37,17 @@ class Programming:
             for key, manifest in state.resources.items()
             if (key[0] in {"API", "BillableMetric"} or key in users) and self.taken.get(key) != manifest
         ]
-        named = [key for key in changed if any(f"api/{api}" in text for api in users.get(key, [key[1]]))]
-        blamed = [key for key in named or changed if self.refused.get(key, (None, ""))[0] != state.resources[key]]
+        named = [
+            key
+            for key in changed
+            if key[0] != "BillableMetric" and any(_names(text, api) for api in users.get(key, [key[1]]))
+        ]
+        suspects = named or (changed if set(errors) - self.standing else [])
+        blamed = [key for key in suspects if not self.is_refused(key, state.resources[key])]
         for key in blamed:
             self.refused[key] = (state.resources[key], text)
+        if not blamed:  # Envoy took all the rest
+            self.taken, self.standing = dict(state.resources), frozenset(errors)
         return bool(blamed)
 
     def last_good(self, serving: Mapping[ResourceKey, Manifest]) -> dict[ResourceKey, Manifest]:
@@ -50,6 +60,10 @@ class Programming:
                 else:
                     del good[key]
         return good
+
+    def is_refused(self, key: ResourceKey, manifest: Manifest | None) -> bool:
+        """Whether Envoy refused this very content."""
+        return manifest is not None and key in self.refused and self.refused[key][0] == manifest
 
     def quarantined(self, desired: Mapping[ResourceKey, Manifest]) -> dict[ResourceKey, str]:
         """Resources that are still as Envoy refused them, with its words. Others are forgiven."""
@@ -92,3 +106,9 @@ def _users_of_secrets(resources: Mapping[ResourceKey, Manifest]) -> dict[Resourc
             for secret in _secrets_of(manifest):
                 users.setdefault(secret, []).append(name)
     return users
+
+
+def _names(text: str, api: str) -> bool:
+    """Whether Envoy speaks of an API's cluster, of a secret of it, or of one of its routes."""
+    name = re.escape(api)
+    return re.search(rf'(?<![\w/-])api/{name}(/credential|/ca)?(?![\w/-])|"{name}/[^/"]+"', text) is not None

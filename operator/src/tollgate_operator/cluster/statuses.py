@@ -10,6 +10,7 @@ from tollgate_operator.reconcile import Condition
 OURS = ("Accepted", "ResolvedRefs", "Programmed", "Deletable")
 #: Reasons that may pass by themselves within moments: not worth a write unless they last.
 PASSING = frozenset({"Pending", "NoGateway", "KeyPending"})
+KEY_PENDING = Condition("Programmed", False, "KeyPending", "waiting for billing to know its key")
 _LONGEST_MESSAGE = 32_000
 
 

@@ -1,10 +1,11 @@
 """What the API server said, in the order of its resource versions. Pure: no I/O, no clock.
 
 Watches lose events (a connection that breaks, 410 Gone), so whole lists come in between: an entry of a list never
-overwrites what a later event said, and what a list does not hold is gone unless an event made it after the list.
+overwrites what a later event said, and what a list does not hold is gone unless an event made it after the list. An
+event from before a list is no news: the list knew it.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -20,6 +21,8 @@ Change = Literal["none", "status", "content"]
 
 #: Secrets that no manifest can mean; Helm's hold whole releases.
 _IGNORED_SECRET_TYPES = ("helm.sh/", "kubernetes.io/service-account-token", "bootstrap.kubernetes.io/")
+#: What of an object's metadata is ours to know; the rest (the last applied text, managed fields) is only large.
+_METADATA = ("name", "namespace", "uid", "creationTimestamp")
 ROTATE_KEY = "tollgate.dev/rotate-key"
 
 
@@ -79,20 +82,26 @@ def _annotations(metadata: Mapping[str, Any]) -> Mapping[str, str]:
 
 
 def _parse(raw: Mapping[str, Any]) -> tuple[Manifest | None, tuple[Problem, ...]]:
+    metadata = {name: raw["metadata"][name] for name in _METADATA if name in raw["metadata"]}
     try:
-        return parse_manifest({name: value for name, value in raw.items() if name != "status"}), ()
+        return parse_manifest(
+            {name: value for name, value in raw.items() if name != "status"} | {"metadata": metadata}
+        ), ()
     except ManifestError as error:
         return None, tuple(error.problems)
 
 
 class Store:
-    """All objects by key, and when deleted ones were deleted."""
+    """All objects by key, and what is known of those that are not there."""
 
     def __init__(self) -> None:
         self._objects: dict[Key, Observed] = {}
+        #: When objects went, after the last list.
         self._tombs: dict[Key, int] = {}
+        #: The versions of the last lists, by kind and namespace (None: all).
+        self._listed: dict[tuple[str, str | None], int] = {}
 
-    def __iter__(self) -> Iterable[Observed]:
+    def __iter__(self) -> Iterator[Observed]:
         return iter(self._objects.values())
 
     def get(self, key: Key) -> Observed | None:
@@ -105,7 +114,14 @@ class Store:
 
     def apply(self, event: str | None, raw: Mapping[str, Any]) -> Change:
         """One event of a watch: ADDED, MODIFIED, DELETED, or None for an entry of its first list."""
-        key = (str(raw["kind"]), qualified_name(raw["metadata"].get("namespace", "default"), raw["metadata"]["name"]))
+        kind, namespace = str(raw["kind"]), raw["metadata"].get("namespace", "default")
+        listed = max(self._listed.get((kind, None), 0), self._listed.get((kind, namespace), 0))
+        if int(raw["metadata"]["resourceVersion"]) <= listed:
+            return "none"
+        return self._take(event, raw)
+
+    def _take(self, event: str | None, raw: Mapping[str, Any]) -> Change:
+        key = _key(raw)
         version, before = int(raw["metadata"]["resourceVersion"]), self._objects.get(key)
         if version <= max(before.version if before else 0, self._tombs.get(key, 0)):
             return "none"
@@ -124,17 +140,16 @@ class Store:
         listed: set[Key] = set()
         for item in items:
             raw: dict[str, Any] = {"kind": kind, "apiVersion": BY_NAME[kind].api_version, **item}
-            changes.add(self.apply(None, raw))
-            metadata = raw["metadata"]
-            listed.add((kind, qualified_name(metadata.get("namespace", "default"), metadata["name"])))
+            changes.add(self._take(None, raw))
+            listed.add(_key(raw))
         for observed in self.of_kind(kind):
             if namespace not in {None, observed.namespace}:
                 continue
             if observed.key not in listed and observed.version <= version:
                 del self._objects[observed.key]
                 changes.add("content")
-        if namespace is None:
-            self._tombs = {key: at for key, at in self._tombs.items() if key[0] != kind or at > version}
+        self._listed[kind, namespace] = max(version, self._listed.get((kind, namespace), 0))
+        self._tombs = {key: at for key, at in self._tombs.items() if at > version or not _is_in(key, kind, namespace)}
         return "content" if "content" in changes else "status" if "status" in changes else "none"
 
     def loaded(self) -> Loaded:
@@ -142,6 +157,16 @@ class Store:
         resources = {key: o.manifest for key, o in self._objects.items() if o.manifest is not None}
         broken = {key: list(o.problems) for key, o in self._objects.items() if o.manifest is None}
         return Loaded(resources, broken)
+
+
+def _key(raw: Mapping[str, Any]) -> Key:
+    metadata = raw["metadata"]
+    return str(raw["kind"]), qualified_name(metadata.get("namespace", "default"), metadata["name"])
+
+
+def _is_in(key: Key, kind: str, namespace: str | None) -> bool:
+    there, _, _ = key[1].rpartition("/")
+    return key[0] == kind and namespace in {None, there or "default"}
 
 
 def difference(before: Observed | None, after: Observed) -> Change:
