@@ -7,7 +7,6 @@ import subprocess
 from collections.abc import Iterator
 
 import httpx
-import openai
 import pytest
 import trustme
 import yaml
@@ -16,6 +15,7 @@ from tests.support.calls import CHAT, chat_body
 from tests.support.kubernetes import ApiServer
 from tests.support.kubernetes.release import Release
 from tests.support.manifests import EXAMPLES, Document, example_documents, find, resource
+from tests.support.sdk import stream_text
 from tollgate_cli.laptop.system import wait_for
 
 #: Gateway API's own is large; this is what its ReferenceGrant looks like to us.
@@ -56,10 +56,7 @@ def release(api_server: ApiServer, tmp_path_factory: pytest.TempPathFactory) -> 
 
 
 def test_the_examples_end_in_a_metered_and_billed_stream(release: Release) -> None:
-    with openai.OpenAI(api_key=release.key("acme-openai"), base_url=f"{release.url}/openai/v1") as client:
-        messages = [{"role": "user", "content": "hello"}]
-        stream = client.chat.completions.create(model="gpt-5-mini", stream=True, messages=messages)  # type: ignore[call-overload]
-        assert "".join(chunk.choices[0].delta.content or "" for chunk in stream if chunk.choices)
+    assert stream_text(release.url, release.key("acme-openai"))
     release.assert_exact()
     with release.billing() as billing:
         invoice = billing.get("/v1/subscriptions/acme-openai/invoice").raise_for_status().json()

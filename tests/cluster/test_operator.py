@@ -7,13 +7,13 @@ import time
 from collections.abc import Iterator
 
 import httpx
-import openai
 import pytest
 
 from tests.support.calls import CHAT, chat_body
 from tests.support.kubernetes import ApiServer, KubectlError
 from tests.support.kubernetes.release import Release
 from tests.support.manifests import Document, example_documents, find, resource
+from tests.support.sdk import stream_text
 from tests.support.traffic import Traffic
 from tollgate_cli.laptop.system import wait_for
 
@@ -46,10 +46,7 @@ def call(release: Release, subscription: str = "acme-openai", **script: object) 
 
 
 def test_an_official_sdk_streams_and_the_ledger_is_right(release: Release) -> None:
-    with openai.OpenAI(api_key=release.key("acme-openai"), base_url=f"{release.url}/openai/v1") as client:
-        messages = [{"role": "user", "content": "hello"}]
-        stream = client.chat.completions.create(model="gpt-5-mini", stream=True, messages=messages)  # type: ignore[call-overload]
-        assert "".join(chunk.choices[0].delta.content or "" for chunk in stream if chunk.choices)
+    assert stream_text(release.url, release.key("acme-openai"))
     release.assert_exact()
     with release.billing() as billing:
         name = f"{release.team}%2Facme-openai"
@@ -303,10 +300,7 @@ def test_a_broken_edit_serves_its_last_good_version_also_after_a_restart(release
     release.apply([find(documents(), "BillableMetric", "gemini-tokens")])
     release.wait_for("condition=Programmed", metric)
     # Now wrong while it runs: the last good version serves, and is remembered.
-    release.server.kubectl("patch", "validatingwebhookconfiguration", f"{release.name}-{release.namespace}",
-                           "--type=json", "-p", '[{"op": "add", "path": "/webhooks/0/matchConditions", "value":'
-                           ' [{"name": "never", "expression": "false"}]}]')  # fmt: skip
-    time.sleep(1)
+    release.ask_webhook(False)
     release.apply([changed])
     assert wait_for(lambda: release.condition(metric, "Programmed")[1] == "NotServing", 20)
     assert release.server.kubectl.get(metric, "-n", release.team)["status"]["serving"] == "previous"
@@ -321,8 +315,7 @@ def test_a_broken_edit_serves_its_last_good_version_also_after_a_restart(release
     event = [e for e in _events(release, answer.headers["x-billing-request-id"]) if e["data"]["quantities"]]
     assert event, "the last good version did not count"
     release.apply([find(documents(), "BillableMetric", "gemini-tokens")])
-    release.server.kubectl("patch", "validatingwebhookconfiguration", f"{release.name}-{release.namespace}",
-                           "--type=json", "-p", '[{"op": "remove", "path": "/webhooks/0/matchConditions"}]')  # fmt: skip
+    release.ask_webhook(True)
     release.wait_for("condition=Programmed", metric)
 
 

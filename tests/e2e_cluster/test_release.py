@@ -6,12 +6,12 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import httpx
-import openai
 import pytest
 
 from tests.e2e_cluster.cluster import NAME, Cluster
 from tests.support.calls import CHAT, chat_body
 from tests.support.helm import CHART
+from tests.support.sdk import stream_text
 
 pytestmark = pytest.mark.timeout(900)
 
@@ -56,11 +56,7 @@ def test_helm_test_passes(cluster: Cluster) -> None:
 def test_an_official_sdk_streams_and_the_ledger_is_right(cluster: Cluster) -> None:
     key = cluster.key("acme-openai")
     with cluster.forward(f"service/{NAME}-gateway", 80) as port:
-        with openai.OpenAI(api_key=key, base_url=f"http://127.0.0.1:{port}/openai/v1") as client:
-            stream = client.chat.completions.create(
-                model="gpt-5-mini", stream=True, messages=[{"role": "user", "content": "hello"}]
-            )
-            assert "".join(chunk.choices[0].delta.content or "" for chunk in stream if chunk.choices)
+        assert stream_text(f"http://127.0.0.1:{port}", key)
         assert _call(port, "wrong").status_code == 401
     assert _eventually(lambda: len(cluster.events()) > 0, 60)
     assert _is_exact(cluster), cluster.differences()

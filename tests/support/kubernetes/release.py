@@ -15,6 +15,7 @@ import ssl
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Self
@@ -167,6 +168,14 @@ class Release:
         """(status, reason, message) of a condition; empty texts where there is none."""
         found = self.server.kubectl.get(resource, "-n", self.team).get("status", {}).get("conditions", [])
         return next(((c["status"], c["reason"], c["message"]) for c in found if c["type"] == name), ("", "", ""))
+
+    def ask_webhook(self, ask: bool) -> None:
+        """Whether the API server asks the operator before it stores something."""
+        condition = [] if ask else [{"name": "never", "expression": "false"}]
+        patch = [{"op": "add", "path": "/webhooks/0/matchConditions", "value": condition}]
+        arguments = ("--type=json", "-p", json.dumps(patch))
+        self.server.kubectl("patch", "validatingwebhookconfiguration", f"{self.name}-{self.namespace}", *arguments)
+        time.sleep(1)  # the API server follows its own configuration by a watch
 
     def start(self, workload: str, replica: int = 0) -> None:
         """All containers of a pod, without waiting for more than that they began."""
