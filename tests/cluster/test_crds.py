@@ -282,6 +282,9 @@ def upgraded(api_server: ApiServer) -> Iterator[Resources]:
             assert resources.create(document).is_success
         install(api_server, lax=False)
         yield resources
+    # Or "kubectl get product" of the tests after these might mean them.
+    names = [definition["spec"]["names"]["plural"] for definition in custom_resource_definitions().values()]
+    api_server.kubectl("delete", "crd", "--wait=false", *(f"{name}.{OLDER}" for name in names))
 
 
 class TestUpgrade:
