@@ -128,3 +128,14 @@ def test_a_renewed_certificate_is_used_for_new_connections() -> None:
     shake(served.context, client_context(AUTHORITY), "localhost")
     served.update({"tls.crt": new.certificate, "tls.key": new.key, "ca.crt": AUTHORITY.certificate})
     shake(served.context, client_context(AUTHORITY), "renewed")
+
+
+@pytest.mark.parametrize("part", ["tls.crt", "tls.key"])
+def test_a_certificate_that_does_not_fit_its_key_leaves_the_one_that_is(part: str) -> None:
+    old, new = (make_certificate(AUTHORITY, ["localhost"], NOW) for _ in range(2))
+    data = {"tls.crt": old.certificate, "tls.key": old.key, "ca.crt": AUTHORITY.certificate}
+    served = ServerCertificate(data)
+    for _ in range(2):
+        with pytest.raises(ssl.SSLError):
+            served.update({**data, part: new.certificate if part == "tls.crt" else new.key})
+    shake(served.context, client_context(AUTHORITY), "localhost")

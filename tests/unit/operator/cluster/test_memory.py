@@ -8,8 +8,10 @@ from tests.support.manifests import resource
 from tests.unit.operator.cluster.objects import api, product, store_of, stored, subscription
 from tests.unit.operator.test_reconcile import SETTINGS
 from tollgate_core.manifests import parse_manifest
+from tollgate_core.manifests.parse import Manifest
 from tollgate_operator.cluster.memory import worth_remembering
 from tollgate_operator.control_loop import reconcile
+from tollgate_operator.reconcile import ResourceKey
 
 SECRET = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "s"}, "stringData": {"k": "sk-secret"}}
 BROKEN = stored(resource("Product", "p", endpoint=[]), 9)
@@ -29,7 +31,7 @@ def test_the_last_good_version_serves_again_after_a_restart(namespace: str) -> N
     ((name, text),) = kept.items()
     assert name == ("Product.p" if namespace == "default" else "Product.team.p")
     manifest = parse_manifest(json.loads(text))
-    remembered = {(manifest.kind, manifest.qualified_name): manifest}
+    remembered: dict[ResourceKey, Manifest] = {(manifest.kind, manifest.qualified_name): manifest}
     state = reconcile(store.loaded(), None, SETTINGS, remembered)
     assert state.statuses[manifest.kind, manifest.qualified_name].serving == "previous"
     assert state.catalog_hash == good.catalog_hash
