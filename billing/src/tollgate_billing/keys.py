@@ -45,7 +45,7 @@ class KeyRing:
 
     def put(self, subscription: str, plaintext: str, label: str, max_keys: int, overlap_ms: int) -> NewKey | None:
         """A key that its owner made. Other keys of the label end after ``overlap_ms``. The same again changes nothing.
-        None where the key cannot be had (revoked, or another subscription's). Raises TooManyKeysError."""
+        None where the key cannot be had (revoked, expired, or another subscription's). Raises TooManyKeysError."""
         record = self._record(subscription, plaintext, label, None)
         with self._database.write() as connection:
             stored = put_key(connection, record, max_keys, self._clock() + overlap_ms)

@@ -138,16 +138,20 @@ def _tls(settings: Settings) -> dict[str, Any]:
     return {"ssl_certfile": settings.tls_dir / "tls.crt", "ssl_keyfile": settings.tls_dir / "tls.key"}
 
 
-def follow_certificate(config: uvicorn.Config, directory: Path | None, stop: threading.Event) -> None:
+def follow_certificate(
+    config: uvicorn.Config, directory: Path | None, stop: threading.Event, every: float = _CERTIFICATE_SECONDS
+) -> None:
     """Take a renewed certificate for new connections: a mounted Secret changes while the process runs."""
     if directory is None:
         return
     certificate, key = directory / "tls.crt", directory / "tls.key"
     seen = certificate.read_bytes()
-    while not stop.wait(_CERTIFICATE_SECONDS):
+    while not stop.wait(every):
         try:
             found = certificate.read_bytes()
             if found != seen and config.ssl is not None:
+                # Elsewhere first: a certificate without its key would break the context that serves.
+                ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate, key)
                 config.ssl.load_cert_chain(certificate, key)
                 seen = found
                 _log.info("certificate renewed")

@@ -3,6 +3,7 @@
 It runs in threads of its own, so that it answers also while a handler waits, as a drain does.
 """
 
+import socket
 from collections.abc import Callable, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
@@ -33,7 +34,8 @@ class HealthServer:
         self._server: ThreadingHTTPServer | None = None
         if listen:
             host, _, port = listen.rpartition(":")
-            self._server = ThreadingHTTPServer((host.strip("[]"), int(port)), _handler(routes))
+            server = _ServerOnIPv6 if ":" in host else ThreadingHTTPServer
+            self._server = server((host.strip("[]"), int(port)), _handler(routes))
             self._server.daemon_threads = True
             Thread(target=self._server.serve_forever, name="health", daemon=True).start()
 
@@ -42,6 +44,10 @@ class HealthServer:
         if self._server:
             self._server.shutdown()
             self._server.server_close()
+
+
+class _ServerOnIPv6(ThreadingHTTPServer):
+    address_family = socket.AF_INET6
 
 
 def _handler(routes: Mapping[str, Route]) -> type[BaseHTTPRequestHandler]:

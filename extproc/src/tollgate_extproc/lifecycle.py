@@ -17,10 +17,13 @@ async def run_until_stopped(
     tasks = [asyncio.create_task(coroutine) for coroutine in coroutines]
     waiter = asyncio.create_task(stop.wait())
     done, _ = await asyncio.wait([*tasks, waiter], return_when=asyncio.FIRST_COMPLETED)
-    if finish and not done - {waiter}:
-        await finish()
-    for task in (*tasks, waiter):
-        task.cancel()
-    await asyncio.wait([*tasks, waiter])
-    for task in done - {waiter}:
+    try:
+        if finish and not done - {waiter}:
+            await finish()
+    finally:
+        ended = [task for task in tasks if task.done()]
+        for task in (*tasks, waiter):
+            task.cancel()
+        await asyncio.wait([*tasks, waiter])
+    for task in ended:
         task.result()

@@ -3,6 +3,7 @@
 import json
 import os
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,10 @@ from tollgate_operator.control_loop import reconcile
 from tollgate_operator.envoy import GatewaySettings
 from tollgate_operator.envoy.resources import CLUSTER, LISTENER, ROUTES, SECRET, build_messages
 from tollgate_operator.reconcile.index import Index
-from tollgate_operator.sources import FileSource
+from tollgate_operator.sources import FileSource, Loaded
 
 GOLDEN = Path(__file__).parents[2] / "data" / "envoy" / "examples.json"
+TLS_GOLDEN = GOLDEN.with_name("tls_listener.json")
 SETTINGS = GatewaySettings(
     "127.0.0.1",
     8080,
@@ -38,6 +40,30 @@ def test_the_examples_give_the_golden_configuration() -> None:
     if os.environ.get("UPDATE_GOLDENS"):
         GOLDEN.write_text(text)
     assert text == GOLDEN.read_text(), "if the change is meant: UPDATE_GOLDENS=1 make test"
+
+
+def test_a_gateway_with_tls_gives_the_golden_listener() -> None:
+    """The certificate comes by SDS: the listener waits for it, and a renewal changes nothing but the secret."""
+    tls = replace(SETTINGS, tls=True, certificate=("a chain", "a key"))
+    state = reconcile(Loaded(), None, tls)
+    built = build_messages(Index(state.resources), tls)
+    [listener] = [json.loads(m.to_json()) for m in built[LISTENER].values()]
+    shown = {
+        "transportSocket": listener["filterChains"][0]["transportSocket"],
+        "secrets": {name: json.loads(m.to_json()) for name, m in built[SECRET].items()},
+    }
+    text = json.dumps(shown, indent=1, sort_keys=True) + "\n"
+    if os.environ.get("UPDATE_GOLDENS"):
+        TLS_GOLDEN.write_text(text)
+    assert text == TLS_GOLDEN.read_text(), "if the change is meant: UPDATE_GOLDENS=1 make test"
+    del listener["filterChains"][0]["transportSocket"]
+    [plain] = build_messages(Index(state.resources), SETTINGS)[LISTENER].values()
+    assert listener == json.loads(plain.to_json())
+    renewed = reconcile(Loaded(), state, replace(tls, certificate=("another chain", "another key"))).envoy.by_type
+    assert [url for url, group in renewed.items() if group != state.envoy.by_type[url]] == [SECRET]
+    waiting = reconcile(Loaded(), None, replace(tls, certificate=None)).envoy.by_type
+    assert waiting[SECRET] == {}
+    assert waiting[LISTENER] == state.envoy.by_type[LISTENER]
 
 
 def test_secrets_are_in_sds_alone() -> None:

@@ -96,7 +96,7 @@ def key_routes(services: Services) -> APIRouter:
         most = _max_keys(services, row.product)
         made = services.keys.put(name, asked.key, asked.label, most, asked.overlap_seconds * 1000)
         if made is None:
-            raise Problem(409, "this key was revoked, or belongs to another subscription")
+            raise Problem(409, "this key was revoked, has expired, or belongs to another subscription")
         return {"pushed": made.pushed, **view_key(made.stored, services.clock())}
 
     @router.delete("/subscriptions/{name:path}/keys/{key_id}", status_code=204)

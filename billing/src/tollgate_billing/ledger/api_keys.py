@@ -47,14 +47,14 @@ def add_key(connection: Connection, key: StoredKey, max_keys: int) -> None:
 
 def put_key(connection: Connection, key: StoredKey, max_keys: int, expire_others_ms: int) -> StoredKey | None:
     """Make ``key`` the current one of its label: others of that label expire at ``expire_others_ms`` at the latest, and
-    do not count towards ``max_keys``. Idempotent by hash: answers what is stored; None where that hash was revoked, or
-    is another subscription's. Raises TooManyKeysError."""
+    do not count towards ``max_keys``. Idempotent by hash: answers what is stored; None where that hash was revoked, has
+    expired, or is another subscription's. Raises TooManyKeysError."""
     k = api_keys.c
     lock = select(subscriptions.c.name).where(subscriptions.c.name == key.subscription).with_for_update()
     connection.execute(lock).all()
     known = find_key(connection, key.hash)
     if known is not None:
-        return known if known.subscription == key.subscription and known.revoked_ms is None else None
+        return known if known.subscription == key.subscription and known.is_valid(key.created_ms) else None
     mine, valid = k.subscription == key.subscription, _is_valid(key.created_ms)
     count = select(func.count()).select_from(api_keys).where(mine, valid, k.label != key.label)
     if connection.execute(count).scalar_one() >= max_keys:

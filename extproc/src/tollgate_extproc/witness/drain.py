@@ -4,8 +4,10 @@ Called as the pod's preStop hook, before Envoy is told to end: so a stream that 
 """
 
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Callable
+from http.client import HTTPException
 
 import structlog
 
@@ -34,17 +36,24 @@ class Drain:
     def run(self) -> tuple[int, str]:
         """(HTTP status, what happened)."""
         started = self._clock()
-        active = 0
-        try:
-            self._ask("/healthcheck/fail", "POST")
-            self._ask("/drain_listeners?graceful&skip_exit", "POST")
-            while (passed := self._clock() - started) < self._seconds:
+        active, asked = 0, False
+        while (passed := self._clock() - started) < self._seconds:
+            try:
+                if not asked:
+                    self._ask("/healthcheck/fail", "POST")
+                    self._ask("/drain_listeners?graceful&skip_exit", "POST")
+                    asked = True
                 active = self._active()
-                if not active and passed >= _AT_LEAST_SECONDS:
-                    return 200, "drained\n"
-                self._sleep(_POLL_SECONDS)
-        except OSError as error:
-            return 200, f"Envoy does not answer: {type(error).__name__}\n"
+            except (OSError, HTTPException) as error:
+                if _is_gone(error):
+                    return 200, "Envoy is gone\n"
+                active = active or 1  # it is busy: nobody knows that nothing is active
+                _log.info("Envoy does not answer; asking again", error=f"{type(error).__name__}: {error}")
+            if not active and passed >= _AT_LEAST_SECONDS:
+                break
+            self._sleep(_POLL_SECONDS)
+        if not active:
+            return 200, "drained\n"
         _log.warning("requests are cut off at the end of the drain", active=active)
         return 200, f"{active} requests are still active after {self._seconds:.0f} s\n"
 
@@ -56,3 +65,8 @@ class Drain:
         request = urllib.request.Request(f"{self._admin_url}{path}", method=method)  # noqa: S310
         with urllib.request.urlopen(request, timeout=5) as answer:  # noqa: S310
             return str(answer.read().decode())
+
+
+def _is_gone(error: Exception) -> bool:
+    """Whether nothing listens there any more; an answer that is late or an error says no such thing."""
+    return isinstance(error, urllib.error.URLError) and isinstance(error.reason, ConnectionRefusedError)

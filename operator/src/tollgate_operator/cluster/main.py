@@ -130,7 +130,8 @@ class Cluster:
                         _log.info("webhook trusted")
                 elif not self.leadership.leads:
                     pause = 10 * _RETRY_SECONDS
-            except KubernetesError as error:
+            except (KubernetesError, KeyError, ValueError, ssl.SSLError) as error:
+                # Also a Secret of somebody else's that lacks a key, or holds no certificate: nothing to end for.
                 _log.warning("certificates wait", error=f"{type(error).__name__}: {error}")
                 pause = _RETRY_SECONDS
             await asyncio.sleep(pause)

@@ -121,7 +121,11 @@ def _secret(owner: Manifest, field: str, reference: SecretKeyRef, index: Index) 
         yield _not_permitted(owner, Secret, namespace, reference.name, f"{field}.namespace")
     elif index.secret_value(owner, reference) is None:
         where = "this namespace" if namespace == owner.metadata.namespace else f"namespace {namespace!r}"
-        message = f"there is no Secret {reference.name!r} with key {reference.key!r} in {where}"
+        secret = index.find(Secret, namespace, reference.name)
+        if secret is not None and reference.key in secret.data:
+            message = f"the key {reference.key!r} of Secret {reference.name!r} in {where} is no text"
+        else:
+            message = f"there is no Secret {reference.name!r} with key {reference.key!r} in {where}"
         yield Finding(Problem(field, message), reference=True)
 
 

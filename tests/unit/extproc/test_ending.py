@@ -1,0 +1,246 @@
+"""How a pod ends: its Envoy is drained, its probes answer, its processes finish what they began."""
+
+import asyncio
+import os
+import signal
+import socket
+import threading
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+import pytest
+
+from tollgate_cli.laptop.system import free_port
+from tollgate_extproc.health import HealthServer
+from tollgate_extproc.lifecycle import run_until_stopped
+from tollgate_extproc.metrics import Metrics
+from tollgate_extproc.witness.drain import Drain
+
+STAT = "http.gateway.downstream_rq_active"
+
+
+@dataclass
+class Admin:
+    """Speaks as Envoy's admin port does, on a real socket. ``active`` are its answers, the last one for ever; None is
+    an answer of 503."""
+
+    active: list[int | None]
+    asked: list[str] = field(default_factory=list[str])
+    url: str = ""
+
+    def answer(self, method: str, path: str) -> tuple[int, str]:
+        self.asked.append(f"{method} {path}")
+        if not path.startswith("/stats"):
+            return 200, "OK\n"
+        count = self.active.pop(0) if len(self.active) > 1 else self.active[0]
+        return (503, "overloaded\n") if count is None else (200, f"{STAT}: {count}\n")
+
+
+@pytest.fixture
+def serve() -> Iterator[Callable[..., Admin]]:
+    servers: list[HTTPServer] = []
+
+    def start(*active: int | None) -> Admin:
+        admin = Admin(list(active))
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                status, text = admin.answer(self.command, self.path)
+                self.send_response(status)
+                self.end_headers()
+                self.wfile.write(text.encode())
+
+            def do_POST(self) -> None:
+                self.do_GET()
+
+            def log_message(self, format: str, *args: object) -> None:
+                """Nothing."""
+
+        server = HTTPServer(("127.0.0.1", 0), Handler)
+        admin.url = f"http://127.0.0.1:{server.server_address[1]}"
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+        servers.append(server)
+        return admin
+
+    yield start
+    for server in servers:
+        server.shutdown()
+        server.server_close()
+
+
+@dataclass
+class Time:
+    """Passes only while somebody sleeps."""
+
+    now: float = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+
+def drain(url: str, seconds: float = 60) -> tuple[str, float]:
+    """(what happened, how long it took)"""
+    time = Time()
+    status, text = Drain(url, seconds, time, time.sleep).run()
+    assert status == 200
+    return text, time.now - 1000
+
+
+def test_a_drain_takes_no_new_connections_and_waits_for_the_last_request(serve: Callable[..., Admin]) -> None:
+    admin = serve(*[3] * 30, 1, 0)
+    text, seconds = drain(admin.url)
+    assert (text, seconds) == ("drained\n", 15.5)
+    assert admin.asked[:2] == ["POST /healthcheck/fail", "POST /drain_listeners?graceful&skip_exit"]
+    assert len([asked for asked in admin.asked if asked.startswith("POST")]) == 2
+
+
+def test_an_idle_one_still_waits_until_the_cluster_sends_nothing_more(serve: Callable[..., Admin]) -> None:
+    assert drain(serve(0).url) == ("drained\n", 5.0)
+
+
+def test_a_drain_ends_in_time_and_says_what_it_cut_off(serve: Callable[..., Admin]) -> None:
+    assert drain(serve(2).url, 30) == ("2 requests are still active after 30 s\n", 30.0)
+
+
+def test_a_short_drain_without_requests_is_a_whole_one(serve: Callable[..., Admin]) -> None:
+    assert drain(serve(0).url, 2) == ("drained\n", 2.0)
+
+
+def test_an_envoy_that_is_gone_keeps_nobody_waiting() -> None:
+    assert drain(f"http://127.0.0.1:{free_port()}") == ("Envoy is gone\n", 0.0)
+
+
+def test_one_answer_that_fails_ends_no_drain(serve: Callable[..., Admin]) -> None:
+    """A busy admin port is no reason to cut streams off."""
+    assert drain(serve(1, None, *[1] * 18, None, 0).url) == ("drained\n", 10.5)
+    assert drain(serve(None).url, 20) == ("1 requests are still active after 20 s\n", 20.0)
+
+
+def get(url: str) -> tuple[int, str]:
+    try:
+        with urllib.request.urlopen(url, timeout=5) as answer:
+            return answer.status, answer.read().decode()
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, error.read().decode()
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "[::1]"])
+def test_probes_are_answered(host: str) -> None:
+    if host == "[::1]" and not socket.has_ipv6:
+        pytest.skip("no IPv6 here")
+    missing = ["no catalog yet"]
+    port = free_port()
+    server = HealthServer(f"{host}:{port}", Metrics(), lambda: missing, {"/drain": lambda: (200, "drained\n")})
+    url = f"http://{host}:{port}"
+    try:
+        assert get(f"{url}/healthz") == (200, "ok\n")
+        assert get(f"{url}/readyz") == (503, "no catalog yet\n")
+        missing.clear()
+        assert get(f"{url}/readyz?verbose") == (200, "ok\n")
+        assert get(f"{url}/drain") == (200, "drained\n")
+        assert get(f"{url}/nothing")[0] == 404
+        assert "tollgate" in get(f"{url}/metrics")[1]
+    finally:
+        server.stop()
+
+
+def test_probes_are_answered_while_a_drain_waits() -> None:
+    port, begun, end = free_port(), threading.Event(), threading.Event()
+
+    def wait() -> tuple[int, str]:
+        begun.set()
+        assert end.wait(20)
+        return 200, "drained\n"
+
+    server = HealthServer(f"127.0.0.1:{port}", Metrics(), list, {"/drain": wait})
+    answers: list[tuple[int, str]] = []
+    drainer = threading.Thread(target=lambda: answers.append(get(f"http://127.0.0.1:{port}/drain")))
+    drainer.start()
+    assert begun.wait(20)
+    assert get(f"http://127.0.0.1:{port}/readyz") == (200, "ok\n")
+    end.set()
+    drainer.join(20)
+    assert answers == [(200, "drained\n")]
+    server.stop()
+
+
+def test_without_an_address_there_are_no_probes() -> None:
+    HealthServer("", Metrics(), list).stop()
+
+
+async def for_ever(seen: list[str], name: str) -> None:
+    seen.append(f"{name} began")
+    try:
+        await asyncio.Event().wait()
+    finally:
+        seen.append(f"{name} ended")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+async def test_told_to_stop_it_finishes_while_the_others_still_run(number: int) -> None:
+    seen: list[str] = []
+
+    async def finish() -> None:
+        await asyncio.sleep(0)
+        seen.append("finished")
+
+    async def stop() -> None:
+        os.kill(os.getpid(), number)
+        await asyncio.Event().wait()
+
+    await run_until_stopped(for_ever(seen, "a"), stop(), finish=finish)
+    assert seen == ["a began", "finished", "a ended"]
+
+
+async def test_a_failure_ends_all_without_finishing() -> None:
+    seen: list[str] = []
+
+    async def fail() -> None:
+        raise OSError("broken")
+
+    async def finish() -> None:
+        seen.append("finished")
+
+    with pytest.raises(OSError, match="broken"):
+        await run_until_stopped(for_ever(seen, "a"), fail(), finish=finish)
+    assert seen == ["a began", "a ended"]
+
+
+async def test_what_fails_while_the_last_work_is_done_is_not_lost() -> None:
+    seen: list[str] = []
+    ending = asyncio.Event()
+
+    async def fail_at_the_end() -> None:
+        os.kill(os.getpid(), signal.SIGTERM)
+        await ending.wait()
+        raise OSError("broken")
+
+    async def finish() -> None:
+        ending.set()
+        await asyncio.sleep(0.01)
+
+    with pytest.raises(OSError, match="broken"):
+        await run_until_stopped(for_ever(seen, "a"), fail_at_the_end(), finish=finish)
+    assert seen == ["a began", "a ended"]
+
+
+async def test_where_finishing_fails_nothing_runs_on() -> None:
+    seen: list[str] = []
+
+    async def stop() -> None:
+        os.kill(os.getpid(), signal.SIGTERM)
+        await asyncio.Event().wait()
+
+    async def finish() -> None:
+        raise OSError("broken")
+
+    with pytest.raises(OSError, match="broken"):
+        await run_until_stopped(for_ever(seen, "a"), stop(), finish=finish)
+    assert seen == ["a began", "a ended"]
