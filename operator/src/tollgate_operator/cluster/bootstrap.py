@@ -37,10 +37,14 @@ class Bootstrap:
     async def ensure(self) -> None:
         """Raises KubernetesError; asking again is safe."""
         now = self._clock()
-        await self._ensure(self._names.keys, "Opaque", _complete_keys)
+        if "keys" not in self._names.existing:
+            await self._ensure(self._names.keys, "Opaque", _complete_keys)
+        parts = [part for part in ("operator", "gateway", "billing") if part not in self._names.existing]
+        if not parts:
+            return
         authority = await self._ensure(self._names.authority, _TLS, partial(self._authority, now=now))
         signer = KeyPair(authority["tls.crt"], authority["tls.key"])
-        for part in ("operator", "gateway", "billing"):
+        for part in parts:
             missing = partial(self._certificate, part=part, signer=signer, now=now)
             await self._ensure(self._names.tls(part), _TLS, missing)
 

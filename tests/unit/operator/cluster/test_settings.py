@@ -2,7 +2,7 @@
 
 import pytest
 
-from tollgate_operator.cluster.settings import ClusterSettings
+from tollgate_operator.cluster.settings import BootstrapSettings, ClusterSettings
 
 COMPLETE = {
     "TOLLGATE_FULLNAME": "tg",
@@ -53,3 +53,14 @@ def test_what_is_missing_is_named(name: str) -> None:
 def test_what_is_not_usable_is_named(name: str, text: str) -> None:
     with pytest.raises(ValueError, match=name):
         ClusterSettings.from_environment({**COMPLETE, name: text})
+
+
+def test_secrets_of_an_administrator_take_the_place_of_ours() -> None:
+    environment = {
+        "TOLLGATE_FULLNAME": "tg",
+        "TOLLGATE_NAMESPACE": "ns",
+        "TOLLGATE_KEYS_SECRET": "my-keys",
+        "TOLLGATE_BILLING_TLS_SECRET": "my-billing",
+    }
+    names = BootstrapSettings.from_environment(environment).names
+    assert (names.keys, names.tls("billing"), names.tls("operator")) == ("my-keys", "my-billing", "tg-operator-tls")
