@@ -1,24 +1,71 @@
 """Kopf's handlers: every event of every kind goes to the store; nothing is decided here.
 
 Only ``on.event`` handlers are used: Kopf then writes nothing to the objects, so that the cluster is silent at rest.
+It runs in a thread of its own: it takes over its loop's signals, and when it ends it cancels whatever else runs there.
 """
 
+import asyncio
+import contextlib
+import threading
 from collections.abc import Callable
 from typing import Any
 
 import kopf
 
 from tollgate_operator.cluster.kinds import OWN, REFERRED
-from tollgate_operator.cluster.store import Change, Store
+
+#: Takes the type of an event (None for an entry of a first list) and the object.
+Observer = Callable[[str | None, dict[str, Any]], None]
 
 
-def make_registry(store: Store, on_change: Callable[[Change], None]) -> kopf.OperatorRegistry:
-    """Handlers that feed ``store`` and say what changed."""
+class Watches:
+    """Calls ``observe`` in the caller's loop for every event, of all namespaces if none is named."""
+
+    def __init__(self, namespaces: tuple[str, ...], observe: Observer) -> None:
+        self._namespaces = namespaces
+        self._observe = observe
+        self._stop = threading.Event()
+
+    async def run(self) -> None:
+        """For ever. Raises whatever ended Kopf."""
+        loop = asyncio.get_running_loop()
+        ended: asyncio.Future[None] = loop.create_future()
+
+        def end(error: BaseException | None) -> None:
+            if not ended.done():
+                ended.set_exception(error or RuntimeError("the watches ended"))
+
+        def work() -> None:
+            error: BaseException | None = None
+            try:
+                asyncio.run(self._operator(loop))
+            except Exception as caught:  # handed over, to end the process
+                error = caught
+            with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits
+                loop.call_soon_threadsafe(end, error)
+
+        threading.Thread(target=work, name="kopf", daemon=True).start()
+        try:
+            await ended
+        finally:
+            self._stop.set()
+
+    async def _operator(self, loop: asyncio.AbstractEventLoop) -> None:
+        async def observe(event: Any, **_: Any) -> None:
+            loop.call_soon_threadsafe(self._observe, event["type"], event["object"])
+
+        await kopf.operator(
+            registry=_registry(observe),
+            settings=_settings(),
+            standalone=True,
+            clusterwide=not self._namespaces,
+            namespaces=list(self._namespaces),
+            stop_flag=self._stop,
+        )
+
+
+def _registry(observe: Any) -> kopf.OperatorRegistry:
     registry = kopf.OperatorRegistry()
-
-    async def observe(event: Any, **_: Any) -> None:
-        on_change(store.apply(event["type"], event["object"]))
-
     for kind in (*OWN, *REFERRED):
         kopf.on.event(kind.group, kind.version, kind.plural, id=f"observe-{kind.plural}", registry=registry)(observe)
     kopf.on.login(id="login", registry=registry)(_login)
@@ -30,7 +77,7 @@ def _login(**arguments: Any) -> kopf.ConnectionInfo | None:
     return kopf.login_with_service_account(**arguments) or kopf.login_with_kubeconfig(**arguments)
 
 
-def make_settings() -> kopf.OperatorSettings:
+def _settings() -> kopf.OperatorSettings:
     """Watches that end by themselves, so that a dead connection is noticed; no Events and no annotations of Kopf's."""
     settings = kopf.OperatorSettings()
     settings.posting.enabled = False

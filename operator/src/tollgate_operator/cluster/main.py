@@ -13,7 +13,6 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import httpx
-import kopf
 import structlog
 from aiohttp import web
 from lightkube import AsyncClient
@@ -23,7 +22,7 @@ from tollgate_core.logs import configure_logging
 from tollgate_operator.cluster.bootstrap import Bootstrap
 from tollgate_operator.cluster.client import KubernetesClient, KubernetesError
 from tollgate_operator.cluster.clock import Clock, system_clock
-from tollgate_operator.cluster.handlers import make_registry, make_settings
+from tollgate_operator.cluster.handlers import Watches
 from tollgate_operator.cluster.http import health_application, serve
 from tollgate_operator.cluster.keys import KeyKeeper
 from tollgate_operator.cluster.leadership import Leadership
@@ -99,18 +98,10 @@ class Cluster:
             metrics=self.metrics,
         )
 
-    async def run_kopf(self) -> None:
-        """Watches, from the moment when every kind could be listed, so that its CRD is there. Ends when the process is
-        told to end: Kopf hears the signals."""
+    async def watch(self) -> None:
+        """From the moment when every kind could be listed, so that its CRD is there."""
         await self.operator.synced.wait()
-        namespaces = self.settings.watch_namespaces
-        await kopf.operator(
-            registry=make_registry(self.store, self.operator.on_change),
-            settings=make_settings(),
-            standalone=True,
-            clusterwide=not namespaces,
-            namespaces=list(namespaces),
-        )
+        await Watches(self.settings.watch_namespaces, self.operator.observe).run()
 
     async def keep_certificates(self, certificate: ServerCertificate) -> None:
         """Renew (the leader), take what was renewed (all), and tell the API server whom to trust."""
@@ -163,7 +154,7 @@ async def run(settings: ClusterSettings, clock: Clock = system_clock) -> None:
                 stop,
                 cluster.operator.run(),
                 cluster.leadership.run(),
-                cluster.run_kopf(),
+                cluster.watch(),
                 cluster.keep_certificates(certificate),
             )
         finally:
@@ -187,8 +178,7 @@ async def _leave(cluster: Cluster, server: AdsServer, runners: list[web.AppRunne
     with contextlib.suppress(Exception):
         await cluster.peers.leave()
     await cluster.leadership.release()
-    with contextlib.suppress(asyncio.CancelledError):  # Kopf, when it ends, cancels what else is running
-        await server.stop()
+    await server.stop()
     for runner in runners:
         await runner.cleanup()
 
@@ -212,7 +202,7 @@ def main() -> None:
     parser.add_argument("command", nargs="?", default="serve", choices=["serve", "bootstrap"])
     command = parser.parse_args().command
     configure_logging()
-    logging.getLogger("kopf").setLevel(logging.WARNING)
+    logging.getLogger("kopf").setLevel(logging.ERROR)
     try:
         if command == "bootstrap":
             work = bootstrap(BootstrapSettings.from_environment())

@@ -10,6 +10,7 @@ import time
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import replace
+from typing import Any
 
 import httpx
 import structlog
@@ -54,7 +55,7 @@ _KEYS_AT_ONCE = 8
 
 
 class ClusterOperator:
-    """``run`` runs all loops; ``on_change`` is what the handlers call."""
+    """``run`` runs all loops; ``observe`` is what the watches call."""
 
     def __init__(
         self,
@@ -103,6 +104,10 @@ class ClusterOperator:
         self._trouble = ""
         self.changes = 0
         self._logged: dict[ResourceKey, list[str]] = {}
+
+    def observe(self, event: str | None, raw: dict[str, Any]) -> None:
+        """An event of a watch."""
+        self.on_change(self.store.apply(event, raw))
 
     def on_change(self, change: Change) -> None:
         """Something in the store changed."""

@@ -19,7 +19,7 @@ _EXISTING = {
 class Names:
     """What our own objects in the release's namespace are called; ``fullname`` is the Helm release's.
 
-    ``existing`` names Secrets that an administrator brought: ``keys``, and ``operator``, ``gateway``, ``billing`` (TLS)."""
+    ``existing`` are Secrets that an administrator brought: ``keys``; for TLS ``operator``, ``gateway``, ``billing``."""
 
     fullname: str
     namespace: str
