@@ -16,7 +16,7 @@ from tollgate_core.errors import ManifestError
 from tollgate_core.manifests import parse_manifest
 
 ABSENT = object()
-SETTINGS = settings(max_examples=150, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+SETTINGS = settings(max_examples=80, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 
 
 @pytest.fixture(scope="module")

@@ -79,7 +79,7 @@ def test_examples_applied_at_once_give_no_false_warnings(release: Release) -> No
         check=True,
     )
     assert "there is no" not in done.stderr
-    release.server.kubectl("delete", "namespace", team, timeout=120)
+    release.server.kubectl("delete", "namespace", team, "--wait=false")
 
 
 def test_a_customers_namespace_subscribes_where_a_grant_allows_it(release: Release) -> None:
@@ -112,7 +112,7 @@ def test_a_customers_namespace_subscribes_where_a_grant_allows_it(release: Relea
     assert answer.status_code == 200
     release.server.kubectl("delete", "referencegrant", "customers", "-n", "default")
     assert wait_for(lambda: reason() == "RefNotPermitted", 15)
-    release.server.kubectl("delete", "namespace", team, timeout=120)
+    release.server.kubectl("delete", "namespace", team, "--wait=false")
 
 
 def test_what_envoy_refuses_is_named_and_everybody_else_goes_on(release: Release) -> None:

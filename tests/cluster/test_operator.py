@@ -254,7 +254,7 @@ def test_a_secret_of_somebody_else_is_not_overwritten(release: Release) -> None:
 def test_the_cluster_is_silent_at_rest(release: Release) -> None:
     time.sleep(1)  # what is under way
     before = len(release.server.audit())
-    time.sleep(8)
+    time.sleep(6)
     written = [
         record
         for record in release.server.audit()[before:]
@@ -326,9 +326,9 @@ def _events(release: Release, request: str) -> list[Document]:
 
 def test_two_operators_never_fight_and_one_takes_over(release: Release) -> None:
     release.start("operator", replica=1)
-    time.sleep(4)
+    time.sleep(3)
     before = len(release.server.audit())
-    time.sleep(5)
+    time.sleep(4)
     written = [r for r in release.server.audit()[before:] if r.writes and release.name in r.user]
     assert {record.resource for record in written} <= {"leases"}
     assert all(record.code == 200 for record in written)
