@@ -19,6 +19,7 @@ PASSING_SECONDS = 5.0
 #: Kinds that neither Envoy nor the gate reads.
 _NOT_IN_DATA_PATH = frozenset({"PaymentProvider", "Portal"})
 _NAMES_SHOWN = 5
+_Case = tuple[Observed, list[Condition], dict[str, Any]]
 
 
 class Keys(Protocol):
@@ -38,6 +39,8 @@ class Judge:
     programming: Programming
     keys: Keys
     waits: bool = False
+    #: What was found to be said already: of thousands, an edit concerns one.
+    _said: dict[ResourceKey, _Case] = field(default_factory=dict[ResourceKey, _Case])
     _passing_since: dict[ResourceKey, datetime] = field(default_factory=dict[ResourceKey, datetime])
 
     def verdicts(
@@ -46,6 +49,7 @@ class Judge:
         """Those that do not say yet what they should."""
         found: list[tuple[Observed, Verdict]] = []
         passing: dict[ResourceKey, datetime] = {}
+        said: dict[ResourceKey, _Case] = {}
         moment = rfc3339(now)
         for observed in self._judged(store, state):
             conditions = self._conditions(observed, state, used, envoys)
@@ -53,10 +57,15 @@ class Judge:
                 since = passing[observed.key] = self._passing_since.get(observed.key, now)
                 if (now - since).total_seconds() < PASSING_SECONDS:
                     continue
-            written = verdict(observed, conditions, self._details(observed, state, used), moment)
-            if written:
-                found.append((observed, written))
-        self._passing_since, self.waits = passing, bool(passing)
+            case = (observed, conditions, self._details(observed, state, used))
+            before = self._said.get(observed.key)
+            if before is None or before[0] is not observed or before[1:] != case[1:]:
+                written = verdict(*case, moment)
+                if written:
+                    found.append((observed, written))
+                    continue
+            said[observed.key] = case
+        self._passing_since, self._said, self.waits = passing, said, bool(passing)
         return found
 
     def _judged(self, store: Store, state: State) -> Iterator[Observed]:

@@ -245,13 +245,12 @@ class ClusterOperator:
 
         follower = asyncio.create_task(ours())
         try:
+            soon = False
             while True:
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._words.wait(), _RETRY_SECONDS)
+                    await asyncio.wait_for(self._words.wait(), _POLL_SECONDS if soon else _RETRY_SECONDS)
                 self._words.clear()
-                if await self._hear():
-                    await asyncio.sleep(_POLL_SECONDS)
-                    self._words.set()
+                soon = await self._hear()
         finally:
             follower.cancel()
 
