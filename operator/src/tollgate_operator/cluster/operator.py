@@ -96,6 +96,7 @@ class ClusterOperator:
         self._content = asyncio.Event()
         self._status = asyncio.Event()
         self._words = asyncio.Event()
+        self._keys_due = asyncio.Event()
         self._publishing: asyncio.Task[None] | None = None
         self._envoys = 0
         #: The last state that Envoys gave their word on, with what they refused.
@@ -106,6 +107,7 @@ class ClusterOperator:
         """Something in the store changed."""
         if change == "content":
             self._content.set()
+            self._keys_due.set()
         if change != "none":
             self._status.set()
 
@@ -324,7 +326,9 @@ class ClusterOperator:
     async def _make_keys(self) -> None:
         """Billing knows a subscription a moment after the catalog does; until then it is asked again."""
         while True:
-            await asyncio.sleep(_POLL_SECONDS)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._keys_due.wait(), _RETRY_SECONDS)
+            self._keys_due.clear()
             if self._state is None or not self._leadership.leads:
                 continue
             slots = asyncio.Semaphore(_KEYS_AT_ONCE)

@@ -14,6 +14,9 @@ from tollgate_operator.reconcile import Condition, ResourceKey
 
 #: Kinds that Envoy's configuration is made of: only they can be what it refused.
 _IN_ENVOY = frozenset({"API", "BillableMetric"})
+_PROGRAMMED = Condition("Programmed", True, "Programmed")
+_NO_GATEWAY = Condition("Programmed", False, "NoGateway", "no Envoy is connected")
+_PENDING = Condition("Programmed", False, "Pending", "waiting for Envoy to acknowledge it")
 
 
 @dataclass
@@ -63,10 +66,10 @@ class Programming:
         manifest = state.resources[key]
         taken = self.taken.get(key)
         if taken is manifest or taken == manifest:
-            return Condition("Programmed", True, "Programmed")
+            return _PROGRAMMED
         if not envoys:
-            return Condition("Programmed", False, "NoGateway", "no Envoy is connected")
-        return Condition("Programmed", False, "Pending", "waiting for Envoy to acknowledge it")
+            return _NO_GATEWAY
+        return _PENDING
 
 
 def _names(text: str, api: str) -> bool:
