@@ -100,7 +100,7 @@ class ClusterOperator:
         self._publishing: asyncio.Task[None] | None = None
         self._envoys = 0
         #: The last state that Envoys gave their word on, with what they refused.
-        self._heard: tuple[int, tuple[str, ...]] = (0, ())
+        self._heard: tuple[State | None, tuple[str, ...]] = (None, ())
         self._trouble = ""
 
     def on_change(self, change: Change) -> None:
@@ -273,15 +273,15 @@ class ClusterOperator:
         if not words:
             return bool(reports)
         errors = tuple(sorted({error for word in words for error in word.errors}))
-        if errors and self._heard == (id(state), errors):
+        if errors and self._heard[0] is state and self._heard[1] == errors:
             return False
-        self._heard = (id(state), errors)
+        self._heard = (state, errors)
         if errors:
             self._metrics.nacks.inc()
             if self._programming.refuse(state, errors):
                 self._content.set()
             self._status.set()
-        elif self._programming.taken != state.resources:
+        elif self._programming.taken != state.resources or self._programming.standing:
             self._programming.acknowledge(state)
             self._status.set()
         return False

@@ -42,8 +42,8 @@ class Programming:
         blamed = named or (changed if set(errors) - self.standing else [])
         for key in blamed:
             self.refused[key] = (state.resources[key], text)
-        if not blamed:  # Envoy took all the rest
-            self.taken, self.standing = dict(state.resources), frozenset(errors)
+        if not blamed:
+            self.standing = frozenset(errors)
         return bool(blamed)
 
     def is_refused(self, key: ResourceKey, manifest: Manifest | None) -> bool:
@@ -69,6 +69,11 @@ class Programming:
             return _PROGRAMMED
         if not envoys:
             return _NO_GATEWAY
+        if self.standing:
+            message = (
+                f"waiting for Envoy, which refuses what is no resource's fault: {'; '.join(sorted(self.standing))}"
+            )
+            return Condition("Programmed", False, "Pending", message)
         return _PENDING
 
 
