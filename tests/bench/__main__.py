@@ -1,4 +1,5 @@
-"""``make bench``: runs everything, prints tables; ``--json`` for machines."""
+"""``make bench``: the data path; ``make bench ARGS=kubernetes``: the operator on Kubernetes. Prints tables; ``--json``
+for machines."""
 
 import argparse
 import json
@@ -11,11 +12,13 @@ import psutil
 from rich.console import Console
 from rich.table import Table
 
-from tests.bench import ingest, streams
+from tests.bench import ingest, kubernetes, streams
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("part", nargs="?", default="streams", choices=["streams", "kubernetes"])
+    parser.add_argument("--subscriptions", type=int, default=kubernetes.Size.subscriptions, help="on Kubernetes")
     parser.add_argument("--streams", type=int, default=64)
     parser.add_argument("--seconds", type=float, default=10)
     parser.add_argument("--rounds", type=int, default=3)
@@ -23,8 +26,14 @@ def main() -> None:
     parser.add_argument("--events", type=int, default=20_000, help="events for the ledger's ingest")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
+    figures: dict[str, Any]
     with tempfile.TemporaryDirectory(prefix="tollgate-bench-") as directory:
-        figures: dict[str, Any] = streams.run(
+        if options.part == "kubernetes":
+            size = kubernetes.Size(subscriptions=options.subscriptions)
+            figures = kubernetes.run(Path(directory), size)
+            print(json.dumps(figures, indent=2)) if options.json else show_kubernetes(figures, size)
+            return
+        figures = streams.run(
             Path(directory),
             streams=options.streams,
             seconds=options.seconds,
@@ -79,6 +88,32 @@ def show(figures: dict[str, Any], count: int) -> None:
         )
     console.print(f"requests whose ledger is not the upstream's count: {figures['requests not exact']}")
     console.print(f"ledger ingest on SQLite: {figures['ledger ingest, events/s']:,.0f} events/s")
+
+
+def show_kubernetes(figures: dict[str, Any], size: kubernetes.Size) -> None:
+    table = Table(title=f"{size.apis} APIs, {size.products} Products ({machine()})", title_justify="left")
+    table.add_column("one edit of an API at a time")
+    counts = {"few": size.few, "many": size.subscriptions}
+    for count in counts.values():
+        table.add_column(f"{count} Subscriptions", justify="right")
+    for kind in ("path prefix", "rejection message"):
+        for share in ("p50", "p95"):
+            values = (f"{figures[label]['latencies'][kind][share]:.0f} ms" for label in counts)
+            table.add_row(f"{kind}, until Programmed, {share}", *values)
+    rows = {"requests to the API server": "requests per edit", "KiB to Envoy": "Envoy KiB per edit"}
+    for title, key in {**rows, "operator's CPU, ms": "operator CPU ms per edit"}.items():
+        found = (figures[label][key] for label in counts)
+        table.add_row(title, *(f"{sum(v.values()):.2f}" if isinstance(v, dict) else f"{v:.1f}" for v in found))
+    console = Console(width=130)
+    console.print(table)
+    for title in (
+        "cold start",
+        "at rest",
+        "warm start, until it leads s",
+        "RSS after a restart MiB",
+        "objects created/s",
+    ):
+        console.print(f"{title}: {figures[title]}", soft_wrap=True)
 
 
 main()

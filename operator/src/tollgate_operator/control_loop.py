@@ -54,5 +54,5 @@ def reconcile(
         encoded=encoded,
         inputs=inputs,
         settings=settings,
-        envoy=last.envoy if last and same else build_resources(index, settings),
+        envoy=last.envoy if last and same else build_resources(index, settings, last.envoy if last else None),
     )

@@ -107,7 +107,7 @@ class ApiServer:
     def client(self) -> httpx.Client:
         """For many requests, where starting kubectl for each would take too long."""
         headers = {"Authorization": f"Bearer {self._credentials.tokens[credentials.ADMIN]}"}
-        return httpx.Client(base_url=self.url, headers=headers, verify=self._trust(), trust_env=False)
+        return httpx.Client(base_url=self.url, headers=headers, verify=self.trust(), trust_env=False)
 
     def audit(self) -> list[audit.AuditRecord]:
         """All requests so far but the API server's own and its controllers', in order."""
@@ -150,7 +150,8 @@ class ApiServer:
         with self.client() as client:
             return client.get("/readyz").is_success
 
-    def _trust(self) -> ssl.SSLContext:
+    def trust(self) -> ssl.SSLContext:
+        """Of its certificate."""
         return ssl.create_default_context(cafile=self._credentials.directory / "ca.crt")
 
     def _start(self, name: str, *command: str) -> None:

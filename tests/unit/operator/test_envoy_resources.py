@@ -143,3 +143,30 @@ def test_a_literal_path_comes_before_a_parameter(tmp_path: Path) -> None:
     )
     routes = messages(write(tmp_path, [api]))[ROUTES]["tollgate"]["virtualHosts"][0]["routes"]
     assert [route["name"] for route in routes] == ["mixed/one", "mixed/any", "/"]
+
+
+def test_what_is_put_together_from_parts_is_the_whole(tmp_path: Path) -> None:
+    """Each API is encoded by itself, and only where it changed."""
+    documents = example_documents()
+    find(documents, "API", "openai")["spec"]["hostnames"] = ["openai.example", "other.example"]
+    state = reconcile(FileSource(write(tmp_path, documents)).load(), None, SETTINGS)
+    index = Index(state.resources)
+    whole = build_messages(index, SETTINGS)
+    assert {url: set(group) for url, group in whole.items()} == {u: set(g) for u, g in state.envoy.by_type.items()}
+    for url, group in whole.items():
+        for name, message in group.items():
+            assert type(message).parse(state.envoy.by_type[url][name]) == type(message).parse(bytes(message))
+
+
+def test_an_edit_of_one_api_encodes_one(tmp_path: Path) -> None:
+    documents = example_documents()
+    source = FileSource(write(tmp_path, documents))
+    first = reconcile(source.load(), None, SETTINGS)
+    find(documents, "API", "openai")["spec"]["pathPrefix"] = "/moved"
+    write(tmp_path, documents)
+    kept = {**source.load().resources, **{k: v for k, v in first.resources.items() if k != ("API", "openai")}}
+    second = reconcile(Loaded(kept), first, SETTINGS)
+    made_again = {name for name, part in second.envoy.parts.items() if part is not first.envoy.parts[name]}
+    assert made_again == {"openai"}
+    assert b"/moved" in second.envoy.by_type[ROUTES]["tollgate"]
+    assert second.envoy == reconcile(Loaded(kept), None, SETTINGS).envoy

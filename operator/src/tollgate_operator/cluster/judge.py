@@ -12,7 +12,7 @@ from tollgate_operator.cluster.programming import Programming
 from tollgate_operator.cluster.statuses import KEY_PENDING, PASSING, Verdict, verdict
 from tollgate_operator.cluster.store import Observed, Store
 from tollgate_operator.control_loop import State
-from tollgate_operator.reconcile import Condition, ResourceKey
+from tollgate_operator.reconcile import Condition, ResourceKey, Status
 
 #: How long a passing reason may last before it is worth a write.
 PASSING_SECONDS = 5.0
@@ -31,6 +31,46 @@ class Keys(Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class _Case:
+    """All that a resource's status follows from."""
+
+    observed: Observed
+    status: Status
+    programmed: Condition | None
+    key_id: str
+    users: tuple[str, ...]
+
+    def is_like(self, other: "_Case | None") -> bool:
+        """Whether nothing changed. Of thousands, an edit concerns one."""
+        if other is None or self.observed is not other.observed:
+            return False
+        facts = (self.status, self.programmed, self.key_id, self.users)
+        return facts == (other.status, other.programmed, other.key_id, other.users)
+
+    def conditions(self) -> list[Condition]:
+        """All that are ours."""
+        conditions = [*self.status.conditions, *([self.programmed] if self.programmed else [])]
+        if self.observed.deleting and self.users:
+            more = f" and {len(self.users) - _NAMES_SHOWN} more" if len(self.users) > _NAMES_SHOWN else ""
+            shown = ", ".join(self.users[:_NAMES_SHOWN])
+            message = f"used by the subscriptions {shown}{more}; it goes when they have gone"
+            conditions.append(Condition("Deletable", False, "InUse", message))
+        return conditions
+
+    def details(self) -> dict[str, Any]:
+        """The status's further fields."""
+        manifest = self.observed.manifest
+        details: dict[str, Any] = {"serving": self.status.serving}
+        if isinstance(manifest, API):
+            details["endpoints"] = len(manifest.spec.endpoints)
+        if isinstance(manifest, Product):
+            details["subscriptions"] = len(self.users)
+        if secret_name := _secret_name(self.observed):
+            details |= {"secretName": secret_name, **({"keyId": self.key_id} if self.key_id else {})}
+        return details
+
+
 @dataclass
 class Judge:
     """``waits``: whether something of the last round may be worth a write later although nothing changes."""
@@ -38,6 +78,8 @@ class Judge:
     programming: Programming
     keys: Keys
     waits: bool = False
+    #: What was found to be said already.
+    _said: dict[ResourceKey, _Case] = field(default_factory=dict[ResourceKey, _Case])
     _passing_since: dict[ResourceKey, datetime] = field(default_factory=dict[ResourceKey, datetime])
 
     def verdicts(
@@ -46,17 +88,27 @@ class Judge:
         """Those that do not say yet what they should."""
         found: list[tuple[Observed, Verdict]] = []
         passing: dict[ResourceKey, datetime] = {}
+        said: dict[ResourceKey, _Case] = {}
         moment = rfc3339(now)
         for observed in self._judged(store, state):
-            conditions = self._conditions(observed, state, used, envoys)
-            if any(c.reason in PASSING for c in conditions):
+            case = _Case(
+                observed,
+                state.statuses[observed.key],
+                self._programmed(observed, state, envoys),
+                self._key_id(observed),
+                tuple(used.get(observed.key, ())),
+            )
+            if case.programmed is not None and case.programmed.reason in PASSING:
                 since = passing[observed.key] = self._passing_since.get(observed.key, now)
                 if (now - since).total_seconds() < PASSING_SECONDS:
                     continue
-            written = verdict(observed, conditions, self._details(observed, state, used), moment)
-            if written:
-                found.append((observed, written))
-        self._passing_since, self.waits = passing, bool(passing)
+            if not case.is_like(self._said.get(observed.key)):
+                written = verdict(observed, case.conditions(), case.details(), moment)
+                if written:
+                    found.append((observed, written))
+                    continue
+            said[observed.key] = case
+        self._passing_since, self._said, self.waits = passing, said, bool(passing)
         return found
 
     def _judged(self, store: Store, state: State) -> Iterator[Observed]:
@@ -69,33 +121,17 @@ class Judge:
                 if known or self.programming.is_refused(observed.key, observed.manifest):
                     yield observed
 
-    def _conditions(
-        self, observed: Observed, state: State, used: Mapping[ResourceKey, list[str]], envoys: int
-    ) -> list[Condition]:
-        conditions = list(state.statuses[observed.key].conditions)
+    def _programmed(self, observed: Observed, state: State, envoys: int) -> Condition | None:
         if observed.key[0] in _NOT_IN_DATA_PATH:
-            return conditions
+            return None
         programmed = self.programming.condition(observed.key, state, envoys)
-        wants_key = isinstance(observed.manifest, Subscription) and observed.manifest.spec.secret_name
-        if programmed.status and wants_key and not self.keys.key_id(observed):
-            programmed = self.keys.problems.get(observed.uid, KEY_PENDING)
-        conditions.append(programmed)
-        if observed.deleting and used.get(observed.key):
-            names = used[observed.key]
-            more = f" and {len(names) - _NAMES_SHOWN} more" if len(names) > _NAMES_SHOWN else ""
-            shown = ", ".join(names[:_NAMES_SHOWN])
-            message = f"used by the subscriptions {shown}{more}; it goes when they have gone"
-            conditions.append(Condition("Deletable", False, "InUse", message))
-        return conditions
+        if programmed.status and _secret_name(observed) and not self.keys.key_id(observed):
+            return self.keys.problems.get(observed.uid, KEY_PENDING)
+        return programmed
 
-    def _details(self, observed: Observed, state: State, used: Mapping[ResourceKey, list[str]]) -> dict[str, Any]:
-        manifest = observed.manifest
-        details: dict[str, Any] = {"serving": state.statuses[observed.key].serving}
-        if isinstance(manifest, API):
-            details["endpoints"] = len(manifest.spec.endpoints)
-        if isinstance(manifest, Product):
-            details["subscriptions"] = len(used.get(observed.key, []))
-        if isinstance(manifest, Subscription) and manifest.spec.secret_name:
-            key_id = self.keys.key_id(observed)
-            details |= {"secretName": manifest.spec.secret_name, **({"keyId": key_id} if key_id else {})}
-        return details
+    def _key_id(self, observed: Observed) -> str:
+        return self.keys.key_id(observed) if _secret_name(observed) else ""
+
+
+def _secret_name(observed: Observed) -> str | None:
+    return observed.manifest.spec.secret_name if isinstance(observed.manifest, Subscription) else None

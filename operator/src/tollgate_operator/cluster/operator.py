@@ -97,10 +97,11 @@ class ClusterOperator:
         self._content = asyncio.Event()
         self._status = asyncio.Event()
         self._words = asyncio.Event()
+        self._keys_due = asyncio.Event()
         self._publishing: asyncio.Task[None] | None = None
         self._envoys = 0
         #: The last state that Envoys gave their word on, with what they refused.
-        self._heard: tuple[int, tuple[str, ...]] = (0, ())
+        self._heard: tuple[State | None, tuple[str, ...]] = (None, ())
         self._trouble = ""
         self.changes = 0
         self._logged: dict[ResourceKey, list[str]] = {}
@@ -114,6 +115,7 @@ class ClusterOperator:
         if change == "content":
             self.changes += 1
             self._content.set()
+            self._keys_due.set()
         if change != "none":
             self._status.set()
 
@@ -255,13 +257,12 @@ class ClusterOperator:
 
         follower = asyncio.create_task(ours())
         try:
+            soon = False
             while True:
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._words.wait(), _RETRY_SECONDS)
+                    await asyncio.wait_for(self._words.wait(), _POLL_SECONDS if soon else _RETRY_SECONDS)
                 self._words.clear()
-                if await self._hear():
-                    await asyncio.sleep(_POLL_SECONDS)
-                    self._words.set()
+                soon = await self._hear()
         finally:
             follower.cancel()
 
@@ -282,15 +283,15 @@ class ClusterOperator:
         if not words:
             return bool(reports)
         errors = tuple(sorted({error for word in words for error in word.errors}))
-        if errors and self._heard == (id(state), errors):
+        if errors and self._heard[0] is state and self._heard[1] == errors:
             return False
-        self._heard = (id(state), errors)
+        self._heard = (state, errors)
         if errors:
             self._metrics.nacks.inc()
             if self._programming.refuse(state, errors):
                 self._content.set()
             self._status.set()
-        elif self._programming.taken != state.resources:
+        elif self._programming.taken != state.resources or self._programming.standing:
             self._programming.acknowledge(state)
             self._status.set()
         return False
@@ -335,7 +336,9 @@ class ClusterOperator:
     async def _make_keys(self) -> None:
         """Billing knows a subscription a moment after the catalog does; until then it is asked again."""
         while True:
-            await asyncio.sleep(_POLL_SECONDS)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._keys_due.wait(), _RETRY_SECONDS)
+            self._keys_due.clear()
             if self._state is None or not self._leadership.leads:
                 continue
             slots = asyncio.Semaphore(_KEYS_AT_ONCE)

@@ -14,6 +14,10 @@ from tollgate_operator.control_loop import State
 from tollgate_operator.reconcile import Condition, ResourceKey
 from tollgate_operator.reconcile.index import secret_references
 
+_PROGRAMMED = Condition("Programmed", True, "Programmed")
+_NO_GATEWAY = Condition("Programmed", False, "NoGateway", "no Envoy is connected")
+_PENDING = Condition("Programmed", False, "Pending", "waiting for Envoy to acknowledge it")
+
 
 @dataclass
 class Programming:
@@ -46,8 +50,8 @@ class Programming:
         blamed = [key for key in suspects if not self.is_refused(key, state.resources[key])]
         for key in blamed:
             self.refused[key] = (state.resources[key], text)
-        if not blamed:  # Envoy took all the rest
-            self.taken, self.standing = dict(state.resources), frozenset(errors)
+        if not blamed:
+            self.standing = frozenset(errors)
         return bool(blamed)
 
     def last_good(self, serving: Mapping[ResourceKey, Manifest]) -> dict[ResourceKey, Manifest]:
@@ -85,10 +89,15 @@ class Programming:
         manifest = state.resources[key]
         taken = self.taken.get(key)
         if taken is manifest or taken == manifest:
-            return Condition("Programmed", True, "Programmed")
+            return _PROGRAMMED
         if not envoys:
-            return Condition("Programmed", False, "NoGateway", "no Envoy is connected")
-        return Condition("Programmed", False, "Pending", "waiting for Envoy to acknowledge it")
+            return _NO_GATEWAY
+        if self.standing:
+            message = (
+                f"waiting for Envoy, which refuses what is no resource's fault: {'; '.join(sorted(self.standing))}"
+            )
+            return Condition("Programmed", False, "Pending", message)
+        return _PENDING
 
 
 def _secrets_of(manifest: Manifest | None) -> list[ResourceKey]:

@@ -1,17 +1,19 @@
 """All of Envoy's resources of one state of the world, and the check that every reference resolves."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from betterproto2 import Message
 
 from tollgate_core.expressions.source import response_headers
 from tollgate_core.manifests import API, BillableMetric
 from tollgate_operator.envoy.clusters import api_cluster, api_endpoints, processor_clusters
+from tollgate_operator.envoy.encoding import EncodedApi, encode_apis, encode_routes
 from tollgate_operator.envoy.listener import gateway_listener
 from tollgate_operator.envoy.routes import route_configuration
 from tollgate_operator.envoy.secrets import api_secrets, gateway_secrets
-from tollgate_operator.envoy.settings import GatewaySettings
+from tollgate_operator.envoy.settings import ROUTES as ROUTES_NAME
+from tollgate_operator.envoy.settings import GatewaySettings, cluster_name, secret_name
 from tollgate_operator.reconcile.index import Index, secret_references
 
 CLUSTER = "type.googleapis.com/envoy.config.cluster.v3.Cluster"
@@ -26,9 +28,10 @@ ORDER = (SECRET, CLUSTER, ENDPOINTS, LISTENER, ROUTES)
 
 @dataclass(frozen=True)
 class Resources:
-    """Serialized resources by type URL and name."""
+    """Serialized resources by type URL and name; ``parts`` are those of each API, for the next time."""
 
     by_type: Mapping[str, Mapping[str, bytes]]
+    parts: Mapping[str, EncodedApi] = field(default_factory=dict[str, EncodedApi], compare=False, repr=False)
 
 
 @dataclass(frozen=True)
@@ -72,18 +75,31 @@ def build_messages(index: Index, settings: GatewaySettings) -> dict[str, dict[st
     }
 
 
-def build_resources(index: Index, settings: GatewaySettings) -> Resources:
-    """The resources, checked and serialized. Raises ValueError for a reference that does not resolve: Envoy would
-    accept it and answer 503."""
-    messages = build_messages(index, settings)
-    check_references(index, messages)
-    return Resources({url: {name: bytes(m) for name, m in group.items()} for url, group in messages.items()})
+def build_resources(index: Index, settings: GatewaySettings, last: Resources | None = None) -> Resources:
+    """The resources, checked and serialized; what is as it was in ``last`` is not made again. Raises ValueError for a
+    reference that does not resolve: Envoy would accept it and answer 503."""
+    parts = encode_apis(index, settings, last.parts if last else {})
+    listener = gateway_listener(settings, list(gateway_inputs(index).response_headers))
+    groups = {
+        SECRET: {secret.name: bytes(secret) for secret in gateway_secrets(settings)},
+        CLUSTER: {cluster.name: bytes(cluster) for cluster in processor_clusters(settings)},
+        ENDPOINTS: dict[str, bytes](),
+        LISTENER: {listener.name: bytes(listener)},
+        ROUTES: {ROUTES_NAME: encode_routes(index, parts)},
+    }
+    for name, part in parts.items():
+        groups[CLUSTER][cluster_name(name)] = part.cluster
+        groups[SECRET].update(part.secrets)
+        if part.endpoints is not None:
+            groups[ENDPOINTS][cluster_name(name)] = part.endpoints
+    check_references(index, groups)
+    return Resources(groups, parts)
 
 
-def check_references(index: Index, messages: Mapping[str, Mapping[str, Message]]) -> None:
+def check_references(index: Index, groups: Mapping[str, Mapping[str, object]]) -> None:
     """Each API has its cluster, and each credential its secret."""
     for api in index.of_kind(API):
-        if f"api/{api.qualified_name}" not in messages[CLUSTER]:
+        if cluster_name(api.qualified_name) not in groups[CLUSTER]:
             raise ValueError(f"API {api.qualified_name} has no cluster")
-        if api.spec.credential and f"api/{api.qualified_name}/credential" not in messages[SECRET]:
+        if api.spec.credential and secret_name(api.qualified_name, "credential") not in groups[SECRET]:
             raise ValueError(f"API {api.qualified_name}: spec.credential.secretKeyRef names no known secret")

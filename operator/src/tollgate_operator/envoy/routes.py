@@ -1,6 +1,8 @@
 """Routes: one for each endpoint, named after it; whatever else is below a prefix ends at the gate."""
 
+from collections.abc import Iterator
 from datetime import timedelta
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 import envoy_data_plane.envoy.config.core.v3 as core
@@ -21,35 +23,60 @@ from tollgate_operator.reconcile.index import Index, endpoint_id
 from tollgate_operator.reconcile.routes import full_path, path_pattern
 
 
+class RouteOf(NamedTuple):
+    """What a route is made of: an endpoint of an API, the rest below an API's prefix, or the rest of all."""
+
+    api: API | None = None
+    endpoint: Endpoint | None = None
+
+
 def route_configuration(index: Index) -> route.RouteConfiguration:
     """A virtual host for each host name; APIs on ``*`` answer on every host."""
-    apis = list(index.of_kind(API))
-    hosts = sorted({host for api in apis for host in api.spec.hostnames} | {"*"})
+    configuration = route_configuration_base()
+    for host, routes in virtual_hosts(list(index.of_kind(API))):
+        host.routes = [make_route(of) for of in routes]
+        configuration.virtual_hosts.append(host)
+    return configuration
+
+
+def route_configuration_base() -> route.RouteConfiguration:
+    """Without its virtual hosts."""
     return route.RouteConfiguration(
         name=ROUTES,
-        virtual_hosts=[
-            route.VirtualHost(
-                name=f"host/{host}",
-                domains=[host] if host == "*" or ":" in host else [host, f"{host}:*"],
-                routes=_routes([api for api in apis if host in api.spec.hostnames or "*" in api.spec.hostnames]),
-            )
-            for host in hosts
-        ],
         # The customers' addresses are no business of an upstream.
         request_headers_to_remove=["x-forwarded-for", "x-envoy-external-address"],
         response_headers_to_add=[_from_gate(header, key) for header, key in _RESPONSE_HEADERS.items()],
     )
 
 
-def _routes(apis: list[API]) -> list[route.Route]:
+def virtual_hosts(apis: list[API]) -> Iterator[tuple[route.VirtualHost, list[RouteOf]]]:
+    """Each host without its routes, and what these are made of, in order."""
+    for name in sorted({host for api in apis for host in api.spec.hostnames} | {"*"}):
+        domains = [name] if name == "*" or ":" in name else [name, f"{name}:*"]
+        here = [api for api in apis if name in api.spec.hostnames or "*" in api.spec.hostnames]
+        yield route.VirtualHost(name=f"host/{name}", domains=domains), _ordered(here)
+
+
+def _ordered(apis: list[API]) -> list[RouteOf]:
     pairs = [(api, endpoint) for api in apis for endpoint in api.spec.endpoints]
     pairs.sort(key=lambda pair: _specificity(full_path(*pair)))
     prefixes = sorted(apis, key=lambda api: (-len(api.spec.path_prefix), api.qualified_name))
-    return [
-        *(_endpoint_route(api, endpoint) for api, endpoint in pairs),
-        *(_refused(f"{api.qualified_name}/", api.spec.path_prefix) for api in prefixes if api.spec.path_prefix != "/"),
-        _refused("/", "/"),
-    ]
+    refused = [RouteOf(api) for api in prefixes if api.spec.path_prefix != "/"]
+    return [*(RouteOf(*pair) for pair in pairs), *refused, RouteOf()]
+
+
+def routes_of(api: API) -> list[RouteOf]:
+    """All that one API has."""
+    return [*(RouteOf(api, endpoint) for endpoint in api.spec.endpoints), RouteOf(api)]
+
+
+def make_route(of: RouteOf) -> route.Route:
+    """One route."""
+    if of.api is None:
+        return _refused("/", "/")
+    if of.endpoint is None:
+        return _refused(f"{of.api.qualified_name}/", of.api.spec.path_prefix)
+    return _endpoint_route(of.api, of.endpoint)
 
 
 def _specificity(path: str) -> tuple[int, int, str]:

@@ -14,6 +14,8 @@ from tollgate_operator.reconcile.status import Condition, Serving, Status
 
 ResourceKey = tuple[str, str]
 """(kind, qualified name)"""
+#: Of nearly all resources, nearly always.
+_RIGHT = Status((Condition("Accepted", True, "Accepted"), Condition("ResolvedRefs", True, "ResolvedRefs")), "current")
 
 
 @dataclass(frozen=True)
@@ -71,6 +73,8 @@ def _status(
     serving: Serving = (
         "none" if key not in effective else "current" if effective[key] is desired.get(key) else "previous"
     )
+    if serving == "current" and key not in findings and key not in broken:
+        return _RIGHT
     if key in broken:
         return Status((Condition("Accepted", False, "Invalid", "; ".join(map(str, broken[key]))),), serving)
     found = findings.get(key, [])
