@@ -7,13 +7,25 @@ from dataclasses import dataclass, field, replace
 from tollgate_operator.envoy import GatewaySettings
 from tollgate_operator.settings import gateway_settings
 
+#: The variables that name Secrets which an administrator brought.
+_EXISTING = {
+    "keys": "TOLLGATE_KEYS_SECRET",
+    "operator": "TOLLGATE_OPERATOR_TLS_SECRET",
+    "gateway": "TOLLGATE_GATEWAY_CLIENT_SECRET",
+    "billing": "TOLLGATE_BILLING_TLS_SECRET",
+}
+
 
 @dataclass(frozen=True)
 class Names:
-    """What our own objects in the release's namespace are called; ``fullname`` is the Helm release's."""
+    """What our own objects in the release's namespace are called; ``fullname`` is the Helm release's.
+
+    ``existing`` names Secrets that an administrator brought, for ``keys``, ``operator``, ``gateway`` or ``billing``.
+    """
 
     fullname: str
     namespace: str
+    existing: Mapping[str, str] = field(default_factory=dict[str, str])
 
     @property
     def lease(self) -> str:
@@ -33,7 +45,7 @@ class Names:
     @property
     def keys(self) -> str:
         """The Secret with key pepper, admin token and Redis password."""
-        return f"{self.fullname}-keys"
+        return self.existing.get("keys") or f"{self.fullname}-keys"
 
     @property
     def authority(self) -> str:
@@ -42,7 +54,7 @@ class Names:
 
     def tls(self, part: str) -> str:
         """The Secret with the certificate of ``operator``, ``gateway`` or ``billing``."""
-        return f"{self.fullname}-{part}-tls"
+        return self.existing.get(part) or f"{self.fullname}-{part}-tls"
 
     def dns_names(self, part: str) -> list[str]:
         """All names of a part's Service, and those of a forwarded port."""
@@ -61,7 +73,8 @@ class BootstrapSettings:
     @staticmethod
     def from_environment(environment: Mapping[str, str] = os.environ) -> "BootstrapSettings":
         """Raises KeyError with the name of a variable that is missing."""
-        names = Names(environment["TOLLGATE_FULLNAME"], environment["TOLLGATE_NAMESPACE"])
+        existing = {part: environment[name] for part, name in _EXISTING.items() if environment.get(name)}
+        names = Names(environment["TOLLGATE_FULLNAME"], environment["TOLLGATE_NAMESPACE"], existing)
         return BootstrapSettings(names, environment.get("TOLLGATE_DEPLOYMENT", ""))
 
 
