@@ -2,6 +2,7 @@
 
 import os
 import ssl
+import stat
 import subprocess
 import threading
 from collections.abc import Iterator
@@ -19,6 +20,7 @@ import yaml
 from tests.support.helm import Helm, Object, find, pod_spec
 from tollgate_cli.laptop.locate import find_envoy
 from tollgate_cli.laptop.system import free_port, wait_for
+from tollgate_extproc.witness.admin import ask_envoy
 
 OPERATOR = "tollgate-operator.tollgate.svc"
 _DELTA = "/envoy.service.discovery.v3.AggregatedDiscoveryService/DeltaAggregatedResources"
@@ -92,18 +94,21 @@ def _replace(text: str, paths: dict[str, str]) -> str:
     return text
 
 
-def _relocate(bootstrap: Path, ads_port: int) -> tuple[int, int]:
-    """Free ports instead of the container's; the control plane on loopback. Answers those of probes and admin."""
+def _relocate(bootstrap: Path, ads_port: int, admin: Path) -> int:
+    """A free port and another socket instead of the container's; the control plane on loopback. Answers the probes'."""
     config: Object = yaml.safe_load(bootstrap.read_text())
-    probes, admin = free_port(), free_port()
-    config["admin"]["address"]["socket_address"]["port_value"] = admin
+    probes = free_port()
+    config["admin"]["address"]["pipe"]["path"] = str(admin)
     config["static_resources"]["listeners"][0]["address"]["socket_address"]["port_value"] = probes
     clusters = {c["name"]: c for c in config["static_resources"]["clusters"]}
-    for name, port in {"tollgate/ads": ads_port, "tollgate/admin": admin}.items():
-        endpoint = clusters[name]["load_assignment"]["endpoints"][0]["lb_endpoints"][0]["endpoint"]
-        endpoint["address"]["socket_address"].update(address="127.0.0.1", port_value=port)
+    addresses = {
+        name: cluster["load_assignment"]["endpoints"][0]["lb_endpoints"][0]["endpoint"]["address"]
+        for name, cluster in clusters.items()
+    }
+    addresses["tollgate/ads"]["socket_address"].update(address="127.0.0.1", port_value=ads_port)
+    addresses["tollgate/admin"]["pipe"]["path"] = str(admin)
     bootstrap.write_text(yaml.safe_dump(config))
-    return probes, admin
+    return probes
 
 
 @pytest.fixture
@@ -117,7 +122,8 @@ class Envoy:
 
     def __init__(self, helm: Helm, directory: Path, authority: trustme.CA, ads_port: int) -> None:
         self._arguments, bootstrap = _unpack(helm, directory, authority)
-        self.probes, self.admin = _relocate(bootstrap, ads_port)
+        self.admin = directory / "admin.sock"
+        self.probes = _relocate(bootstrap, ads_port, self.admin)
         self._log = directory / "envoy.log"
 
     def __enter__(self) -> "Envoy":
@@ -180,9 +186,12 @@ def test_probes_pass_and_nothing_else_of_the_admin_interface(helm: Helm, tmp_pat
         assert envoy.call("/ready", "POST").status_code == 404
         assert envoy.running()
         assert envoy.ready()
-        # The admin interface itself: on loopback only.
-        listening = subprocess.run(["ss", "-ltnH"], capture_output=True, text=True, check=False).stdout
-        assert not listening or f"127.0.0.1:{envoy.admin}" in listening
+        # The admin interface itself has no port, which an API's upstream could name.
+        assert envoy.admin.is_socket()
+        assert stat.S_IMODE(envoy.admin.stat().st_mode) == 0o600
+        assert ask_envoy(f"unix:{envoy.admin}", "/ready", "GET") == "LIVE\n"
+        config: Object = yaml.safe_load((tmp_path / "envoy" / "envoy.yaml").read_text())
+        assert "socket_address" not in config["admin"]["address"]
     control_plane.stop()
 
 
@@ -228,8 +237,7 @@ def test_a_renewed_certificate_is_taken_up(helm: Helm, tmp_path: Path, authority
         (secret / "..new").symlink_to("..second")
         os.replace(secret / "..new", secret / "..data")
         serial = f"{_serial(second / 'tls.crt'):x}"
-        admin = f"http://127.0.0.1:{envoy.admin}/certs"
-        assert wait_for(lambda: serial in httpx.get(admin, trust_env=False).text, 20), envoy.log
+        assert wait_for(lambda: serial in ask_envoy(f"unix:{envoy.admin}", "/certs", "GET"), 20), envoy.log
     control_plane.stop()
 
 

@@ -1,5 +1,6 @@
 """CEL and jq: names are checked when compiled; the request side of an expression can be split off."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -120,3 +121,21 @@ def test_a_jq_program_that_does_not_compile_or_fails_says_why() -> None:
 def test_what_cannot_be_split_is_refused(source: str) -> None:
     with pytest.raises(ExpressionError, match=r"as in request\.json\.n"):
         capture_request_part(CelExpression(source), ["usage"])
+
+
+@pytest.mark.parametrize(
+    "source",
+    ["$ENV.TOLLGATE_KEY_PEPPER", "env.TOLLGATE_KEY_PEPPER", "def f: $ENV; f.TOLLGATE_KEY_PEPPER # and so on"],
+)
+def test_jq_does_not_see_the_environment_of_the_process(source: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It holds the pepper of all keys, and Redis' password."""
+    monkeypatch.setenv("TOLLGATE_KEY_PEPPER", "pepper")
+    assert compile_jq(source).first({}) is None
+    with pytest.raises(ExpressionError):
+        compile_jq("1) | $ENV | (.")
+
+
+def test_jq_imports_no_files(tmp_path: Path) -> None:
+    (tmp_path / "f.json").write_text('"content"')
+    with pytest.raises(ExpressionError):
+        compile_jq(f'import "f" as $f {{search: "{tmp_path}"}}; $f')

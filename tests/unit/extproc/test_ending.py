@@ -10,6 +10,7 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 
 import pytest
 
@@ -112,7 +113,8 @@ def test_a_short_drain_without_requests_is_a_whole_one(serve: Callable[..., Admi
     assert drain(serve(0).url, 2) == ("drained\n", 2.0)
 
 
-def test_an_envoy_that_is_gone_keeps_nobody_waiting() -> None:
+def test_an_envoy_that_is_gone_keeps_nobody_waiting(tmp_path: Path) -> None:
+    assert drain(f"unix:{tmp_path}/admin.sock") == ("Envoy is gone\n", 0.0)
     assert drain(f"http://127.0.0.1:{free_port()}") == ("Envoy is gone\n", 0.0)
 
 

@@ -1,6 +1,7 @@
 """Reconcile: a bad resource never stops a good one; what was right serves on; every refusal names the field."""
 
 import copy
+import time
 from pathlib import Path
 from typing import Any
 
@@ -97,6 +98,20 @@ BROKEN = [
         ("API", "openai", ["transformations"], {"request": [{"target": "body", "jq": ".a |"}]}),
         "spec.transformations.request[0].jq: jq: error: syntax error",
     ),
+    (("API", "openai", ["upstream", "url"], "http://[:::::]/"), "spec.upstream.url: is no URL"),
+    (("API", "openai", ["upstream", "timeout"], "99999999999999h"), "spec.upstream.timeout: must be at most 8760h"),
+    (("API", "openai", ["upstream", "connectTimeout"], "8761h"), "connectTimeout: must be at most 8760h"),
+    (("API", "openai", ["maxRequestBytes"], "9" * 30 + "Ti"), "spec.maxRequestBytes: must be at least 1 and at most"),
+    (("API", "openai", ["maxRequestBytes"], "0.5"), "spec.maxRequestBytes: must be at least 1 and at most"),
+    (
+        ("Subscription", "acme-openai", ["startsAt"], "0001-01-01T00:00:00+14:00"),
+        "spec.startsAt: must be between the years 1970 and 9000",
+    ),
+    (("Subscription", "acme-openai", ["keyRotationOverlap"], "9000h"), "keyRotationOverlap: must be at most 8760h"),
+    (
+        ("BillableMetric", "cpu-seconds", ["usage", 0, "quantity"], 'double(response.headers["x)% %START_TIME(a"])'),
+        "is no name of a header",
+    ),
     (
         ("API", "mistral", ["endpoints", 0, "name"], "chat completions"),
         "spec.endpoints[0].name: string should match pattern",
@@ -192,3 +207,13 @@ def test_no_secret_is_in_the_catalog(tmp_path: Path) -> None:
     state = run(tmp_path, example_documents())
     assert b"sk-demo" not in state.encoded
     assert b"upstream-keys" not in state.encoded
+
+
+def test_an_expression_that_would_loop_for_hours_holds_nothing_up(tmp_path: Path) -> None:
+    numbers, source = f"[{','.join('1' * 150)}]", "1"
+    for depth in range(4):
+        source = f"{numbers}.map(x{depth}, {source}).size()"
+    started = time.monotonic()
+    state = run(tmp_path, change("BillableMetric", "claude-tokens", ["usage", 0, "quantity"], source))
+    assert not problems(state)
+    assert time.monotonic() - started < 30  # 500 million rounds take minutes

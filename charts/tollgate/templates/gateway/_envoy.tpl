@@ -2,8 +2,8 @@
 {{- define "tollgate.envoy.bootstrap" -}}
 {{- $operator := include "tollgate.host" (list . "operator") -}}
 admin:
-  # Only from inside the pod: it can stop Envoy.
-  address: {socket_address: {address: 127.0.0.1, port_value: 9901}}
+  # It can stop Envoy. No port, not even on loopback: an API's upstream can be any address that Envoy can reach.
+  address: {pipe: {path: /run/tollgate/admin.sock, mode: 384}}
 dynamic_resources:
   # No time-out for the first configuration: without it there is nothing to serve, and the pod is not ready.
   lds_config: {ads: {}, resource_api_version: V3, initial_fetch_timeout: 0s}
@@ -63,7 +63,7 @@ static_resources:
         cluster_name: tollgate/admin
         endpoints:
           - lb_endpoints:
-              - endpoint: {address: {socket_address: {address: 127.0.0.1, port_value: 9901}}}
+              - endpoint: {address: {pipe: {path: /run/tollgate/admin.sock}}}
   listeners:
     # What probes and Prometheus may see of the admin interface, and no more.
     - name: tollgate/probes

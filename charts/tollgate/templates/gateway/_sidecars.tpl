@@ -56,7 +56,7 @@ volumeMounts:
     - name: TOLLGATE_STATE_DIR
       value: /var/log/tollgate/witness
     - name: TOLLGATE_ENVOY_ADMIN_URL
-      value: http://127.0.0.1:9901
+      value: unix:/run/tollgate/admin.sock
     - name: TOLLGATE_HEALTH_LISTEN
       value: 0.0.0.0:9100
     - name: TOLLGATE_DRAIN_SECONDS
@@ -64,5 +64,5 @@ volumeMounts:
     {{- include "tollgate.gateway.env" . | nindent 4 }}
   ports:
     - {name: witness, containerPort: 9100, protocol: TCP}
-  {{- include "tollgate.gateway.sidecar" (dict "root" . "port" "witness" "resources" .Values.gateway.witness.resources "volume" "log" "path" "/var/log/tollgate") | nindent 2 }}
+  {{- include "tollgate.gateway.sidecar" (dict "root" . "port" "witness" "resources" .Values.gateway.witness.resources "volume" "log" "path" "/var/log/tollgate" "sockets" true) | nindent 2 }}
 {{- end -}}

@@ -7,6 +7,10 @@ import orjson
 
 from tollgate_core.errors import ExpressionError
 
+#: A program is a tenant's: it sees the request, and nothing of the process that runs it, whose environment holds keys.
+#: Nor can it import a file: imports only stand at a program's very beginning.
+_CONFINED = "def env: {{}}; {{}} as $ENV | (\n{source}\n)"
+
 
 class JqProgram:
     """A compiled jq program."""
@@ -15,7 +19,8 @@ class JqProgram:
 
     def __init__(self, source: str) -> None:
         try:
-            self._program = jq.compile(source)
+            jq.compile(source)  # as it was written: for the error's line, and so that it is whole by itself
+            self._program = jq.compile(_CONFINED.format(source=source))
         except ValueError as error:
             lines = str(error).strip().splitlines()
             raise ExpressionError(lines[0][:300] if lines else "jq: does not compile") from error

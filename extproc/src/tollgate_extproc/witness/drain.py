@@ -4,12 +4,12 @@ Called as the pod's preStop hook, before Envoy is told to end: so a stream that 
 """
 
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable
 from http.client import HTTPException
 
 import structlog
+
+from tollgate_extproc.witness.admin import ask_envoy
 
 _log = structlog.get_logger("drain")
 _POLL_SECONDS = 0.5
@@ -40,8 +40,8 @@ class Drain:
         while (passed := self._clock() - started) < self._seconds:
             try:
                 if not asked:
-                    self._ask("/healthcheck/fail", "POST")
-                    self._ask("/drain_listeners?graceful&skip_exit", "POST")
+                    ask_envoy(self._admin_url, "/healthcheck/fail", "POST")
+                    ask_envoy(self._admin_url, "/drain_listeners?graceful&skip_exit", "POST")
                     asked = True
                 active = self._active()
             except (OSError, HTTPException) as error:
@@ -58,15 +58,10 @@ class Drain:
         return 200, f"{active} requests are still active after {self._seconds:.0f} s\n"
 
     def _active(self) -> int:
-        text = self._ask(f"/stats?filter=^{_ACTIVE}$", "GET")
+        text = ask_envoy(self._admin_url, f"/stats?filter=^{_ACTIVE}$", "GET")
         return sum(int(line.rpartition(":")[2]) for line in text.splitlines() if line.startswith(_ACTIVE))
-
-    def _ask(self, path: str, method: str) -> str:
-        request = urllib.request.Request(f"{self._admin_url}{path}", method=method)  # noqa: S310
-        with urllib.request.urlopen(request, timeout=5) as answer:  # noqa: S310
-            return str(answer.read().decode())
 
 
 def _is_gone(error: Exception) -> bool:
     """Whether nothing listens there any more; an answer that is late or an error says no such thing."""
-    return isinstance(error, urllib.error.URLError) and isinstance(error.reason, ConnectionRefusedError)
+    return isinstance(error, ConnectionRefusedError | FileNotFoundError)

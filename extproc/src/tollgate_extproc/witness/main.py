@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-import urllib.request
+from http.client import HTTPException
 
 import msgspec
 import structlog
@@ -21,6 +21,7 @@ from tollgate_extproc.metrics import Metrics
 from tollgate_extproc.redis_client import connect
 from tollgate_extproc.settings import Settings, settings_or_exit
 from tollgate_extproc.settlement import Settler
+from tollgate_extproc.witness.admin import ask_envoy
 from tollgate_extproc.witness.drain import Drain
 from tollgate_extproc.witness.line import observe, parse_line
 from tollgate_extproc.witness.orphans import Orphans
@@ -153,12 +154,11 @@ class Witness:
             self._reopen()
         except FileNotFoundError:
             return  # Envoy has not opened it yet
-        except OSError as error:
+        except (OSError, HTTPException) as error:
             _log.warning("the access log was not rotated", error=str(error))
 
     def _reopen(self) -> None:
-        request = urllib.request.Request(f"{self._settings.envoy_admin_url}/reopen_logs", method="POST")  # noqa: S310
-        urllib.request.urlopen(request, timeout=5).close()  # noqa: S310
+        ask_envoy(self._settings.envoy_admin_url, "/reopen_logs", "POST")
 
 
 async def run(settings: Settings) -> None:

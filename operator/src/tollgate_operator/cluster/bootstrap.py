@@ -1,7 +1,8 @@
 """The Secrets that a release needs and nobody should have to make: keys, a private authority, certificates.
 
 Safe to run at any time and at the same time: what is there and fits stays, and of two that create one loses and reads.
-A Secret that an administrator put there is left alone where it is complete.
+A Secret that an administrator put there is left alone where it is complete. One that the settings name as his own is
+never written: somebody else fills and renews it.
 """
 
 import base64
@@ -35,16 +36,23 @@ class Bootstrap:
         self._owners: list[dict[str, Any]] | None = None
 
     async def ensure(self) -> None:
-        """Raises KubernetesError; asking again is safe."""
-        now = self._clock()
-        if "keys" not in self._names.existing:
+        """Raises KubernetesError, also where a Secret that an administrator brings is not there yet; asking again is
+        safe."""
+        now, existing = self._clock(), self._names.existing
+        if "keys" in existing:
+            await self.read(self._names.keys)
+        else:
             await self._ensure(self._names.keys, "Opaque", _complete_keys)
-        parts = [part for part in ("operator", "gateway", "billing") if part not in self._names.existing]
-        if not parts:
+        parts = ("operator", "gateway", "billing")
+        for part in existing.keys() & parts:
+            await self.read(self._names.tls(part))
+        if existing.keys() >= set(parts):
             return
         authority = await self._ensure(self._names.authority, _TLS, partial(self._authority, now=now))
         signer = KeyPair(authority["tls.crt"], authority["tls.key"])
         for part in parts:
+            if part in existing:
+                continue
             missing = partial(self._certificate, part=part, signer=signer, now=now)
             await self._ensure(self._names.tls(part), _TLS, missing)
 

@@ -11,6 +11,9 @@ class Metrics:
         self.reconcile_seconds = Histogram(
             "tollgate_operator_reconcile_seconds", "Time of one reconcile", registry=self._registry
         )
+        self.reconcile_failures = Counter(
+            "tollgate_operator_reconcile_failures", "Reconciles that failed as a whole", registry=self._registry
+        )
         self.status_writes = Counter("tollgate_operator_status_writes", "Statuses written", registry=self._registry)
         self.nacks = Counter("tollgate_operator_nacks", "Snapshots that an Envoy refused", registry=self._registry)
         self.leading = Gauge("tollgate_operator_leading", "1 on the replica that writes", registry=self._registry)

@@ -199,7 +199,13 @@ class ClusterOperator:
             loaded = self._loaded()
             started = time.monotonic()
             last_good = self._programming.last_good(self._state.resources if self._state else self._remembered)
-            self._state = await asyncio.to_thread(reconcile, loaded, self._state, self._gateway, last_good)
+            try:
+                self._state = await asyncio.to_thread(reconcile, loaded, self._state, self._gateway, last_good)
+            except Exception:
+                # To end would be worse: the next start meets the same resource, and serves no Envoy at all.
+                self._metrics.reconcile_failures.inc()
+                _log.exception("reconcile failed; what serves, serves on until the next edit")
+                continue
             self._metrics.reconcile_seconds.observe(time.monotonic() - started)
             self._count(self._state)
             if self._publishing:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from tollgate_operator.envoy import GatewaySettings
 from tollgate_operator.settings import gateway_settings
 
+#: The variables that name Secrets which an administrator brought.
 _EXISTING = {
     "keys": "TOLLGATE_KEYS_SECRET",
     "operator": "TOLLGATE_OPERATOR_TLS_SECRET",
@@ -19,7 +20,8 @@ _EXISTING = {
 class Names:
     """What our own objects in the release's namespace are called; ``fullname`` is the Helm release's.
 
-    ``existing`` are Secrets that an administrator brought: ``keys``; for TLS ``operator``, ``gateway``, ``billing``."""
+    ``existing`` names Secrets that an administrator brought, for ``keys``, ``operator``, ``gateway`` or ``billing``.
+    """
 
     fullname: str
     namespace: str

@@ -2,6 +2,8 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from urllib.parse import urlsplit
 
 from tollgate_core.errors import ExpressionError, Problem
 from tollgate_core.manifests import (
@@ -20,6 +22,7 @@ from tollgate_core.manifests import (
     Transformation,
 )
 from tollgate_core.manifests.parse import Manifest, nearest
+from tollgate_core.quantity import parse_duration_ms, parse_quantity
 from tollgate_operator.reconcile.expressions import check_metric_expressions, check_rules
 from tollgate_operator.reconcile.index import Index, age, secret_references
 from tollgate_operator.reconcile.routes import check_routes
@@ -37,6 +40,10 @@ class Finding:
 
 
 Key = tuple[str, str]
+#: What a schema's pattern lets through, and neither Envoy's numbers nor a calendar can hold.
+_LONGEST_HOURS = 8760
+_LARGEST_REQUEST = 1 << 40
+_FIRST_START, _LAST_START = datetime(1970, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC)
 
 
 def check_all(resources: Mapping[Key, Manifest], last_good: Mapping[Key, Manifest]) -> dict[Key, list[Finding]]:
@@ -103,6 +110,7 @@ def _check_api(api: Manifest, index: Index) -> Iterator[Finding]:
     for field, reference in secret_references(api):
         yield from _secret(api, field, reference, index)
     yield from _service(api, index)
+    yield from _bounds(api)
     names = [endpoint.name for endpoint in api.spec.endpoints]
     rules: list[tuple[str, Transformation | RejectionRule]] = []
     rules += [("transformations.request", t) for t in api.spec.transformations.request]
@@ -127,6 +135,25 @@ def _secret(owner: Manifest, field: str, reference: SecretKeyRef, index: Index) 
         else:
             message = f"there is no Secret {reference.name!r} with key {reference.key!r} in {where}"
         yield Finding(Problem(field, message), reference=True)
+
+
+def _bounds(api: API) -> Iterator[Finding]:
+    """Values that would stop all of reconcile, not only this API, if they came to where Envoy's resources are made."""
+    upstream = api.spec.upstream
+    try:
+        parts = urlsplit(upstream.address(api.metadata.namespace))
+        _ = parts.hostname, parts.port
+    except ValueError as error:
+        yield Finding(Problem("spec.upstream.url", f"is no URL: {error}"))
+    yield from _duration("spec.upstream.timeout", upstream.timeout)
+    yield from _duration("spec.upstream.connectTimeout", upstream.connect_timeout)
+    if not 1 <= parse_quantity(api.spec.max_request_bytes) <= _LARGEST_REQUEST:
+        yield Finding(Problem("spec.maxRequestBytes", "must be at least 1 and at most 1Ti"))
+
+
+def _duration(field: str, text: str) -> Iterator[Finding]:
+    if parse_duration_ms(text) > _LONGEST_HOURS * 3_600_000:
+        yield Finding(Problem(field, f"must be at most {_LONGEST_HOURS}h"))
 
 
 def _service(api: API, index: Index) -> Iterator[Finding]:
@@ -154,6 +181,7 @@ def _check_product(product: Manifest, index: Index) -> Iterator[Finding]:
     yield from _selectors(product, spec.endpoints, index, "spec.endpoints")
     for i, limit in enumerate(spec.rate_limits):
         yield from _selectors(product, limit.endpoints, index, f"spec.rateLimits[{i}].endpoints")
+        yield from _duration(f"spec.rateLimits[{i}].window", limit.window or "1s")
     for i, metric_limit in enumerate(spec.limits):
         yield from _missing(BillableMetric, namespace, metric_limit.metric, index, f"spec.limits[{i}].metric")
     granted = {i.rsplit("/", 1)[1] for i in index.endpoint_ids(product, spec.endpoints)}
@@ -185,6 +213,11 @@ def _check_price(price: Manifest, index: Index) -> Iterator[Finding]:
 
 def _check_subscription(subscription: Manifest, index: Index) -> Iterator[Finding]:
     assert isinstance(subscription, Subscription)  # noqa: S101
+    yield from _duration("spec.keyRotationOverlap", subscription.spec.key_rotation_overlap)
+    starts_at = subscription.spec.starts_at
+    if starts_at is not None and not _FIRST_START <= starts_at < _LAST_START:
+        # billing's calendar ends at the years 1 and 9999, and one period that it cannot compute holds up all others
+        yield Finding(Problem("spec.startsAt", "must be between the years 1970 and 9000"))
     namespace, name = subscription.spec.product_namespace or subscription.metadata.namespace, subscription.spec.product
     if not index.permits(subscription, Product, namespace, name):
         yield _not_permitted(subscription, Product, namespace, name, "spec.productNamespace")

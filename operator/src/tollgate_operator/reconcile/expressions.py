@@ -1,5 +1,6 @@
 """Checking expressions against the endpoints they will meet, before any request does."""
 
+import re
 from collections.abc import Iterator
 
 from tollgate_core.errors import ExpressionError, QuantityError
@@ -12,6 +13,9 @@ from tollgate_core.metering.plan import CallVariables, normalised, usage_scope
 from tollgate_core.quantity import to_decimal
 from tollgate_operator.reconcile.index import Index
 
+_HEADER = re.compile(r"[a-zA-Z0-9_-]+")
+#: Anywhere in the text, also where it only looks like one: then an expression is merely not tried.
+_MACRO = re.compile(r"\b(all|exists|exists_one|existsOne|map|filter)\b")
 REQUEST_SCOPE = Scope(frozenset({"request", "path"}))
 
 Problems = Iterator[tuple[str, ExpressionError]]
@@ -56,12 +60,17 @@ def _check_expression(name: str, source: str, api: API, endpoint: Endpoint) -> N
     fmt = FORMATS[endpoint.format] if endpoint.format else None
     expression = compile_cel(source, usage_scope(fmt, frozenset(PATH_PARAMETER.findall(endpoint.path))))
     capture_request_part(expression, [f.usage_function for f in FORMATS.values()] + ["usage"])
-    if response_headers(source)[1]:
+    names, dynamic = response_headers(source)
+    if dynamic:
         raise ExpressionError("response.headers needs a literal name, so that Envoy's log can carry that header")
+    for header in names:
+        if not _HEADER.fullmatch(header):  # it becomes a part of Envoy's log format
+            raise ExpressionError(f"response.headers: {header!r} is no name of a header")
     reads_body = "response.body" in source or "response.json" in source
     if reads_body and api.spec.metering.mode == "native":
         raise ExpressionError("response.body and response.json need metering.mode: stream")
-    if expression.roots <= {"response"} and not reads_body and not response_headers(source)[0]:
+    # A macro can loop for hours over a list that is written in its own source.
+    if expression.roots <= {"response"} and not reads_body and not names and not _MACRO.search(source):
         _try(name, expression, endpoint)
 
 

@@ -34,6 +34,25 @@ def test_namespaces_and_tls() -> None:
     assert settings.gateway.tls
 
 
+def test_secrets_that_an_administrator_brings_take_the_place_of_ours() -> None:
+    """Every variable that the chart writes for them is heard."""
+    names = ClusterSettings.from_environment(COMPLETE).names
+    assert (names.keys, names.tls("operator")) == ("tg-keys", "tg-operator-tls")
+    more = {
+        "TOLLGATE_KEYS_SECRET": "my-keys",
+        "TOLLGATE_OPERATOR_TLS_SECRET": "operator-cert",
+        "TOLLGATE_GATEWAY_CLIENT_SECRET": "envoy-cert",
+        "TOLLGATE_BILLING_TLS_SECRET": "billing-cert",
+    }
+    names = ClusterSettings.from_environment({**COMPLETE, **more}).names
+    assert names.keys == "my-keys"
+    assert [names.tls(part) for part in ("operator", "gateway", "billing")] == [
+        "operator-cert",
+        "envoy-cert",
+        "billing-cert",
+    ]
+
+
 @pytest.mark.parametrize("name", sorted(COMPLETE))
 def test_what_is_missing_is_named(name: str) -> None:
     with pytest.raises(KeyError, match=name):
