@@ -8,7 +8,6 @@ import pytest
 from tests.support.gateway import Gateway
 from tests.support.manifests import example_documents
 
-
 #: The short form, for every run. The rest, mostly the other metering mode of the same faults, is slow.
 _SHORT = {
     "test_clients_that_leave[native]",

@@ -74,14 +74,17 @@ class Programming:
         self.refused = {key: found for key, found in self.refused.items() if desired.get(key) == found[0]}
         return {key: text for key, (_, text) in self.refused.items()}
 
-    def condition(self, key: ResourceKey, state: State, envoys: int) -> Condition:
-        """The Programmed condition; reason Pending and NoGateway may pass by themselves."""
+    def _rejection(self, key: ResourceKey, state: State) -> str:
         for secret in _secrets_of(state.desired.get(key)):
             if secret in self.refused:
-                message = f"Envoy refused what Secret {secret[1]!r} holds: {self.refused[secret][1]}"
-                return Condition("Programmed", False, "Rejected", message)
-        if key in self.refused:
-            return Condition("Programmed", False, "Rejected", f"Envoy refused it: {self.refused[key][1]}")
+                return f"Envoy refused what Secret {secret[1]!r} holds: {self.refused[secret][1]}"
+        return f"Envoy refused it: {self.refused[key][1]}" if key in self.refused else ""
+
+    def condition(self, key: ResourceKey, state: State, envoys: int) -> Condition:
+        """The Programmed condition; reason Pending and NoGateway may pass by themselves."""
+        rejected = self._rejection(key, state)
+        if rejected:
+            return Condition("Programmed", False, "Rejected", rejected)
         serving = state.statuses[key].serving
         if serving != "current":
             kept = "; its last good version serves" if serving == "previous" else ""
