@@ -140,6 +140,17 @@ class Bench:
             if user in record.user and record.resource != "leases" and record.stage != "ResponseStarted"
         )
 
+    def wait_silent(self) -> None:
+        """Until the operator has asked for nothing for some seconds."""
+
+        def silent() -> bool:
+            position = self.position()
+            time.sleep(4)
+            return not self.requests(position)
+
+        if not wait_for(silent, 180):
+            raise TimeoutError(self.release.logs())
+
     def position(self) -> int:
         """Of the audit log."""
         return len(self.server.audit())
@@ -186,7 +197,7 @@ def edits(bench: Bench, size: Size, label: str) -> dict[str, Any]:
         else:
             rules = [{**rule, "message": f"{label} {number}"}]
             took["rejection message"].append(bench.edit(name, {"rejectionRules": rules}))
-    time.sleep(1)  # what an edit causes afterwards counts as well
+    time.sleep(2)  # what an edit causes afterwards counts as well
     requests = bench.requests(position)
     spent = sum(bench.operator().cpu_times()[:2]) - cpu
     return {
@@ -259,7 +270,7 @@ def run(directory: Path, size: Size, say: Callable[[str], None] = print) -> dict
                 figures["RSS after a restart MiB"] = rest(bench)["RSS MiB"]
                 bench.delete("Subscription", [f"sub-{number}" for number in range(size.few, size.subscriptions)])
                 wait_for(lambda: bench.metric('tollgate_operator_resources{kind="Subscription"') == size.few, 120)
-                time.sleep(5)  # how many use a Product is written to it
+                bench.wait_silent()  # finalizers go, and how many use a Product is written to it
                 figures["few"] = edits(bench, size, "few")
                 say(f"{size.few} subscriptions: {figures['few']}")
             finally:
