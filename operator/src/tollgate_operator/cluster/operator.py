@@ -176,8 +176,10 @@ class ClusterOperator:
             items, version = await self._client.list(kind, namespace)
         except (NotFoundError, ForbiddenError) as error:
             # Kinds of others may not be installed. Once synced, rights that went (with a namespace, or by mistake) are
-            # no reason to forget what serves: what was deleted, the watch has said.
-            if kind in OWN and not self.synced.is_set():
+            # no reason to forget what serves: what was deleted, the watch has said. Before, they are no reason to take
+            # every reference for missing: an API server that has just started denies what it will allow in a moment.
+            absent = isinstance(error, NotFoundError) and kind not in OWN
+            if not absent and not self.synced.is_set():
                 raise
             _log.debug("not listed", kind=kind.kind, namespace=namespace, error=str(error))
             return "none"

@@ -8,8 +8,18 @@ import pytest
 
 from tests.unit.operator.cluster.objects import store_of
 from tollgate_operator.cluster import operator as module
+from tollgate_operator.cluster.client import ForbiddenError, KubernetesError, NotFoundError
+from tollgate_operator.cluster.kinds import Kind
 from tollgate_operator.cluster.metrics import Metrics
 from tollgate_operator.cluster.operator import ClusterOperator
+
+
+PARTS = ("client", "gateway", "cache", "publisher", "peers", "leadership", "writer", "keys", "memory")
+
+
+def make_operator(**given: Any) -> ClusterOperator:
+    parts: dict[str, Any] = {name: MagicMock() for name in PARTS} | given
+    return ClusterOperator(**parts, namespaces=(), store=store_of(), clock=MagicMock(), metrics=Metrics())
 
 
 async def test_a_reconcile_that_fails_is_tried_again_with_the_next_edit(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -26,11 +36,7 @@ async def test_a_reconcile_that_fails_is_tried_again_with_the_next_edit(monkeypa
     async def publish(state: Any) -> None:
         published.append(state)
 
-    parts: dict[str, Any] = {
-        name: MagicMock()
-        for name in ("client", "gateway", "cache", "publisher", "peers", "leadership", "writer", "keys", "memory")
-    }
-    operator = ClusterOperator(**parts, namespaces=(), store=store_of(), clock=MagicMock(), metrics=Metrics())
+    operator = make_operator()
     monkeypatch.setattr(module, "reconcile", reconcile)
     monkeypatch.setattr(operator, "_publish", publish)
     monkeypatch.setattr(operator, "_count", lambda _: None)
@@ -46,3 +52,39 @@ async def test_a_reconcile_that_fails_is_tried_again_with_the_next_edit(monkeypa
     loop.cancel()
     assert published == ["state"]
     assert b"tollgate_operator_reconcile_failures_total 1.0" in operator._metrics.text()
+
+
+class Lists:
+    """Answers every kind with nothing, but ``refused`` with an error."""
+
+    def __init__(self, refused: str, error: KubernetesError) -> None:
+        self.refused, self.error = refused, error
+
+    async def list(self, kind: Kind, namespace: str | None) -> tuple[list[Any], int]:
+        if kind.kind == self.refused:
+            raise self.error
+        return [], 1
+
+
+async def nothing() -> dict[Any, Any]:
+    return {}
+
+
+@pytest.mark.parametrize(
+    ("kind", "error", "synced"),
+    [
+        ("Secret", ForbiddenError("RBAC: clusterrole not found"), False),
+        ("Service", ForbiddenError("RBAC: clusterrole not found"), False),
+        ("API", NotFoundError("no such kind"), False),
+        ("ReferenceGrant", NotFoundError("no such kind"), True),
+    ],
+)
+async def test_nothing_is_taken_for_missing_that_could_not_be_listed(
+    kind: str, error: KubernetesError, synced: bool
+) -> None:
+    """Else every API whose Secret may not be read for a moment would go from all Envoys."""
+    operator = make_operator(client=Lists(kind, error), memory=MagicMock(read=nothing))
+    listing = asyncio.create_task(operator._list_again_and_again())
+    await asyncio.sleep(0.05)
+    listing.cancel()
+    assert operator.synced.is_set() is synced
