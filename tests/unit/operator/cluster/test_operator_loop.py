@@ -13,7 +13,6 @@ from tollgate_operator.cluster.kinds import Kind
 from tollgate_operator.cluster.metrics import Metrics
 from tollgate_operator.cluster.operator import ClusterOperator
 
-
 PARTS = ("client", "gateway", "cache", "publisher", "peers", "leadership", "writer", "keys", "memory")
 
 
