@@ -4,8 +4,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tests.unit.billing.builders import NOW_MS, SUBSCRIPTION, make_catalog
+from tests.unit.billing.builders import NOW_MS, SUBSCRIPTION, make_catalog, make_event, record
 from tests.unit.billing.test_ledger import make_key
+from tollgate_billing.invoicing import current_invoice
 from tollgate_billing.ledger.api_keys import (
     StoredKey,
     TooManyKeysError,
@@ -133,3 +134,28 @@ def test_of_different_keys_put_at_once_one_stays(database: Database) -> None:
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(attempt, range(8)))
     assert list(stored(database).values()).count(None) == 1
+
+
+def test_a_name_that_another_customer_takes_over_brings_neither_keys_nor_usage(database: Database) -> None:
+    """A Subscription that is deleted and made again: its customer cannot be changed, but its name can be used again."""
+    put(database, own(1))
+    record(database, make_event("of-acme", "5000000"))
+    with database.write() as connection:
+        declare(connection, (), NOW_MS + 1)
+        declare(connection, make_catalog().subscriptions, NOW_MS + 2)
+    assert [key.is_valid(NOW_MS + 3) for key in keys_of(database)] == [True]  # the same customer, by the same name
+    catalog = make_catalog(subscriptions=(Subscription(name=SUBSCRIPTION, product="pro", customer="globex"),))
+    with database.write() as connection:
+        declare(connection, (), NOW_MS + 4)
+        declare(connection, catalog.subscriptions, NOW_MS + 60_000)
+    assert [key.is_valid(NOW_MS + 60_001) for key in keys_of(database)] == [False]
+    with database.read() as connection:
+        row = find_subscription(connection, SUBSCRIPTION)
+        assert row
+        lines = current_invoice(connection, catalog, row, NOW_MS + 60_001).invoice.lines
+    assert [line.metric for line in lines if line.metric] == []
+
+
+def keys_of(database: Database) -> list[StoredKey]:
+    with database.read() as connection:
+        return list_keys(connection, SUBSCRIPTION)

@@ -7,7 +7,7 @@ from typing import Literal
 from sqlalchemy import Connection, insert, select, update
 
 from tollgate_billing.clock import parse_rfc3339
-from tollgate_billing.ledger.tables import subscriptions
+from tollgate_billing.ledger.tables import api_keys, subscriptions
 from tollgate_core.catalog import Subscription as Declared
 
 State = Literal["active", "suspended", "cancelled"]
@@ -66,8 +66,17 @@ def declare(connection: Connection, declared: Iterable[Declared], now_ms: int) -
 
 
 def _declare_one(connection: Connection, declared: Declared, row: Subscription | None, now_ms: int) -> bool:
-    """Without a declared start the anchor is when the subscription was first seen, for good."""
-    anchor = row.anchor_ms if row else now_ms
+    """Without a declared start the anchor is when the subscription was first seen, for good.
+
+    One that was deleted and made again for another customer is a new one under an old name: the earlier customer's keys
+    end, and its periods begin now, so that nobody pays for what somebody else used.
+    """
+    taken_over = row is not None and row.customer != declared.customer
+    if taken_over:
+        k = api_keys.c
+        mine = (k.subscription == declared.name, k.revoked_ms.is_(None))
+        connection.execute(update(api_keys).where(*mine).values(revoked_ms=now_ms))
+    anchor = row.anchor_ms if row and not taken_over else now_ms
     if declared.starts_at:
         anchor = parse_rfc3339(declared.starts_at)
     values: dict[str, str | int] = {

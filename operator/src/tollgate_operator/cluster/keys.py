@@ -1,7 +1,8 @@
 """API keys of declared Subscriptions, put into Secrets that these own.
 
 The Secret is written first and billing is told after, with the same words again and again until it answers: whatever
-dies in between, the key in the Secret is the one that works.
+dies in between, the key in the Secret is the one that works. Each process tells billing once of every key, whatever the
+Secret says that billing knows: a ledger can have been restored, and a new pepper makes every key unknown.
 """
 
 import base64
@@ -33,6 +34,8 @@ class KeyKeeper:
         self._client = client
         self._billing = billing
         self._known: dict[str, tuple[str, str, str]] = {}
+        #: Whose key this process has told billing of.
+        self._told: set[str] = set()
         self.problems: dict[str, Condition] = {}
 
     def key_id(self, observed: Observed) -> str:
@@ -43,11 +46,13 @@ class KeyKeeper:
     def is_done(self, observed: Observed, subscription: Subscription) -> bool:
         """Whether nothing is left to do for it."""
         known = self._known.get(observed.uid)
-        return known is not None and known[:2] == (subscription.spec.secret_name, observed.rotation)
+        told = observed.uid in self._told
+        return told and known is not None and known[:2] == (subscription.spec.secret_name, observed.rotation)
 
     def lost(self, uid: str) -> None:
         """Its Secret went or was changed: look again."""
         self._known.pop(uid, None)
+        self._told.discard(uid)
 
     async def sync(self, observed: Observed, subscription: Subscription) -> None:
         """Raises KubernetesError or httpx.HTTPError; asking again is safe."""
@@ -61,17 +66,31 @@ class KeyKeeper:
         data: dict[str, str] = secret.get("data") or {}
         key = base64.b64decode(data.get(KEY, "")).decode(errors="replace")
         if rotated or not is_well_formed(key):  # a Secret can be edited by hand
+            self._told.discard(observed.uid)
             key = make_api_key(secrets.token_bytes(24))
-            secret = await self._client.merge(SECRET, name, self._content(observed, key), observed.namespace)
+            secret = await self._merge(secret, self._content(observed, key), observed)
             annotations = secret["metadata"].get("annotations") or {}
         key_id = annotations.get(_KEY_ID, "")
-        if not key_id:
-            key_id = await self._register(observed, subscription, name, key)
-            if not key_id:
+        if key_id:
+            self._known[observed.uid] = (name, observed.rotation, key_id)
+        if not key_id or observed.uid not in self._told:
+            answer = await self._register(observed, subscription, name, key)
+            if not answer:
+                self._known.pop(observed.uid, None)
                 return
-            await self._client.merge(SECRET, name, {"metadata": {"annotations": {_KEY_ID: key_id}}}, observed.namespace)
+            if answer != key_id:
+                await self._merge(secret, {"metadata": {"annotations": {_KEY_ID: answer}}}, observed)
+            key_id = answer
+        self._told.add(observed.uid)
         self._known[observed.uid] = (name, observed.rotation, key_id)
         self.problems.pop(observed.uid, None)
+
+    async def _merge(self, secret: Mapping[str, Any], patch: Mapping[str, Any], observed: Observed) -> dict[str, Any]:
+        """Only where it is as it was read: of two that make a key at once, the one in the Secret must be the last that
+        billing hears of."""
+        metadata = {**patch["metadata"], "resourceVersion": secret["metadata"]["resourceVersion"]}
+        body = {**patch, "metadata": metadata}
+        return await self._client.merge(SECRET, secret["metadata"]["name"], body, observed.namespace)
 
     async def _secret(self, observed: Observed, name: str) -> dict[str, Any] | None:
         """Ours, made if it is not there; None where it belongs to somebody else."""
