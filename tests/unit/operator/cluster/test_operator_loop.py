@@ -2,13 +2,13 @@
 
 import asyncio
 from typing import Any
-from unittest.mock import MagicMock
 
 import pytest
 
 from tests.unit.operator.cluster.objects import store_of
 from tollgate_operator.cluster import operator as module
 from tollgate_operator.cluster.client import ForbiddenError, KubernetesError, NotFoundError
+from tollgate_operator.cluster.clock import system_clock
 from tollgate_operator.cluster.kinds import Kind
 from tollgate_operator.cluster.metrics import Metrics
 from tollgate_operator.cluster.operator import ClusterOperator
@@ -17,8 +17,8 @@ PARTS = ("client", "gateway", "cache", "publisher", "peers", "leadership", "writ
 
 
 def make_operator(**given: Any) -> ClusterOperator:
-    parts: dict[str, Any] = {name: MagicMock() for name in PARTS} | given
-    return ClusterOperator(**parts, namespaces=(), store=store_of(), clock=MagicMock(), metrics=Metrics())
+    parts: dict[str, Any] = dict.fromkeys(PARTS) | given
+    return ClusterOperator(**parts, namespaces=(), store=store_of(), clock=system_clock, metrics=Metrics())
 
 
 async def test_a_reconcile_that_fails_is_tried_again_with_the_next_edit(monkeypatch: pytest.MonkeyPatch) -> None:
