@@ -1,6 +1,7 @@
 """The loop goes on, whatever a single resource does to reconcile."""
 
 import asyncio
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -82,7 +83,7 @@ async def test_nothing_is_taken_for_missing_that_could_not_be_listed(
     kind: str, error: KubernetesError, synced: bool
 ) -> None:
     """Else every API whose Secret may not be read for a moment would go from all Envoys."""
-    operator = make_operator(client=Lists(kind, error), memory=MagicMock(read=nothing))
+    operator = make_operator(client=Lists(kind, error), memory=SimpleNamespace(read=nothing))
     listing = asyncio.create_task(operator._list_again_and_again())
     await asyncio.sleep(0.05)
     listing.cancel()
