@@ -8,21 +8,20 @@ import asyncio
 import contextlib
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-import httpx
 import structlog
 from redis.exceptions import RedisError
 
 from tollgate_core.errors import Problem
-from tollgate_core.manifests import Subscription, qualified_name
 from tollgate_core.manifests.parse import Manifest
 from tollgate_operator.cluster.client import ForbiddenError, KubernetesClient, KubernetesError, NotFoundError
 from tollgate_operator.cluster.clock import Clock
 from tollgate_operator.cluster.finalizers import users, wanted_finalizers
 from tollgate_operator.cluster.judge import Judge
+from tollgate_operator.cluster.key_rounds import KeyRounds
 from tollgate_operator.cluster.keys import KeyKeeper
 from tollgate_operator.cluster.kinds import OWN, REFERRED, Kind
 from tollgate_operator.cluster.leadership import Leadership
@@ -31,7 +30,7 @@ from tollgate_operator.cluster.metrics import Metrics
 from tollgate_operator.cluster.peers import Peers
 from tollgate_operator.cluster.programming import Programming
 from tollgate_operator.cluster.statuses import is_said
-from tollgate_operator.cluster.store import Change, Observed, Store
+from tollgate_operator.cluster.store import Change, Store
 from tollgate_operator.cluster.writer import Writer
 from tollgate_operator.control_loop import State, reconcile
 from tollgate_operator.envoy import GatewaySettings
@@ -51,9 +50,6 @@ _CATALOG_SECONDS = 3.0
 _SHARE_SECONDS = 4.0
 #: While Envoys of other replicas have not said their word.
 _POLL_SECONDS = 0.2
-_KEYS_AT_ONCE = 8
-#: A key that cannot be made is tried soon this often, then ever more rarely.
-_SOON, _RAREST_SECONDS = 5, 10.0
 
 
 class ClusterOperator:
@@ -108,7 +104,7 @@ class ClusterOperator:
         self.changes = 0
         self._logged: dict[ResourceKey, list[str]] = {}
         #: By Subscription: what it was like, how often its key could not be made, and when it is tried again.
-        self._failed_keys: dict[str, tuple[object, int, float]] = {}
+        self._key_rounds = KeyRounds(keys, store)
 
     def observe(self, event: str | None, raw: dict[str, Any]) -> None:
         """An event of a watch."""
@@ -353,49 +349,8 @@ class ClusterOperator:
             self._keys_due.clear()
             if self._state is None or not self._leadership.leads:
                 continue
-            slots = asyncio.Semaphore(_KEYS_AT_ONCE)
-            waiting = [self._make_key(o, m, slots) async for o, m in self._without_key(self._state)]
-            if waiting and not all(await asyncio.gather(*waiting)):
-                await asyncio.sleep(_RETRY_SECONDS)
-
-    async def _without_key(self, state: State) -> AsyncIterator[tuple[Observed, Subscription]]:
-        for observed in self.store.of_kind("Subscription"):
-            manifest = observed.manifest
-            if not isinstance(manifest, Subscription) or not manifest.spec.secret_name or observed.deleting:
-                continue
-            secret = ("Secret", qualified_name(observed.namespace, manifest.spec.secret_name))
-            if self._keys.key_id(observed) and self.store.get(secret) is None:
-                self._keys.lost(observed.uid)
-            # Billing knows nothing of one that does not serve.
-            if self._keys.is_done(observed, manifest) or observed.key not in state.resources:
-                continue
-            like, _, due = self._failed_keys.get(observed.uid, (None, 0, 0.0))
-            if time.monotonic() >= due or like != self._likeness(observed):
-                yield observed, manifest
-
-    def _likeness(self, observed: Observed) -> object:
-        """Another one is worth trying again at once."""
-        manifest = observed.manifest
-        name = (manifest.spec.secret_name if isinstance(manifest, Subscription) else None) or ""
-        held = self.store.get(("Secret", qualified_name(observed.namespace, name)))
-        return observed.generation, observed.rotation, held.version if held else 0
-
-    async def _make_key(self, observed: Observed, subscription: Subscription, slots: asyncio.Semaphore) -> bool:
-        async with slots:
-            try:
-                await self._keys.sync(observed, subscription)
-            except (KubernetesError, httpx.HTTPError) as error:
-                _log.info("no key yet", subscription=observed.key[1], error=f"{type(error).__name__}: {error}")
-                done = False
-            else:
+            made = await self._key_rounds.run(self._state)
+            if made is not None:
                 self._status.set()
-                done = self._keys.is_done(observed, subscription)
-        if done:
-            self._failed_keys.pop(observed.uid, None)
-        else:
-            like = self._likeness(observed)
-            before, times, _ = self._failed_keys.get(observed.uid, (like, 0, 0.0))
-            times = times + 1 if before == like else 1
-            pause = min(2.0 ** max(0, times - _SOON), _RAREST_SECONDS) if times > _SOON else 0.0
-            self._failed_keys[observed.uid] = (like, times, time.monotonic() + pause)
-        return done
+            if made is False:
+                await asyncio.sleep(_RETRY_SECONDS)
