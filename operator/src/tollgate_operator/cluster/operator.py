@@ -17,7 +17,13 @@ from redis.exceptions import RedisError
 
 from tollgate_core.errors import Problem
 from tollgate_core.manifests.parse import Manifest
-from tollgate_operator.cluster.client import ForbiddenError, KubernetesClient, KubernetesError, NotFoundError
+from tollgate_operator.cluster.client import (
+    ForbiddenError,
+    KubernetesClient,
+    KubernetesError,
+    NotFoundError,
+    RefusedError,
+)
 from tollgate_operator.cluster.clock import Clock
 from tollgate_operator.cluster.finalizers import users, wanted_finalizers
 from tollgate_operator.cluster.judge import Judge
@@ -338,7 +344,10 @@ class ClusterOperator:
     async def _write(self, state: State) -> None:
         used = users(state.resources, self.store)
         await self._writer.finalizers(wanted_finalizers(self.store, used))
-        await self._memory.write(worth_remembering(state))
+        try:
+            await self._memory.write(worth_remembering(state))
+        except RefusedError as error:  # statuses are worth more than what a restart would remember
+            _log.error("what serves in place of broken edits is not remembered", error=str(error))
         await self._writer.statuses(self._judge.verdicts(self.store, state, used, self._envoys, self._clock()))
 
     async def _make_keys(self) -> None:
