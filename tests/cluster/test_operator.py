@@ -45,6 +45,12 @@ def call(release: Release, subscription: str = "acme-openai", **script: object) 
     return httpx.post(release.url + CHAT, json=chat_body(), headers=auth, timeout=60)
 
 
+def refusal(release: Release) -> str:
+    """What the gateway answers where a rejection rule of the API applies: which version of it serves."""
+    auth = {"authorization": f"Bearer {release.key('acme-openai')}"}
+    return httpx.post(release.url + CHAT, json=chat_body(model="gpt-retired"), headers=auth).text
+
+
 def test_an_official_sdk_streams_and_the_ledger_is_right(release: Release) -> None:
     assert stream_text(release.url, release.key("acme-openai"))
     release.assert_exact()
@@ -124,9 +130,7 @@ def test_an_edit_is_programmed_without_a_dropped_stream(release: Release) -> Non
     release.wait_for("condition=Programmed", "api/openai")
     generation = release.server.kubectl.get("api/openai", "-n", release.team)["metadata"]["generation"]
     assert generation >= 2
-    auth = {"authorization": f"Bearer {release.key('acme-openai')}"}
-    refused = httpx.post(release.url + CHAT, json=chat_body(model="gpt-retired"), headers=auth)
-    assert "Changed." in refused.text
+    assert "Changed." in refusal(release)
     client.join(30)
     assert "data: [DONE]" in lines
     release.apply([find(documents(), "API", "openai")])
@@ -280,9 +284,7 @@ def test_the_operator_gone_drops_no_request_and_learns_of_edits_when_it_is_back(
         release.wait_for("condition=Programmed", "api/openai")
         traffic.wait_for_answers(20)
     assert set(traffic.seen.statuses) == {200}
-    auth = {"authorization": f"Bearer {release.key('acme-openai')}"}
-    refused = httpx.post(release.url + CHAT, json=chat_body(model="gpt-retired"), headers=auth)
-    assert "While it was away." in refused.text
+    assert "While it was away." in refusal(release)
     release.assert_exact()
 
 
@@ -341,13 +343,7 @@ def test_two_operators_never_fight_and_one_takes_over(release: Release) -> None:
         release.wait_for("condition=Programmed", "api/openai", seconds=40)
         traffic.wait_for_answers(10)
     assert set(traffic.seen.statuses) == {200}
-    auth = {"authorization": f"Bearer {release.key('acme-openai')}"}
-
-    def changed_there() -> bool:
-        refused = httpx.post(release.url + CHAT, json=chat_body(model="gpt-retired"), headers=auth)
-        return "From the other one." in refused.text
-
-    assert wait_for(changed_there, 20)
+    assert wait_for(lambda: "From the other one." in refusal(release), 20)
     release.start("operator")
     release.processes.end(release.process("operator", 1))
 
@@ -362,13 +358,7 @@ def test_the_api_server_away_stops_nothing_and_edits_follow(release: Release) ->
         release.wait_for("condition=Programmed", "api/openai", seconds=60)
         traffic.wait_for_answers(10)
     assert set(traffic.seen.statuses) == {200}
-    auth = {"authorization": f"Bearer {release.key('acme-openai')}"}
-
-    def back() -> bool:
-        refused = httpx.post(release.url + CHAT, json=chat_body(model="gpt-retired"), headers=auth)
-        return "This model is retired" in refused.text
-
-    assert wait_for(back, 30)
+    assert wait_for(lambda: "This model is retired" in refusal(release), 30)
     release.assert_exact()
 
 

@@ -14,21 +14,20 @@ import httpx
 import structlog
 
 from tollgate_core.api_keys import is_well_formed, make_api_key
-from tollgate_core.manifests import Subscription
+from tollgate_core.manifests import SECRET_KEY, Subscription
 from tollgate_core.quantity import parse_duration_ms
 from tollgate_operator.cluster.client import ConflictError, KubernetesClient, NotFoundError
-from tollgate_operator.cluster.kinds import OWN, SECRET
+from tollgate_operator.cluster.kinds import BY_NAME, SECRET
 from tollgate_operator.cluster.store import Observed
 from tollgate_operator.reconcile import Condition
 
 _log = structlog.get_logger("keys")
-KEY = "api-key"
 _ROTATED = "tollgate.dev/rotated-for"
 _KEY_ID = "tollgate.dev/key-id"
 
 
 class KeyKeeper:
-    """``sync`` brings one Subscription's Secret and billing together; ``conditions`` is what is not well."""
+    """``sync`` brings one Subscription's Secret and billing together; ``problems`` is what is not well."""
 
     def __init__(self, client: KubernetesClient, billing: httpx.AsyncClient) -> None:
         self._client = client
@@ -64,7 +63,7 @@ class KeyKeeper:
         annotations: Mapping[str, str] = secret["metadata"].get("annotations") or {}
         rotated = annotations.get(_ROTATED, "") != observed.rotation
         data: dict[str, str] = secret.get("data") or {}
-        key = base64.b64decode(data.get(KEY, "")).decode(errors="replace")
+        key = base64.b64decode(data.get(SECRET_KEY, "")).decode(errors="replace")
         if rotated or not is_well_formed(key):  # a Secret can be edited by hand
             self._told.discard(observed.uid)
             key = make_api_key(secrets.token_bytes(24))
@@ -113,10 +112,10 @@ class KeyKeeper:
     def _content(self, observed: Observed, key: str) -> dict[str, Any]:
         annotations = {_ROTATED: observed.rotation, _KEY_ID: ""}
         metadata: dict[str, Any] = {"annotations": annotations, "labels": {"tollgate.dev/subscription": observed.name}}
-        return {"metadata": metadata, "data": {KEY: base64.b64encode(key.encode()).decode()}}
+        return {"metadata": metadata, "data": {SECRET_KEY: base64.b64encode(key.encode()).decode()}}
 
     def _owner(self, observed: Observed) -> dict[str, Any]:
-        kind = next(kind for kind in OWN if kind.kind == observed.key[0])
+        kind = BY_NAME[observed.key[0]]
         return {
             "apiVersion": kind.api_version,
             "kind": kind.kind,

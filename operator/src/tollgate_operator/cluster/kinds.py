@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from tollgate_core.manifests.crds import GROUP, VERSION
+from tollgate_core.manifests.crds import CUSTOM_KINDS, GROUP, VERSION
 
 
 @dataclass(frozen=True)
@@ -21,20 +21,8 @@ class Kind:
         return f"{self.group}/{self.version}" if self.group else self.version
 
 
-def _own(kind: str, plural: str) -> Kind:
-    return Kind(GROUP, VERSION, kind, plural)
-
-
 #: Ours: their status is ours to write.
-OWN = (
-    _own("API", "apis"),
-    _own("Product", "products"),
-    _own("BillableMetric", "billablemetrics"),
-    _own("Price", "prices"),
-    _own("Subscription", "subscriptions"),
-    _own("PaymentProvider", "paymentproviders"),
-    _own("Portal", "portals"),
-)
+OWN = tuple(Kind(GROUP, VERSION, kind.name, kind.plural) for kind in CUSTOM_KINDS)
 SECRET = Kind("", "v1", "Secret", "secrets")
 SERVICE = Kind("", "v1", "Service", "services")
 REFERENCE_GRANT = Kind("gateway.networking.k8s.io", "v1beta1", "ReferenceGrant", "referencegrants")

@@ -87,7 +87,6 @@ class ClusterOperator:
         self._peers = peers
         self._leadership = leadership
         self._writer = writer
-        self._keys = keys
         self._memory = memory
         self._clock = clock
         self._metrics = metrics
@@ -109,7 +108,6 @@ class ClusterOperator:
         self._trouble = ""
         self.changes = 0
         self._logged: dict[ResourceKey, list[str]] = {}
-        #: By Subscription: what it was like, how often its key could not be made, and when it is tried again.
         self._key_rounds = KeyRounds(keys, store)
 
     def observe(self, event: str | None, raw: dict[str, Any]) -> None:

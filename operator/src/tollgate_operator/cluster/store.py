@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from tollgate_core.errors import ManifestError, Problem
-from tollgate_core.manifests import qualified_name
+from tollgate_core.manifests import ROTATE_ANNOTATION, qualified_name
 from tollgate_core.manifests.parse import Manifest, parse_manifest
 from tollgate_operator.cluster.kinds import BY_NAME
 from tollgate_operator.sources import Loaded
@@ -23,7 +23,6 @@ Change = Literal["none", "status", "content"]
 _IGNORED_SECRET_TYPES = ("helm.sh/", "kubernetes.io/service-account-token", "bootstrap.kubernetes.io/")
 #: What of an object's metadata is ours to know; the rest (the last applied text, managed fields) is only large.
 _METADATA = ("name", "namespace", "uid", "creationTimestamp")
-ROTATE_KEY = "tollgate.dev/rotate-key"
 
 
 @dataclass(frozen=True)
@@ -69,7 +68,7 @@ def observe(raw: Mapping[str, Any], before: Observed | None = None) -> Observed 
         created=metadata.get("creationTimestamp") or "",
         deleting="deletionTimestamp" in metadata,
         finalizers=tuple(metadata.get("finalizers", ())),
-        rotation=_annotations(metadata).get(ROTATE_KEY, ""),
+        rotation=_annotations(metadata).get(ROTATE_ANNOTATION, ""),
         status=raw.get("status") or {},
         manifest=manifest,
         problems=problems,

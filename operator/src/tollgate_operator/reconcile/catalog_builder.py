@@ -181,9 +181,3 @@ def subscribed_product(subscription: Subscription) -> str:
     return qualified_name(
         subscription.spec.product_namespace or subscription.metadata.namespace, subscription.spec.product
     )
-
-
-def encode_catalog(catalog: c.Catalog) -> tuple[str, bytes]:
-    """(hash, canonical JSON)."""
-    encoded = catalog.encode()
-    return c.content_hash(encoded), encoded
