@@ -37,6 +37,7 @@ def release(api_server: ApiServer, tmp_path_factory: pytest.TempPathFactory) -> 
         running.apply(documents())
         running.wait_ready()
         running.wait_for("condition=Programmed", KINDS, "--all")
+        running.wait_for_webhook()
         yield running
 
 

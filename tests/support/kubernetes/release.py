@@ -25,7 +25,7 @@ import yaml
 
 from tests.support.kubernetes.apiserver import ApiServer
 from tests.support.kubernetes.kubectl import KubectlError
-from tests.support.manifests import Document
+from tests.support.manifests import Document, resource
 from tollgate_cli.laptop.locate import find_envoy, find_valkey
 from tollgate_cli.laptop.processes import Child, Processes
 from tollgate_cli.laptop.reconciliation import compare, upstream_journal
@@ -176,6 +176,23 @@ class Release:
         arguments = ("--type=json", "-p", json.dumps(patch))
         self.server.kubectl("patch", "validatingwebhookconfiguration", f"{self.name}-{self.namespace}", *arguments)
         time.sleep(1)  # the API server follows its own configuration by a watch
+
+    def wait_for_webhook(self) -> None:
+        """Until the API server asks the operator: mistakes are accepted before, and judged later."""
+        api = resource("API", "nonsense", upstream={"url": "http://sandbox.localhost"}, pathPrefix="/nonsense")
+        api["spec"]["endpoints"] = [{"name": "x", "path": "/x"}]
+        api["spec"]["rejectionRules"] = [{"when": "1 ===", "status": 400, "message": "no"}]
+
+        def refuses() -> bool:
+            try:
+                arguments = ("apply", "--dry-run=server", "-n", self.team, "-f", "-")
+                self.server.kubectl(*arguments, input=yaml.safe_dump(api))
+            except KubectlError as error:
+                return "rejectionRules[0].when" in str(error)
+            return False
+
+        if not wait_for(refuses, 30):
+            raise AssertionError(f"the API server does not ask the operator\n{self.logs()}")
 
     def start(self, workload: str, replica: int = 0) -> None:
         """All containers of a pod, without waiting for more than that they began."""

@@ -53,6 +53,8 @@ class Leadership:
         self._renewed: datetime | None = None
         self._led = False
         self.changed = asyncio.Event()
+        #: Set as long as we lead, for what waits to begin.
+        self.leading = asyncio.Event()
 
     @property
     def leads(self) -> bool:
@@ -73,6 +75,7 @@ class Leadership:
             _log.warning("the lease could not be renewed", error=str(error))
         if self.leads != self._led:
             self._led = self.leads
+            (self.leading.set if self._led else self.leading.clear)()
             _log.info("leading" if self._led else "following", identity=self._identity)
             self.changed.set()
 

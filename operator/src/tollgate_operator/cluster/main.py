@@ -125,7 +125,11 @@ class Cluster:
                 # Also a Secret of somebody else's that lacks a key, or holds no certificate: nothing to end for.
                 _log.warning("certificates wait", error=f"{type(error).__name__}: {error}")
                 pause = _RETRY_SECONDS
-            await asyncio.sleep(pause)
+            if self.leadership.leads:
+                await asyncio.sleep(pause)
+                continue
+            with contextlib.suppress(TimeoutError):  # a new leader's webhook is to be trusted at once
+                await asyncio.wait_for(self.leadership.leading.wait(), pause)
 
 
 async def run(settings: ClusterSettings, clock: Clock = system_clock) -> None:
