@@ -9,36 +9,25 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Final
 
-#: ISO 4217 currencies whose minor unit is not a hundredth.
-_EXPONENTS: Final = {
-    **dict.fromkeys(
-        (
-            "BIF",
-            "CLP",
-            "DJF",
-            "GNF",
-            "ISK",
-            "JPY",
-            "KMF",
-            "KRW",
-            "PYG",
-            "RWF",
-            "UGX",
-            "VND",
-            "VUV",
-            "XAF",
-            "XOF",
-            "XPF",
-        ),
-        0,
+#: ISO 4217 currencies by the decimals of their minor unit. Codes without one (metals, units of account) are left out.
+_BY_EXPONENT: Final = {
+    0: "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF",
+    2: (
+        "AED AFN ALL AMD AOA ARS AUD AWG AZN BAM BBD BDT BMD BND BOB BRL BSD BTN BWP BYN BZD CAD CDF CHF CNY COP CRC "
+        "CUP CVE CZK DKK DOP DZD EGP ERN ETB EUR FJD FKP GBP GEL GHS GIP GMD GTQ GYD HKD HNL HTG HUF IDR ILS INR IRR "
+        "JMD KES KGS KHR KPW KYD KZT LAK LBP LKR LRD LSL MAD MDL MGA MKD MMK MNT MOP MRU MUR MVR MWK MXN MYR MZN NAD "
+        "NGN NIO NOK NPR NZD PAB PEN PGK PHP PKR PLN QAR RON RSD RUB SAR SBD SCR SDG SEK SGD SHP SLE SOS SRD SSP STN "
+        "SVC SYP SZL THB TJS TMT TOP TRY TTD TWD TZS UAH USD UYU UZS VED VES WST XCD XCG YER ZAR ZMW ZWG"
     ),
-    **dict.fromkeys(("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"), 3),
+    3: "BHD IQD JOD KWD LYD OMR TND",
 }
+_EXPONENTS: Final = {code: exponent for exponent, codes in _BY_EXPONENT.items() for code in codes.split()}
+CURRENCIES: Final = frozenset(_EXPONENTS)
 
 
 def minor_unit_exponent(currency: str) -> int:
-    """How many decimals the currency's minor unit has: USD 2, JPY 0, KWD 3."""
-    return _EXPONENTS.get(currency, 2)
+    """How many decimals the currency's minor unit has: USD 2, JPY 0, KWD 3. Raises KeyError for what is no currency."""
+    return _EXPONENTS[currency]
 
 
 @dataclass(frozen=True)

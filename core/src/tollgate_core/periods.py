@@ -10,6 +10,9 @@ from typing import Literal
 
 from whenever import Instant, ZonedDateTime
 
+#: A boundary that the clock skips moves forward by the gap; one that comes twice is the first.
+_CLOCK_CHANGES: Literal["compatible"] = "compatible"
+
 Interval = Literal["day", "week", "month", "year"]
 
 
@@ -38,13 +41,13 @@ def _boundary(anchor: ZonedDateTime, recurrence: Recurrence, index: int) -> Zone
     steps = index * recurrence.count
     match recurrence.interval:
         case "day":
-            return anchor.add(days=steps)
+            return anchor.add(days=steps, disambiguation=_CLOCK_CHANGES)
         case "week":
-            return anchor.add(weeks=steps)
+            return anchor.add(weeks=steps, disambiguation=_CLOCK_CHANGES)
         case "month":
-            return anchor.add(months=steps)
+            return anchor.add(months=steps, disambiguation=_CLOCK_CHANGES)
         case "year":
-            return anchor.add(years=steps)
+            return anchor.add(years=steps, disambiguation=_CLOCK_CHANGES)
 
 
 _LONGEST_DAYS = {"day": 1.0, "week": 7.0, "month": 30.436875, "year": 365.2425}
@@ -60,5 +63,14 @@ def period_at(anchor: datetime, recurrence: Recurrence, moment: datetime, zone: 
         index -= 1
     while _boundary(start, recurrence, index + 1).to_instant() <= target:
         index += 1
-    first, after = (_boundary(start, recurrence, k).to_instant() for k in (index, index + 1))
+    return _period(start, recurrence, index)
+
+
+def period_number(anchor: datetime, recurrence: Recurrence, index: int, zone: str = "UTC") -> Period:
+    """The period of an index, in one step from the anchor."""
+    return _period(_zoned(anchor, zone), recurrence, index)
+
+
+def _period(anchor: ZonedDateTime, recurrence: Recurrence, index: int) -> Period:
+    first, after = (_boundary(anchor, recurrence, k).to_instant() for k in (index, index + 1))
     return Period(index, first.to_stdlib(), after.to_stdlib())

@@ -4,6 +4,7 @@ The operator builds it, Redis carries it, the others read it. Upstream addresses
 """
 
 from tollgate_core.catalog.snapshot import (
+    Aggregation,
     Api,
     Catalog,
     Endpoint,
@@ -14,15 +15,19 @@ from tollgate_core.catalog.snapshot import (
     OnIncomplete,
     Price,
     PriceReference,
+    PriceTier,
+    PricingModel,
     Product,
     RateLimit,
     Rejection,
     Subscription,
     Transformation,
+    Unpriced,
     content_hash,
 )
 
 __all__ = [
+    "Aggregation",
     "Api",
     "Catalog",
     "Endpoint",
@@ -33,10 +38,13 @@ __all__ = [
     "OnIncomplete",
     "Price",
     "PriceReference",
+    "PriceTier",
+    "PricingModel",
     "Product",
     "RateLimit",
     "Rejection",
     "Subscription",
     "Transformation",
+    "Unpriced",
     "content_hash",
 ]

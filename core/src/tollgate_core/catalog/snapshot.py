@@ -5,8 +5,13 @@ from typing import Literal
 
 import msgspec
 
+from tollgate_core.periods import Interval
+
 Mode = Literal["stream", "native"]
 OnIncomplete = Literal["estimate", "lastSnapshot", "waive"]
+PricingModel = Literal["flat", "standard", "package", "graduated", "volume"]
+Aggregation = Literal["sum", "count", "max", "last", "unique"]
+Unpriced = Literal["hold", "free", "reject"]
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, rename="camel"):
@@ -73,6 +78,7 @@ class Metric(Record, frozen=True, kw_only=True):
     unit: str
     usage: tuple[MetricUsage, ...]
     display_name: str = ""
+    aggregation: Aggregation = "sum"
 
 
 class RateLimit(Record, frozen=True, kw_only=True):
@@ -91,7 +97,7 @@ class MetricLimit(Record, frozen=True, kw_only=True):
 
     metric: str
     limit: float
-    interval: Literal["day", "week", "month", "year"]
+    interval: Interval
     interval_count: int = 1
     hold: float = 0
 
@@ -105,7 +111,9 @@ class PriceReference(Record, frozen=True, kw_only=True):
 
 
 class Product(Record, frozen=True, kw_only=True):
-    """A product; ``prices`` are its metered prices' current versions."""
+    """A product; ``prices`` are its metered prices' current versions; ``time_zone`` is empty for UTC. (Defaults that are
+    texts of several characters are left out of the encoding only where they are the very same object: so they are
+    empty ones.)"""
 
     name: str
     version: str
@@ -116,23 +124,47 @@ class Product(Record, frozen=True, kw_only=True):
     max_keys: int = 10
     transformations: tuple[Transformation, ...] = ()
     prices: tuple[PriceReference, ...] = ()
+    unpriced: Unpriced = "hold"
+    time_zone: str = ""
+    trial_days: int = 0
+
+
+class PriceTier(Record, frozen=True, kw_only=True):
+    """``up_to`` is empty in the last tier."""
+
+    up_to: str = ""
+    amount: str
+    flat_amount: str = "0"
 
 
 class Price(Record, frozen=True, kw_only=True):
-    """One immutable version of a price. Amounts are decimal texts in major units."""
+    """One immutable version of a price. Amounts are decimal texts in major units. ``cost`` is what ``cost_per`` units
+    cost the provider; empty where that is not known. ``effective_from`` is RFC 3339 or empty."""
 
     name: str
     version: str
     product: str
     currency: str
-    model: Literal["flat", "standard"]
-    amount: str
+    model: PricingModel
+    amount: str = "0"
     per: str = "1"
     included: str = "0"
     metric: str = ""
-    interval: Literal["day", "week", "month", "year"] = "month"
+    interval: Interval = "month"
     interval_count: int = 1
     display_name: str = ""
+    one_off: bool = False
+    tiers: tuple[PriceTier, ...] = ()
+    aggregation_interval: Interval | None = None
+    aggregation_interval_count: int = 1
+    in_arrears: bool = False
+    seats: int = 1
+    when: str = ""
+    priority: int = 0
+    trial_units: str = "0"
+    cost: str = ""
+    cost_per: str = "1"
+    effective_from: str = ""
 
 
 class Subscription(Record, frozen=True, kw_only=True):
@@ -144,6 +176,9 @@ class Subscription(Record, frozen=True, kw_only=True):
     customer_name: str = ""
     starts_at: str = ""
     suspended: bool = False
+    currency: str = ""
+    time_zone: str = ""
+    follow_prices: bool = False
 
 
 class Catalog(Record, frozen=True, kw_only=True):

@@ -20,7 +20,7 @@ from tollgate_core.manifests.metric import BillableMetric, BillableMetricSpec, M
 from tollgate_core.manifests.parse import KINDS, parse_manifest
 from tollgate_core.manifests.payment_provider import PaymentProvider, PaymentProviderSpec
 from tollgate_core.manifests.portal import Portal, PortalSpec
-from tollgate_core.manifests.price import BillingPeriod, Price, PriceSpec
+from tollgate_core.manifests.price import BillingPeriod, Price, PriceSpec, PriceTier
 from tollgate_core.manifests.product import MetricLimit, Product, ProductSpec, RateLimit
 from tollgate_core.manifests.secret import Secret
 from tollgate_core.manifests.status import APIStatus, ProductStatus, ResourceStatus, StatusCondition, SubscriptionStatus
@@ -58,6 +58,7 @@ __all__ = [
     "PortalSpec",
     "Price",
     "PriceSpec",
+    "PriceTier",
     "Product",
     "ProductSpec",
     "ProductStatus",

@@ -1,9 +1,18 @@
 """What every resource has: strict fields, Kubernetes names, texts for quantities and durations."""
 
+import re
 from datetime import datetime
 from typing import Annotated, Any, ClassVar, Generic, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, GetJsonSchemaHandler, StringConstraints
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    GetJsonSchemaHandler,
+    StringConstraints,
+)
 from pydantic.alias_generators import to_camel
 from pydantic_core import CoreSchema
 
@@ -43,6 +52,26 @@ HttpUrl = Annotated[
     ),
 ]
 HttpsUrl = Annotated[HttpUrl, Matches("^https:", "must be an https:// URL")]
+
+
+#: A name of the IANA time zone database.
+TimeZone = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_+/-]{0,63}$", max_length=64)]
+_RFC3339 = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?(Z|[+-][0-9]{2}:[0-9]{2})$"
+
+
+def _rfc3339(value: object) -> object:
+    # a YAML file's timestamp is a datetime already
+    if not isinstance(value, datetime) and not (isinstance(value, str) and re.fullmatch(_RFC3339, value)):
+        raise ValueError("must be a time in RFC 3339 with a zone, for example 2026-11-01T00:00:00Z")
+    return value
+
+
+#: A moment, as a text with a zone.
+Timestamp = Annotated[
+    AwareDatetime,
+    BeforeValidator(_rfc3339),
+    Field(strict=False, json_schema_extra={"pattern": _RFC3339}),
+]
 
 
 class Model(BaseModel):

@@ -24,7 +24,13 @@ class BillableMetricSpec(Model):
 
     display_name: Annotated[str | None, Field(max_length=128, description="Name for people.")] = None
     unit: Annotated[str, Field(max_length=32, description="What one unit is called, for example token.")] = "unit"
-    aggregation: Annotated[Literal["sum"], Field(description="How calls add up in a period.")] = "sum"
+    aggregation: Annotated[
+        Literal["sum", "count", "max", "last", "unique"],
+        Field(
+            description="How calls add up in a period: the sum of their quantities, how many calls, the largest "
+            "quantity, the latest one, or how many different ones."
+        ),
+    ] = "sum"
     usage: Annotated[list[MetricUsage], Field(min_length=1, max_length=64, description="What counts.")]
 
 

@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field, model_validator
 
 from tollgate_core.manifests.api import Transformations
-from tollgate_core.manifests.base import Duration, EndpointSelector, Model, Name, PositiveQuantity, Resource
+from tollgate_core.manifests.base import Duration, EndpointSelector, Model, Name, PositiveQuantity, Resource, TimeZone
 from tollgate_core.manifests.price import BillingPeriod
 from tollgate_core.manifests.rules import ListMap, Rule
 
@@ -92,6 +92,19 @@ class ProductSpec(Model):
         Field(max_length=16, description="Limits per metric and period, by metric."),
         ListMap("metric"),
     ] = []
+    unpriced: Annotated[
+        Literal["hold", "free", "reject"],
+        Field(
+            description="Units that no price applies to. hold: kept on statements without an amount until one does; "
+            "free: cost nothing; reject: as hold, and calls of a model that no price applies to are refused."
+        ),
+    ] = "hold"
+    time_zone: Annotated[TimeZone, Field(description="IANA zone in which its subscriptions' periods are counted.")] = (
+        "UTC"
+    )
+    trial_days: Annotated[
+        int, Field(ge=0, le=730, description="Days at the start of a subscription that cost nothing.")
+    ] = 0
     max_keys: Annotated[int, Field(ge=1, le=1000, description="API keys of one subscription.")] = 10
     transformations: Annotated[Transformations, Field(description="Changes to requests, after the API's.")] = (
         Transformations()

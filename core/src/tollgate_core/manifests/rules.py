@@ -75,6 +75,27 @@ class Matches:
 
 
 @dataclass(frozen=True)
+class OneOf:
+    """A text among many: too many to list them in an error."""
+
+    values: frozenset[str]
+    message: str
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        """Check in Python."""
+        return core_schema.no_info_after_validator_function(self._check, handler(source))
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        """Check at admission."""
+        return add_rules(handler(schema), Rule(self.message, f"self in {json.dumps(sorted(self.values))}"))
+
+    def _check(self, text: str) -> str:
+        if text not in self.values:
+            raise ValueError(self.message)
+        return text
+
+
+@dataclass(frozen=True)
 class ListMap:
     """A list whose items have a key: unique, and merged item by item when several people apply parts of it."""
 

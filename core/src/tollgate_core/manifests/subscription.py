@@ -1,35 +1,16 @@
 """Subscription: a customer on a product, declared in YAML (B2B, internal chargeback, laptop demo)."""
 
-import re
-from datetime import datetime
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import AwareDatetime, BeforeValidator, Field
+from pydantic import Field
 
-from tollgate_core.manifests.base import Duration, Model, Name, ObjectName, Resource
+from tollgate_core.manifests.base import Duration, Model, Name, ObjectName, Resource, Timestamp, TimeZone
 from tollgate_core.manifests.rules import Rule, immutable
 
 #: Key of the Secret ``spec.secretName`` that holds the API key.
 SECRET_KEY = "api-key"  # noqa: S105
 #: A new value of this annotation makes a new key.
 ROTATE_ANNOTATION = "tollgate.dev/rotate-key"
-
-
-_RFC3339 = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?(Z|[+-][0-9]{2}:[0-9]{2})$"
-
-
-def _rfc3339(value: object) -> object:
-    # a YAML file's timestamp is a datetime already
-    if not isinstance(value, datetime) and not (isinstance(value, str) and re.fullmatch(_RFC3339, value)):
-        raise ValueError("must be a time in RFC 3339 with a zone, for example 2026-11-01T00:00:00Z")
-    return value
-
-
-Timestamp = Annotated[
-    AwareDatetime,
-    BeforeValidator(_rfc3339),
-    Field(strict=False, json_schema_extra={"pattern": _RFC3339}),
-]
 
 
 class Customer(Model):
@@ -65,6 +46,21 @@ class SubscriptionSpec(Model):
             description="Anchor of all periods (RFC 3339 with a zone); when first seen if absent. Cannot be changed.",
         ),
     ] = None
+    currency: Annotated[
+        str | None,
+        Field(
+            pattern=r"^[A-Z]{3}$",
+            max_length=3,
+            description="ISO 4217 code, where the product has prices in several currencies. Cannot be changed.",
+        ),
+    ] = None
+    time_zone: Annotated[
+        TimeZone | None, Field(description="IANA zone of its calendar; the product's if absent. Cannot be changed.")
+    ] = None
+    follow_prices: Annotated[
+        bool,
+        Field(description="Take every new version of a price at once, instead of keeping one until it is migrated."),
+    ] = False
     suspended: Annotated[bool, Field(description="Refuse its calls.")] = False
     secret_name: Annotated[
         ObjectName | None,
@@ -80,6 +76,16 @@ class SubscriptionSpec(Model):
             "cannot be changed: it is the anchor of all periods; make another Subscription",
             "has(self.startsAt) == has(oldSelf.startsAt) && (!has(self.startsAt) || self.startsAt == oldSelf.startsAt)",
             "startsAt",
+        ),
+        Rule(
+            "cannot be changed: its statements are in it; make another Subscription",
+            "has(self.currency) == has(oldSelf.currency) && (!has(self.currency) || self.currency == oldSelf.currency)",
+            "currency",
+        ),
+        Rule(
+            "cannot be changed: its periods are counted in it; make another Subscription",
+            "has(self.timeZone) == has(oldSelf.timeZone) && (!has(self.timeZone) || self.timeZone == oldSelf.timeZone)",
+            "timeZone",
         ),
     )
 

@@ -7,7 +7,6 @@ from tollgate_core import catalog as c
 from tollgate_core.manifests import (
     API,
     BillableMetric,
-    BillingPeriod,
     Price,
     Product,
     RateLimit,
@@ -92,6 +91,7 @@ def _metric(metric: BillableMetric, index: Index) -> c.Metric:
         name=metric.qualified_name,
         unit=metric.spec.unit,
         display_name=metric.spec.display_name or "",
+        aggregation=metric.spec.aggregation,
         usage=tuple(
             c.MetricUsage(
                 endpoints=index.endpoint_ids(metric, usage.endpoints), quantity=usage.quantity, when=usage.when
@@ -121,6 +121,9 @@ def _product(product: Product, prices: Mapping[str, c.Price], index: Index) -> c
             for limit in spec.limits
         ),
         max_keys=spec.max_keys,
+        unpriced=spec.unpriced,
+        time_zone="" if spec.time_zone == "UTC" else spec.time_zone,
+        trial_days=spec.trial_days,
         transformations=tuple(_transformation(t, granted) for t in spec.transformations.request),
         prices=tuple(
             c.PriceReference(metric=price.metric, name=price.name, version=price.version)
@@ -147,7 +150,7 @@ def _rate_limit(limit: RateLimit, product: Product, index: Index) -> c.RateLimit
 
 def _price(price: Price) -> c.Price:
     spec, namespace = price.spec, price.metadata.namespace
-    period: BillingPeriod = spec.billing_period
+    billing, aggregation = spec.billing_period, spec.aggregation_period
     return c.Price(
         name=price.qualified_name,
         version=version_of(spec),
@@ -155,13 +158,37 @@ def _price(price: Price) -> c.Price:
         metric=qualified_name(namespace, spec.metric) if spec.metric else "",
         currency=spec.currency,
         model=spec.model,
-        amount=str(parse_quantity(spec.amount)),
-        per=str(parse_quantity(spec.per)),
-        included=str(parse_quantity(spec.included)),
-        interval=period.interval,
-        interval_count=period.interval_count,
+        amount=_plain(spec.amount or "0"),
+        per=_plain(spec.per),
+        included=_plain(spec.included),
+        interval=billing.interval,
+        interval_count=billing.interval_count,
         display_name=spec.display_name or "",
+        one_off=spec.type == "oneOff",
+        tiers=tuple(
+            c.PriceTier(
+                up_to=_plain(tier.up_to) if tier.up_to else "",
+                amount=_plain(tier.amount),
+                flat_amount=_plain(tier.flat_amount),
+            )
+            for tier in spec.tiers
+        ),
+        aggregation_interval=aggregation.interval if aggregation else None,
+        aggregation_interval_count=aggregation.interval_count if aggregation else 1,
+        in_arrears=spec.billing_mode == "inArrears",
+        seats=spec.seats.default if spec.seats else 1,
+        when=spec.when or "",
+        priority=spec.priority,
+        trial_units=_plain(spec.trial_units),
+        cost=_plain(spec.cost.amount) if spec.cost else "",
+        cost_per=_plain(spec.cost.per) if spec.cost else "1",
+        effective_from=spec.effective_from.isoformat() if spec.effective_from else "",
     )
+
+
+def _plain(quantity: str) -> str:
+    """Digits without a suffix."""
+    return str(parse_quantity(quantity))
 
 
 def _subscription(subscription: Subscription) -> c.Subscription:
@@ -173,6 +200,9 @@ def _subscription(subscription: Subscription) -> c.Subscription:
         customer_name=spec.customer.display_name or "",
         starts_at=spec.starts_at.isoformat() if spec.starts_at else "",
         suspended=spec.suspended,
+        currency=spec.currency or "",
+        time_zone=spec.time_zone or "",
+        follow_prices=spec.follow_prices,
     )
 
 

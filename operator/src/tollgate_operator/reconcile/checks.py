@@ -22,6 +22,13 @@ from tollgate_core.manifests import (
     Transformation,
 )
 from tollgate_core.manifests.parse import Manifest, nearest
+from tollgate_core.pricing.checks import (
+    currency_problem,
+    price_problems,
+    rival,
+    time_zone_problems,
+    trial_problems,
+)
 from tollgate_core.quantity import parse_duration_ms, parse_quantity
 from tollgate_operator.reconcile.expressions import check_metric_expressions, check_rules
 from tollgate_operator.reconcile.index import Index, age, secret_references
@@ -190,6 +197,8 @@ def _check_product(product: Manifest, index: Index) -> Iterator[Finding]:
             message = f"this product grants no endpoint {name!r}{nearest(name, granted)}"
             yield Finding(Problem(f"spec.transformations.request[{i}].endpoints", message), reference=True)
     yield from _expressions(check_rules(spec.transformations.request, []))
+    yield from map(Finding, time_zone_problems("spec.timeZone", spec.time_zone))
+    yield from map(Finding, trial_problems(spec.trial_days, index.prices(product)))
 
 
 def _check_metric(metric: Manifest, index: Index) -> Iterator[Finding]:
@@ -201,13 +210,17 @@ def _check_metric(metric: Manifest, index: Index) -> Iterator[Finding]:
 
 def _check_price(price: Manifest, index: Index) -> Iterator[Finding]:
     assert isinstance(price, Price)  # noqa: S101
+    yield from map(Finding, price_problems(price.spec))
     yield from _missing(Product, price.metadata.namespace, price.spec.product, index, "spec.product")
     if price.spec.metric is None:
         return
     yield from _missing(BillableMetric, price.metadata.namespace, price.spec.metric, index, "spec.metric")
     for other in index.rivals(price):
-        if age(other) < age(price):
-            message = f"Price {other.metadata.name!r} already prices {price.spec.metric!r} of {price.spec.product!r}"
+        if rival(price, other) and age(other) < age(price):
+            message = (
+                f"Price {other.metadata.name!r} already prices {price.spec.metric!r} of {price.spec.product!r} in "
+                f"{price.spec.currency}; give one of them a condition (when)"
+            )
             yield Finding(Problem("spec.metric", message))
 
 
@@ -223,6 +236,10 @@ def _check_subscription(subscription: Manifest, index: Index) -> Iterator[Findin
         yield _not_permitted(subscription, Product, namespace, name, "spec.productNamespace")
         return
     yield from _missing(Product, namespace, name, index, "spec.product")
+    yield from map(Finding, time_zone_problems("spec.timeZone", subscription.spec.time_zone))
+    product = index.find(Product, namespace, name)
+    if product:
+        yield from map(Finding, currency_problem(subscription.spec.currency, index.prices(product)))
 
 
 def _check_provider(provider: Manifest, index: Index) -> Iterator[Finding]:

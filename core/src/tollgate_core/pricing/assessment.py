@@ -1,0 +1,211 @@
+"""What a subscription owes by all that is known: ``docs/pricing.md``, "Fees", "Trials" and "Lines and statements".
+
+Nothing here remembers what was billed before: an assessment answers what a price version costs in a period, all in
+all, and ``lines`` takes away what earlier statements hold.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import Literal, Protocol
+
+from tollgate_core.catalog import Aggregation, Price
+from tollgate_core.pricing.calendar import Calendar, Span
+from tollgate_core.pricing.models import Part, marginal, parts
+from tollgate_core.pricing.terms import Terms, terms_of
+
+_ZERO = Fraction(0)
+Kind = Literal["usage", "fee", "oneOff"]
+
+
+@dataclass(frozen=True)
+class Pin:
+    """The subscription has this price version, with so many seats, in ``[since_ms, until_ms)``."""
+
+    price: Price
+    since_ms: int
+    until_ms: int | None = None
+    seats: int = 1
+
+
+@dataclass(frozen=True)
+class Account:
+    """What of a subscription decides what it owes. ``aggregations`` are those of metrics; ``sum`` where not named."""
+
+    calendar: Calendar
+    pins: tuple[Pin, ...]
+    aggregations: Mapping[str, Aggregation] = field(default_factory=dict[str, Aggregation])
+
+    def aggregation(self, price: Price) -> Aggregation:
+        """Of the metric that a price charges."""
+        return self.aggregations.get(price.metric, "sum")
+
+
+class UsageReader(Protocol):
+    """What the ledger knows of one subscription."""
+
+    def quantities(self, price: Price, aggregation: Aggregation, spans: Sequence[Span]) -> Sequence[Fraction]:
+        """The units that a price version charges in each half-open time, aggregated."""
+        ...
+
+
+@dataclass(frozen=True)
+class Share:
+    """One aggregation period: ``quantity`` units after ``before`` others of the same price; ``trial`` of them free."""
+
+    span: Span
+    quantity: Fraction
+    before: Fraction
+    trial: Fraction
+    exact: Fraction
+    parts: tuple[Part, ...]
+
+
+@dataclass(frozen=True)
+class Due:
+    """What one price version costs in one billing period, all in all, and from when on it is due."""
+
+    kind: Kind
+    price: Price
+    span: Span
+    due_ms: int
+    exact: Fraction
+    quantity: Fraction = _ZERO
+    shares: tuple[Share, ...] = ()
+    #: Fees: seats times the covered part of the period.
+    coverage: Fraction = Fraction(1)
+
+
+def assess(account: Account, reader: UsageReader, moment_ms: int, since_ms: int | None = None) -> list[Due]:
+    """Everything due at or before a moment. Usage before ``since_ms`` did not change since it was last assessed, so
+    that billing periods which end before it are left out."""
+    by_name: defaultdict[str, list[Pin]] = defaultdict(list)
+    for pin in sorted(account.pins, key=lambda pin: pin.since_ms):
+        if pin.since_ms != pin.until_ms:
+            by_name[pin.price.name].append(pin)
+    found: list[Due] = []
+    for pins in by_name.values():
+        if pins[0].price.one_off:
+            found += _one_off(account, pins)
+        elif pins[0].price.metric:
+            found += _usage(account, pins, reader, moment_ms, since_ms)
+        else:
+            found += _fees(account, pins, moment_ms)
+    return sorted((due for due in found if due.due_ms <= moment_ms), key=order)
+
+
+def order(due: Due) -> tuple[str, str, int, str]:
+    """Of lines in a statement."""
+    return due.price.metric, due.price.name, due.span.start_ms, due.price.version
+
+
+def _one_off(account: Account, pins: Sequence[Pin]) -> Iterator[Due]:
+    """Due once, when the first pin begins, but not in a trial, and not if the trial was the end."""
+    first, until = pins[0], pins[-1].until_ms
+    due = max(first.since_ms, account.calendar.anchor_ms)
+    if until is None or until > due:
+        exact = terms_of(first.price).amount * first.seats
+        yield Due("oneOff", first.price, Span(due, due), due, exact, coverage=Fraction(first.seats))
+
+
+def _fees(account: Account, pins: Sequence[Pin], moment_ms: int) -> Iterator[Due]:
+    for price, mine in _versions(pins):
+        terms = terms_of(price)
+        for span in _billing_periods(account, terms, mine, account.calendar.anchor_ms, moment_ms):
+            covered = sum(pin.seats * span.covered(pin.since_ms, pin.until_ms) for pin in mine)
+            coverage = Fraction(covered, span.end_ms - span.start_ms)
+            first = min(max(pin.since_ms, span.start_ms) for pin in mine if span.overlaps(pin.since_ms, pin.until_ms))
+            due = _settled_ms(pins, span) if price.in_arrears else first
+            yield Due("fee", price, span, due, terms.amount * coverage, coverage=coverage)
+
+
+def _usage(
+    account: Account, pins: Sequence[Pin], reader: UsageReader, moment_ms: int, since_ms: int | None
+) -> Iterator[Due]:
+    versions = list(_versions(pins))
+    for position, (price, mine) in enumerate(versions):
+        terms, aggregation = terms_of(price), account.aggregation(price)
+        earlier = [
+            other
+            for other, _ in versions[:position]
+            if aggregation in {"sum", "count"} and terms_of(other).aggregation == terms.aggregation
+        ]
+        for span in _billing_periods(account, terms, mine, since_ms, moment_ms):
+            due = _settled_ms(pins, span)
+            if due > moment_ms:
+                continue
+            spans = account.calendar.within(terms.aggregation, span)
+            before = _added(reader.quantities(other, aggregation, spans) for other in earlier) or (_ZERO,) * len(spans)
+            own = reader.quantities(price, aggregation, spans)
+            used = _TrialUnits(account, reader, [other for other, _ in versions], terms)
+            shares = tuple(
+                _share(account, terms, at, units, earlier_units, used)
+                for at, units, earlier_units in zip(spans, own, before, strict=True)
+            )
+            exact = sum((share.exact for share in shares), _ZERO)
+            yield Due("usage", price, span, due, exact, sum(own, _ZERO), shares)
+
+
+class _TrialUnits:
+    """How many units of a price's trial are left where an aggregation period begins."""
+
+    def __init__(self, account: Account, reader: UsageReader, versions: Sequence[Price], terms: Terms) -> None:
+        self._account = account
+        self._reader = reader
+        self._versions = versions
+        self._units = terms.trial_units
+
+    def left(self, start_ms: int) -> Fraction:
+        """0 where the price has no trial."""
+        if not self._units:
+            return _ZERO
+        until = [Span(self._account.calendar.anchor_ms, start_ms)]
+        used = sum((self._reader.quantities(p, self._account.aggregation(p), until)[0] for p in self._versions), _ZERO)
+        return max(_ZERO, self._units - used)
+
+
+def _share(account: Account, terms: Terms, span: Span, units: Fraction, before: Fraction, trial: _TrialUnits) -> Share:
+    if span.end_ms <= account.calendar.anchor_ms:  # a time trial
+        return Share(span, units, before, units, _ZERO, ())
+    left = trial.left(span.start_ms)
+    free_before = min(left, max(_ZERO, before))
+    free = min(left - free_before, max(_ZERO, units))
+    before, charged = before - free_before, units - free
+    whole = parts(terms, before + charged)
+    return Share(span, units, before, free, marginal(terms, before, charged), whole)
+
+
+def _added(columns: Iterable[Sequence[Fraction]]) -> tuple[Fraction, ...]:
+    return tuple(sum(column, _ZERO) for column in zip(*columns, strict=True))
+
+
+def _versions(pins: Sequence[Pin]) -> Iterator[tuple[Price, list[Pin]]]:
+    """Each version with its pins, in the order in which the versions began."""
+    by_version: dict[str, list[Pin]] = {}
+    for pin in pins:
+        by_version.setdefault(pin.price.version, []).append(pin)
+    for mine in by_version.values():
+        yield mine[0].price, mine
+
+
+def _billing_periods(
+    account: Account, terms: Terms, pins: Sequence[Pin], since_ms: int | None, moment_ms: int
+) -> Iterator[Span]:
+    """In which a version was pinned, begun by ``moment_ms`` and not over before ``since_ms``."""
+    start = min(pin.since_ms for pin in pins)
+    end = moment_ms + 1
+    if all(pin.until_ms is not None for pin in pins):
+        end = min(end, max(pin.until_ms or 0 for pin in pins))
+    if since_ms is not None:
+        start = max(start, since_ms)
+    for span in account.calendar.between(terms.billing, start, end):
+        if any(span.overlaps(pin.since_ms, pin.until_ms) for pin in pins):
+            yield span
+
+
+def _settled_ms(pins: Sequence[Pin], span: Span) -> int:
+    """When a period of a price is over: at its end, or where the price left the subscription for good before it."""
+    here = [pin for pin in pins if span.overlaps(pin.since_ms, pin.until_ms)]
+    last = here[-1].until_ms
+    return span.end_ms if last is None else min(span.end_ms, last)

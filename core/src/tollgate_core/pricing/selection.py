@@ -1,0 +1,96 @@
+"""Which price charges a call: ``docs/pricing.md``, "Which price applies".
+
+A condition sees the usage event alone, so that a call can be priced again, and explained, from what the ledger keeps.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from decimal import Decimal
+from functools import lru_cache
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from tollgate_core.catalog import Price
+from tollgate_core.errors import ExpressionError
+from tollgate_core.events import UsageEvent
+from tollgate_core.expressions import CelExpression, Scope, compile_cel
+from tollgate_core.metering.plan import DIMENSIONS
+
+_INPUT = frozenset(
+    {"input", "cache_read", "cache_write", "cache_write_1h", "audio_input", "image_input", "video_input"}
+    | {"tool_use_input"}
+)
+CONDITION_SCOPE = Scope(
+    frozenset(
+        {"model", "requestedModel", "servedModel", "endpoint", "api", "format", "streamed", "dimensions", "usage"}
+        | {"quantity", "inputTokens", "serviceTier", "time", "local"}
+    )
+)
+Variables = Mapping[str, object]
+
+
+@lru_cache(maxsize=1024)
+def compile_condition(source: str) -> CelExpression:
+    """Raises ExpressionError that says what is wrong."""
+    return compile_cel(source, CONDITION_SCOPE)
+
+
+def try_condition(source: str) -> None:
+    """Raises ExpressionError where the condition does not compile or gives no bool for a made-up call."""
+    expression = compile_condition(source)
+    if expression.roots <= {"model", "requestedModel", "servedModel", "endpoint", "api", "format", "streamed"}:
+        value = expression.evaluate(dict.fromkeys(expression.roots - {"streamed"}, "") | {"streamed": False})
+        if not isinstance(value, bool):
+            raise ExpressionError(f"must give a bool, not {type(value).__name__}")
+
+
+def event_variables(event: UsageEvent, zone: str) -> dict[str, object]:
+    """What conditions see of a call; ``quantity`` is added for each metric."""
+    data, moment = event.data, datetime.fromisoformat(event.time)
+    usage: dict[str, Any] = data.usage or {}
+    local = moment.astimezone(ZoneInfo(zone))
+    tier = usage.get("service_tier")
+    return {
+        "model": data.served_model or data.requested_model,
+        "requestedModel": data.requested_model,
+        "servedModel": data.served_model,
+        "endpoint": data.endpoint,
+        "api": data.endpoint.rpartition("/")[0],
+        "format": data.format or "",
+        "streamed": data.streamed,
+        "dimensions": {**dict.fromkeys(DIMENSIONS, 0), **data.dimensions},
+        "usage": usage,
+        "inputTokens": sum(tokens for name, tokens in data.dimensions.items() if name in _INPUT),
+        "serviceTier": tier if isinstance(tier, str) else "",
+        "time": moment,
+        "local": {
+            "year": local.year,
+            "month": local.month,
+            "day": local.day,
+            "hour": local.hour,
+            "minute": local.minute,
+            "weekday": local.isoweekday(),
+        },
+    }
+
+
+def in_order(prices: Iterable[Price]) -> tuple[Price, ...]:
+    """Conditional prices by priority and name, then the one without a condition."""
+    return tuple(sorted(prices, key=lambda price: (not price.when, -price.priority, price.name)))
+
+
+def choose(prices: Sequence[Price], variables: Variables, quantity: Decimal) -> Price | None:
+    """The first price ``in_order`` that applies. A condition that cannot be computed for this call (a field that its
+    usage lacks) does not hold."""
+    for price in prices:
+        if not price.when or _holds(price.when, variables, quantity):
+            return price
+    return None
+
+
+def _holds(source: str, variables: Variables, quantity: Decimal) -> bool:
+    number = int(quantity) if quantity == quantity.to_integral_value() else float(quantity)
+    try:
+        return compile_condition(source).evaluate({**variables, "quantity": number}) is True
+    except ExpressionError:
+        return False
