@@ -32,6 +32,7 @@ from tollgate_billing.ledger.migrate import migrate
 from tollgate_billing.ledger.verification import verify
 from tollgate_billing.redis_link import RedisLink
 from tollgate_billing.settings import Settings
+from tollgate_billing.statements.closing import Closer
 from tollgate_billing.sync.catalog_sync import CatalogSync
 from tollgate_core.logs import configure_logging
 
@@ -55,6 +56,8 @@ class Billing:
         self.keeper = Keeper(self.database, self.link, self.catalog, pusher, restorer, clock, self.health, self.metrics)
         poster = Poster(self.database, clock, self.metrics)
         checkpoint = crash_at(settings.crash_at)
+        delay_ms = int(settings.close_delay_seconds * 1000)
+        self.closer = Closer(self.database, lambda: self.catalog.current, clock, delay_ms, self.health, checkpoint)
         self.consumer = Consumer(self.streams, poster, clock, self.health, self.metrics, checkpoint)
         self.services = Services(
             database=self.database,
@@ -113,6 +116,7 @@ def _run(billing: Billing, stop: threading.Event) -> None:
     host, port = listener.getsockname()[:2]
     url = f"{'https' if settings.tls_dir else 'http'}://{host}:{port}"
     threads = [_start("ingest", billing.consumer.run, stop), _start("keeper", billing.keeper.run, stop)]
+    threads.append(_start("closer", billing.closer.run, stop))
 
     def on_serving() -> None:
         _log.info("serving", url=url, consumer=settings.consumer)

@@ -25,6 +25,8 @@ class Settings:
     #: A folder with ``tls.crt`` and ``tls.key``: then the API speaks TLS.
     tls_dir: Path | None = None
     consumer: str = ""
+    #: How long after its end a period is closed: usage of its last moments may still be on its way.
+    close_delay_seconds: float = 3600
     crash_at: str = ""
 
     @staticmethod
@@ -46,5 +48,6 @@ class Settings:
             ready_file=Path(ready_file) if ready_file else None,
             tls_dir=Path(tls_dir) if tls_dir else None,
             consumer=environment.get("TOLLGATE_CONSUMER") or f"{socket.gethostname()}-{os.getpid()}",
+            close_delay_seconds=float(environment.get("TOLLGATE_CLOSE_DELAY_SECONDS", "3600")),
             crash_at=environment.get("TOLLGATE_CRASH_AT", ""),
         )

@@ -24,23 +24,38 @@ def print_counts(console: Console, counts: dict[str, EndpointCount]) -> None:
 
 
 def print_invoice(console: Console, invoice: dict[str, Any]) -> None:
-    """The running invoice of one subscription."""
-    title = f"Running invoice of {invoice['subscription']} ({invoice.get('product', '')})"
+    """A statement, draft or final."""
+    kind = "Draft" if invoice["status"] == "draft" else "Statement"
+    title = f"{kind} {invoice['sequence']} of {invoice['subscription']} ({invoice['product']})"
     table = Table(title=title, title_justify="left", show_footer=True)
-    totals = ", ".join(f"{total['amount']} {total['currency']}" for total in invoice["totals"])
-    table.add_column("line", footer="total")
+    totals = f"{invoice['due']['amount']} {invoice['currency']}"
+    table.add_column("line", footer="due")
+    table.add_column("period")
     table.add_column("quantity", justify="right")
     table.add_column("how it is computed")
     table.add_column("amount", justify="right", footer=totals)
     for line in invoice["lines"]:
-        amount = f"{line['amount']} {line['currency']}" if line.get("amount") is not None else "unpriced"
+        adjusted = " (adjustment)" if line["adjustment"] else ""
         table.add_row(
-            line["display_name"],
-            str(line.get("quantity") or ""),
-            line.get("formula") or "",
-            amount,
+            f"{line['display_name']}{adjusted}",
+            _period(line["period"]),
+            line["quantity"] or "",
+            line["formula"],
+            f"{line['amount']} {invoice['currency']}",
+        )
+    for held in invoice["held"]:
+        table.add_row(held["metric"], "", held["quantity"], held["note"], "held")
+    if invoice["brought_forward"]["minor"]:
+        table.add_row(
+            "Credit brought forward", "", "", "", f"{invoice['brought_forward']['amount']} {invoice['currency']}"
         )
     console.print(table)
+
+
+def _period(period: dict[str, str]) -> str:
+    """Days are enough here; a fee that is due once has one."""
+    start, end = period["start"][:10], period["end"][:10]
+    return start if start == end else f"{start} – {end}"
 
 
 def print_problems(console: Console, status: dict[str, Any]) -> int:

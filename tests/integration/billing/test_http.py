@@ -119,13 +119,17 @@ def test_usage_in_every_view(http: TestClient, billing: Billing, valkey: Valkey)
     )
     drain(billing)
     invoice = http.get("/v1/subscriptions/team%2Facme/invoice", headers=ADMIN).json()
-    assert invoice["totals"] == [{"currency": "USD", "amount": "56.00", "minor": 5600}]
-    fee, calls, tokens = invoice["lines"]
-    assert (fee["amount"], calls["amount"], calls["note"]) == ("49.00", None, "no price")
-    assert (tokens["quantity"], tokens["included"], tokens["billable"]) == ("3400000", "2000000", "1400000")
+    # Nothing was closed yet: the fee of the period that has begun, the fee of the next one, and usage.
+    assert invoice["total"] == {"currency": "USD", "amount": "105.00", "minor": 10500}
+    first, second, tokens = invoice["lines"]
+    assert (first["amount"], second["amount"], tokens["amount"]) == ("49.00", "49.00", "7.00")
+    assert second["period"] == {"start": "2097-02-28T00:00:00.000Z", "end": "2097-03-31T00:00:00.000Z"}
     assert tokens["formula"] == "(3400000 - 2000000 included) / 1000000 x 5 USD = 7.00 USD"
-    assert tokens["events"] == {"exact": 1, "partial": 1}
-    assert tokens["quantities"] == {"exact": "3000000", "partial": "400000"}
+    assert tokens["qualities"] == {
+        "exact": {"events": 1, "quantity": "3000000"},
+        "partial": {"events": 1, "quantity": "400000"},
+    }
+    assert [(held["metric"], held["quantity"]) for held in invoice["held"]] == [("calls", "2")]
     assert invoice["period"] == {"start": "2097-01-31T00:00:00.000Z", "end": "2097-02-28T00:00:00.000Z"}
 
     totals = http.get("/v1/totals", headers=ADMIN).json()
@@ -152,7 +156,7 @@ def test_usage_in_every_view(http: TestClient, billing: Billing, valkey: Valkey)
         "remaining": "0",
         "period": None,
     }
-    assert usage["invoice"]["totals"] == invoice["totals"]
+    assert usage["invoice"] == invoice
 
 
 def test_walking_over_pages(http: TestClient, billing: Billing, valkey: Valkey) -> None:

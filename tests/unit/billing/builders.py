@@ -4,8 +4,11 @@ from typing import Any
 
 from tollgate_billing.ingest.batch import decode
 from tollgate_billing.ingest.streams import Message
+from tollgate_billing.ledger.catalogs import store_catalog
 from tollgate_billing.ledger.database import Database
+from tollgate_billing.ledger.pricebook import PriceBook
 from tollgate_billing.ledger.writer import Posted, post
+from tollgate_billing.subscriptions.declared import declare
 from tollgate_core import catalog as c
 from tollgate_core.admission import PriceVersion
 from tollgate_core.events import Usage, UsageEvent, rfc3339
@@ -116,4 +119,12 @@ def record(database: Database, *events: UsageEvent | bytes, now_ms: int = NOW_MS
     """Post events in one transaction."""
     decoded = decode(messages(*events))
     with database.write() as connection:
-        return post(connection, decoded.deliveries, decoded.letters, now_ms)
+        return post(connection, decoded.deliveries, decoded.letters, now_ms, PriceBook())
+
+
+def apply_catalog(database: Database, catalog: c.Catalog, now_ms: int = NOW_MS) -> dict[str, int | None]:
+    """As the synchronisation does: the catalog is stored and its subscriptions declared."""
+    encoded = catalog.encode()
+    with database.write() as connection:
+        store_catalog(connection, c.content_hash(encoded), encoded, catalog, now_ms)
+        return declare(connection, catalog, now_ms)

@@ -4,17 +4,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.unit.billing.builders import make_event
-from tollgate_billing.ledger.commodity import commodity, metric_of_account, prices_of, usage_account
-from tollgate_billing.ledger.entries import entry_of
+from tests.unit.billing.builders import make_event, make_price
+from tollgate_billing.ledger.commodity import commodity, metric_of_account, price_of, usage_account
+from tollgate_billing.ledger.entries import entry_of, lines_of
 from tollgate_billing.ledger.judgement import Known, judge
-from tollgate_core.admission import PriceVersion
 from tollgate_core.errors import EventError
 
 
 def test_two_lines_for_each_metric() -> None:
     entry = entry_of(make_event("e", "1.5").encode())
-    assert {(line.account, line.commodity, line.amount_micros) for line in entry.lines} == {
+    price = make_price()
+    lines = lines_of(entry, lambda counted: price if counted.metric == "tokens" else None)
+    assert {(line.account, line.commodity, line.amount_micros) for line in lines} == {
         ("usage:team/acme:calls", "metric:calls", 1_000_000),
         ("metered:api/chat", "metric:calls", -1_000_000),
         ("usage:team/acme:tokens", "metric:tokens@token-price:v1", 1_500_000),
@@ -22,12 +23,9 @@ def test_two_lines_for_each_metric() -> None:
     }
 
 
-def test_a_metric_with_two_prices_is_counted_once() -> None:
-    prices = (PriceVersion("tokens", "b", "2"), PriceVersion("tokens", "a", "1"))
-    name = commodity("tokens", prices)
-    assert name == "metric:tokens@a:1,b:2"
-    assert prices_of(name) == (("a", "1"), ("b", "2"))
-    assert prices_of(commodity("calls", prices)) == ()
+def test_names_can_be_taken_apart_again() -> None:
+    assert price_of(commodity("tokens", "team/a", "1")) == ("team/a", "1")
+    assert price_of(commodity("tokens")) == ("", "")
     assert metric_of_account(usage_account("n/s", "tokens"), "n/s") == "tokens"
 
 

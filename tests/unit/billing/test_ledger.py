@@ -11,19 +11,29 @@ from hypothesis import strategies as st
 from sqlalchemy import delete, insert, select, text, update
 from sqlalchemy.exc import DBAPIError
 
-from tests.unit.billing.builders import ANCHOR_MS, NOW_MS, SUBSCRIPTION, make_catalog, make_event, make_price, record
-from tollgate_billing.invoicing import current_invoice
+from tests.unit.billing.builders import (
+    ANCHOR_MS,
+    NOW_MS,
+    SUBSCRIPTION,
+    apply_catalog,
+    make_catalog,
+    make_event,
+    make_price,
+    record,
+)
 from tollgate_billing.ledger.api_keys import StoredKey, TooManyKeysError, add_key, list_keys, revoke_key
 from tollgate_billing.ledger.catalogs import current_catalog, store_catalog, stored_prices
 from tollgate_billing.ledger.database import Database
 from tollgate_billing.ledger.events import UnknownEventError, list_events
 from tollgate_billing.ledger.letters import list_letters
 from tollgate_billing.ledger.migrate import migrate
-from tollgate_billing.ledger.subscriptions import declare, find_subscription
+from tollgate_billing.ledger.subscriptions import find_subscription
 from tollgate_billing.ledger.tables import event_corrections, metadata, postings, usage_events
 from tollgate_billing.ledger.totals import event_counts, metric_sums, usage_totals
 from tollgate_billing.ledger.verification import verify
-from tollgate_core.catalog import Subscription
+from tollgate_billing.statements.drafting import Draft, draft_now, terms_now
+from tollgate_billing.subscriptions.declared import declare
+from tollgate_core.catalog import Catalog, Subscription
 
 
 def sums(database: Database) -> dict[str, int]:
@@ -192,7 +202,7 @@ def test_prices_and_catalogs_are_kept(database: Database) -> None:
 def test_declared_subscriptions(database: Database) -> None:
     def apply(*subscriptions: Subscription, now_ms: int = NOW_MS) -> list[str]:
         with database.write() as connection:
-            return declare(connection, subscriptions, now_ms)
+            return list(declare(connection, make_catalog(subscriptions=subscriptions, prices=()), now_ms))
 
     def row() -> tuple[str, int, int]:
         with database.read() as connection:
@@ -210,8 +220,10 @@ def test_declared_subscriptions(database: Database) -> None:
     apply()
     assert row() == ("cancelled", 3, NOW_MS)
     assert apply() == []
-    apply(Subscription(name="s", product="pro", customer="c", starts_at="2097-01-31T00:00:00+00:00"))
-    assert row() == ("active", 4, ANCHOR_MS)
+    apply(plain, now_ms=NOW_MS + 9)
+    assert row() == ("active", 4, NOW_MS)  # it is the same one again, in its own periods
+    apply(Subscription(name="s", product="pro", customer="another"), now_ms=NOW_MS + 10)
+    assert row() == ("active", 5, NOW_MS + 10)
 
 
 def make_key(number: int, **fields: object) -> StoredKey:
@@ -229,8 +241,8 @@ def make_key(number: int, **fields: object) -> StoredKey:
 
 
 def test_no_more_keys_than_allowed_even_at_once(database: Database) -> None:
+    apply_catalog(database, make_catalog(prices=()))
     with database.write() as connection:
-        declare(connection, make_catalog().subscriptions, NOW_MS)
         add_key(connection, make_key(100, expires_ms=NOW_MS), 3)  # expired: does not count
 
     def add(number: int) -> bool:
@@ -257,30 +269,19 @@ def test_no_more_keys_than_allowed_even_at_once(database: Database) -> None:
 def test_usage_belongs_to_the_period_of_its_own_time(database: Database) -> None:
     march = ANCHOR_MS + 28 * 86_400_000  # 28 February: where the second period begins
     catalog = make_catalog(prices=(make_price(per="1", included="0", amount="1"),))
-    record(database, make_event("first", "1"), make_event("edge", "10", at_ms=march))
+    apply_catalog(database, catalog)
+    record(database, make_event("first", "1"), make_event("edge", "10", at_ms=march), now_ms=march)
     record(database, make_event("late", "100", at_ms=march - 1), now_ms=march + 1000)
-    with database.write() as connection:
-        declare(connection, catalog.subscriptions, NOW_MS)
-        store_catalog(connection, "h", catalog.encode(), catalog, NOW_MS)
-        row = find_subscription(connection, SUBSCRIPTION)
-        assert row
-        before = current_invoice(connection, catalog, row, march - 1)
-        after = current_invoice(connection, catalog, row, march)
-    assert [str(total) for total in before.invoice.totals] == ["101.00 USD"]
-    assert [str(total) for total in after.invoice.totals] == ["10.00 USD"]
-    assert after.period.start_ms == march
+    assert str(draft(database, catalog, march - 1).total) == "101.00 USD"
+    whole = draft(database, catalog, march)
+    assert [(line.due.span.start_ms, line.minor) for line in whole.lines] == [(ANCHOR_MS, 10_100), (march, 1_000)]
 
 
-def test_a_fee_is_due_once_the_subscription_has_begun(database: Database) -> None:
-    catalog = make_catalog()
-    with database.write() as connection:
-        declare(connection, catalog.subscriptions, NOW_MS)
+def draft(database: Database, catalog: Catalog, now_ms: int) -> Draft:
+    with database.read() as connection:
         row = find_subscription(connection, SUBSCRIPTION)
         assert row
-        assert current_invoice(connection, catalog, row, ANCHOR_MS - 1).invoice.totals == ()
-        assert [str(total) for total in current_invoice(connection, catalog, row, ANCHOR_MS).invoice.totals] == [
-            "49.00 USD"
-        ]
+        return draft_now(connection, terms_now(connection, catalog), row, now_ms)
 
 
 def test_an_index_serves_the_running_invoice(database: Database) -> None:

@@ -4,9 +4,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tests.unit.billing.builders import NOW_MS, SUBSCRIPTION, make_catalog, make_event, record
+from tests.unit.billing.builders import NOW_MS, SUBSCRIPTION, apply_catalog, make_catalog, make_event, record
 from tests.unit.billing.test_ledger import make_key
-from tollgate_billing.invoicing import current_invoice
 from tollgate_billing.ledger.api_keys import (
     StoredKey,
     TooManyKeysError,
@@ -16,7 +15,9 @@ from tollgate_billing.ledger.api_keys import (
     revoke_key,
 )
 from tollgate_billing.ledger.database import Database
-from tollgate_billing.ledger.subscriptions import declare, find_subscription
+from tollgate_billing.ledger.subscriptions import find_subscription
+from tollgate_billing.statements.drafting import draft_now, terms_now
+from tollgate_billing.subscriptions.declared import declare
 from tollgate_core.catalog import Subscription
 
 LABEL, OVERLAP_MS = "secret/s", 60_000
@@ -27,8 +28,7 @@ OTHER = "team/other"
 def database(database: Database) -> Database:
     """With two subscriptions."""
     other = Subscription(name=OTHER, product="pro", customer="other")
-    with database.write() as connection:
-        declare(connection, (*make_catalog().subscriptions, other), NOW_MS)
+    apply_catalog(database, make_catalog(subscriptions=(*make_catalog().subscriptions, other)))
     return database
 
 
@@ -138,22 +138,23 @@ def test_of_different_keys_put_at_once_one_stays(database: Database) -> None:
 
 def test_a_name_that_another_customer_takes_over_brings_neither_keys_nor_usage(database: Database) -> None:
     """A Subscription that is deleted and made again: its customer cannot be changed, but its name can be used again."""
+    nobody = make_catalog(subscriptions=())
     put(database, own(1))
     record(database, make_event("of-acme", "5000000"))
     with database.write() as connection:
-        declare(connection, (), NOW_MS + 1)
-        declare(connection, make_catalog().subscriptions, NOW_MS + 2)
+        declare(connection, nobody, NOW_MS + 1)
+        declare(connection, make_catalog(), NOW_MS + 2)
     assert [key.is_valid(NOW_MS + 3) for key in keys_of(database)] == [True]  # the same customer, by the same name
     catalog = make_catalog(subscriptions=(Subscription(name=SUBSCRIPTION, product="pro", customer="globex"),))
     with database.write() as connection:
-        declare(connection, (), NOW_MS + 4)
-        declare(connection, catalog.subscriptions, NOW_MS + 60_000)
+        declare(connection, nobody, NOW_MS + 4)
+        declare(connection, catalog, NOW_MS + 60_000)
     assert [key.is_valid(NOW_MS + 60_001) for key in keys_of(database)] == [False]
     with database.read() as connection:
         row = find_subscription(connection, SUBSCRIPTION)
         assert row
-        lines = current_invoice(connection, catalog, row, NOW_MS + 60_001).invoice.lines
-    assert [line.metric for line in lines if line.metric] == []
+        lines = draft_now(connection, terms_now(connection, catalog), row, NOW_MS + 60_001).lines
+    assert [line.due.price.metric for line in lines if line.due.price.metric] == []
 
 
 def keys_of(database: Database) -> list[StoredKey]:

@@ -20,6 +20,7 @@ from tollgate_core.catalog import (
     Transformation,
 )
 from tollgate_core.metering import EndpointPlan
+from tollgate_core.pricing import Calendar
 from tollgate_extproc.gate.admit import Standing, Verdict, denial_of, rate_limit_headers
 from tollgate_extproc.gate.credentials import ApiKey, find_api_key
 from tollgate_extproc.gate.denial import Denial, immediate_response
@@ -138,7 +139,7 @@ def test_the_hold_is_the_metric_s_own_expression_over_the_estimate() -> None:
     assert guess.output == 50
     limit = MetricLimit(metric="tokens", limit=1000, interval="month")
     product = Product(name="p", version="v", endpoints=("openai/chat",), limits=(limit,))
-    wanted = demands("s", 1_700_000_000_000, product, plan(), guess, {}, 1_795_000_000_000)
+    wanted = demands("s", Calendar(1_700_000_000_000), product, plan(), guess, {}, 1_795_000_000_000)
     [found] = wanted.limits
     assert found.cost == guess.total
     [counter] = wanted.counters
@@ -150,7 +151,7 @@ def test_a_hold_can_be_declared_and_never_exceeds_the_limit(hold: float, cost: f
     limit = MetricLimit(metric="tokens", limit=50, interval="day", hold=hold)
     product = Product(name="p", version="v", endpoints=("openai/chat",), limits=(limit,))
     body = {"messages": [], "max_tokens": 500}
-    [found] = demands("s", 0, product, plan(), estimate(plan(), body, 30), {}, 1_000_000).limits
+    [found] = demands("s", Calendar(0), product, plan(), estimate(plan(), body, 30), {}, 1_000_000).limits
     assert found.cost == cost
 
 
@@ -162,7 +163,7 @@ def test_rate_limits_apply_to_their_endpoints() -> None:
         RateLimit(name="c", kind="concurrency", amount=3),
     )
     product = Product(name="p", version="v", endpoints=("openai/chat",), rate_limits=limits)
-    found = demands("s", 0, product, plan(), estimate(plan(), {"messages": []}, 20), {}, 1).limits
+    found = demands("s", Calendar(0), product, plan(), estimate(plan(), {"messages": []}, 20), {}, 1).limits
     assert [(limit.name, limit.cost) for limit in found] == [("r", 1), ("t", 100), ("c", 1)]
     headers = rate_limit_headers(found, [Standing(9, 1000), Standing(0, 100), Standing(2, 1000)])
     assert headers["ratelimit_policy"] == '"r";q=10;w=10, "t";q=100;w=1, "c";q=3'
@@ -183,7 +184,7 @@ def test_verdicts_have_their_status(verdict: Verdict, status: int) -> None:
     product = Product(
         name="p", version="v", endpoints=(), rate_limits=(RateLimit(name="c", kind="concurrency", amount=3),)
     )
-    limits = demands("s", 0, product, plan(), estimate(plan(), {}, 2), {}, 1).limits
+    limits = demands("s", Calendar(0), product, plan(), estimate(plan(), {}, 2), {}, 1).limits
     denial = denial_of(verdict, limits)
     assert denial.status == status
     if status == 429:
@@ -266,5 +267,5 @@ def test_a_hold_covers_the_larger_bound_and_any_number_of_answers() -> None:
     assert estimate(plan(), body, 20).output >= 10**11
     limit = MetricLimit(metric="tokens", limit=5000, interval="month")
     product = Product(name="p", version="v", endpoints=("openai/chat",), limits=(limit,))
-    [found] = demands("s", 0, product, plan(), estimate(plan(), body, 20), {}, 1).limits
+    [found] = demands("s", Calendar(0), product, plan(), estimate(plan(), body, 20), {}, 1).limits
     assert found.cost == 5000

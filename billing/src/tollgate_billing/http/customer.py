@@ -8,15 +8,16 @@ from sqlalchemy import Connection
 from tollgate_billing.http.auth import require_customer
 from tollgate_billing.http.problems import Problem
 from tollgate_billing.http.services import Services
-from tollgate_billing.http.views import Json, quantity_text, view_invoice, view_period, view_shares
-from tollgate_billing.invoicing import current_invoice, line_period
+from tollgate_billing.http.views import Json, quantity_text, view_period, view_shares
 from tollgate_billing.ledger.api_keys import StoredKey
 from tollgate_billing.ledger.subscriptions import Subscription, find_subscription
 from tollgate_billing.ledger.totals import UsageTotal, metric_sums, shares_by_quality, usage_totals
-from tollgate_billing.rating import LinePeriod
+from tollgate_billing.statements.document import document_of
+from tollgate_billing.statements.drafting import draft_now, terms_now
 from tollgate_core.catalog import Catalog
 from tollgate_core.events import rfc3339
 from tollgate_core.periods import Recurrence
+from tollgate_core.pricing import Calendar, Span
 from tollgate_core.quantity import format_decimal, to_decimal, to_micros
 
 
@@ -32,24 +33,24 @@ def customer_routes(services: Services) -> APIRouter:
             row = find_subscription(connection, key.subscription)
             if row is None:
                 raise Problem(404, "the key's subscription is gone")
-            running = current_invoice(connection, catalog, row, now)
-            metrics = _metrics(connection, catalog, row, running.period)
+            draft = draft_now(connection, terms_now(connection, catalog), row, now)
+            metrics = _metrics(connection, catalog, row, draft.period)
             limits = _limits(connection, catalog, row, now)
         return {
             "subscription": row.name,
             "product": row.product,
             "state": row.state,
             "as_of": rfc3339(now),
-            "period": view_period(running.period),
+            "period": view_period(draft.period),
             "metrics": metrics,
             "limits": limits,
-            "invoice": view_invoice(running),
+            "invoice": document_of(draft, "draft"),
         }
 
     return router
 
 
-def _metrics(connection: Connection, catalog: Catalog, row: Subscription, period: LinePeriod) -> list[Json]:
+def _metrics(connection: Connection, catalog: Catalog, row: Subscription, period: Span) -> list[Json]:
     units = {metric.name: (metric.unit, metric.display_name) for metric in catalog.metrics}
     by_metric: dict[str, list[UsageTotal]] = {}
     for total in usage_totals(connection, row.name, period.start_ms, period.end_ms):
@@ -69,9 +70,10 @@ def _metrics(connection: Connection, catalog: Catalog, row: Subscription, period
 
 def _limits(connection: Connection, catalog: Catalog, row: Subscription, now_ms: int) -> list[Json]:
     product = next((product for product in catalog.products if product.name == row.product), None)
+    calendar = Calendar(row.anchor_ms, row.time_zone)
     views: list[Json] = []
     for limit in product.limits if product else ():
-        period = line_period(row, Recurrence(limit.interval, limit.interval_count), now_ms)
+        period = calendar.at(Recurrence(limit.interval, limit.interval_count), now_ms)
         used = metric_sums(connection, row.name, period.start_ms, period.end_ms).get(limit.metric, 0)
         allowed = to_decimal(limit.limit)
         views.append(

@@ -10,10 +10,11 @@ from sqlalchemy import Connection
 from tollgate_billing.clock import to_milliseconds
 from tollgate_billing.http.problems import Problem
 from tollgate_billing.http.services import Services
-from tollgate_billing.http.views import Json, view_invoice, view_key, view_subscription
-from tollgate_billing.invoicing import current_invoice
+from tollgate_billing.http.views import Json, view_key, view_subscription
 from tollgate_billing.ledger.api_keys import list_keys
 from tollgate_billing.ledger.subscriptions import Subscription, find_subscription, list_subscriptions
+from tollgate_billing.statements.document import document_of
+from tollgate_billing.statements.drafting import draft_now, terms_now
 from tollgate_core.api_keys import is_well_formed
 
 
@@ -57,7 +58,8 @@ def subscription_routes(services: Services) -> APIRouter:
     def invoice(name: str) -> Json:
         with services.database.read() as connection:
             row = existing(connection, name)
-            return view_invoice(current_invoice(connection, services.catalog.current, row, services.clock()))
+            terms = terms_now(connection, services.catalog.current)
+            return document_of(draft_now(connection, terms, row, services.clock()), "draft")
 
     return router
 

@@ -4,14 +4,13 @@ from typing import Any
 
 import orjson
 
-from tollgate_billing.invoicing import RunningInvoice
 from tollgate_billing.ledger.api_keys import StoredKey
 from tollgate_billing.ledger.letters import StoredLetter
 from tollgate_billing.ledger.subscriptions import Subscription
 from tollgate_billing.ledger.totals import EventCount, Share
-from tollgate_billing.rating import InvoiceLine, LinePeriod
+from tollgate_billing.statements.store import StoredStatement
 from tollgate_core.events import rfc3339
-from tollgate_core.money import Money
+from tollgate_core.pricing import Span
 from tollgate_core.quantity import format_decimal, from_micros
 
 Json = dict[str, Any]
@@ -35,6 +34,11 @@ def view_subscription(row: Subscription) -> Json:
         "customer_name": row.customer_name,
         "state": row.state,
         "anchor": rfc3339(row.anchor_ms),
+        "started_at": rfc3339(row.started_ms),
+        "ended_at": _moment(row.ended_ms),
+        "time_zone": row.time_zone,
+        "currency": row.currency,
+        "closed_until": rfc3339(row.closed_ms),
         "origin": row.origin,
         "revision": row.revision,
     }
@@ -75,7 +79,13 @@ def view_letter(letter: StoredLetter) -> Json:
     }
 
 
-def view_period(period: LinePeriod) -> Json:
+def view_statement(statement: StoredStatement) -> Json:
+    """A closed statement: its document, with the hashes that chain it to the one before."""
+    document: Json = orjson.loads(statement.body)
+    return {**document, "hash": statement.hash, "previous_hash": statement.previous_hash}
+
+
+def view_period(period: Span) -> Json:
     """Half-open."""
     return {"start": rfc3339(period.start_ms), "end": rfc3339(period.end_ms)}
 
@@ -96,42 +106,4 @@ def view_event_count(count: EventCount) -> Json:
         "quality": count.quality,
         "events": count.events,
         "unmetered": count.unmetered,
-    }
-
-
-def view_invoice(running: RunningInvoice) -> Json:
-    """An invoice that is not final."""
-    return {
-        "subscription": running.subscription.name,
-        "customer": running.subscription.customer,
-        "product": running.subscription.product,
-        "status": "running",
-        "as_of": rfc3339(running.as_of_ms),
-        "period": view_period(running.period),
-        "lines": [_view_line(line) for line in running.invoice.lines],
-        "totals": [_view_money(total) for total in running.invoice.totals],
-    }
-
-
-def _view_money(money: Money) -> Json:
-    return {"currency": money.currency, "amount": money.amount, "minor": money.minor}
-
-
-def _view_line(line: InvoiceLine) -> Json:
-    return {
-        "display_name": line.description,
-        "price": line.price or None,
-        "version": line.version or None,
-        "metric": line.metric or None,
-        "period": view_period(line.period),
-        "quantity": format_decimal(line.quantity) if line.metric else None,
-        "included": format_decimal(line.included) if line.metric else None,
-        "billable": format_decimal(line.billable) if line.metric and line.amount else None,
-        "formula": line.formula,
-        "note": line.note,
-        "currency": line.amount.currency if line.amount else None,
-        "amount": line.amount.amount if line.amount else None,
-        "minor": line.amount.minor if line.amount else None,
-        "events": dict(line.events),
-        "quantities": {quality: format_decimal(quantity) for quality, quantity in line.quantities},
     }

@@ -7,7 +7,7 @@ from typing import Any, Literal, NamedTuple
 from redis.exceptions import ResponseError
 from sqlalchemy import Connection
 
-from tollgate_billing.clock import Clock, to_datetime, to_milliseconds
+from tollgate_billing.clock import Clock
 from tollgate_billing.hydration.scripts import script
 from tollgate_billing.ledger.database import Database
 from tollgate_billing.ledger.events import recent_ids
@@ -15,7 +15,8 @@ from tollgate_billing.ledger.subscriptions import Subscription, list_subscriptio
 from tollgate_billing.ledger.totals import metric_sums
 from tollgate_billing.redis_link import Argument, Command, RedisLink
 from tollgate_core.catalog import Catalog, MetricLimit
-from tollgate_core.periods import Recurrence, period_at
+from tollgate_core.periods import Recurrence
+from tollgate_core.pricing import Calendar
 from tollgate_core.quantity import format_decimal, from_micros
 from tollgate_core.redis_contract import PARTITIONS, Keys, partition_of, text
 
@@ -87,8 +88,8 @@ class CounterRestorer:
         by_period: defaultdict[tuple[int, int], list[str]] = defaultdict(list)
         for limit in limits:
             recurrence = Recurrence(limit.interval, limit.interval_count)
-            period = period_at(to_datetime(row.anchor_ms), recurrence, to_datetime(self._clock()))
-            by_period[to_milliseconds(period.start), to_milliseconds(period.end)].append(limit.metric)
+            period = Calendar(row.anchor_ms, row.time_zone).at(recurrence, self._clock())
+            by_period[period.start_ms, period.end_ms].append(limit.metric)
         for (start, end), metrics in by_period.items():
             sums = metric_sums(connection, row.name, start, end)
             for metric in metrics:

@@ -78,6 +78,7 @@ class SubscriptionPusher:
             "product": row.product,
             "customer": row.customer,
             "anchor_ms": row.anchor_ms,
+            "time_zone": row.time_zone,
         }
         fields: list[Argument] = ["revision", row.revision, "state", row.state, "record", orjson.dumps(record)]
         for key in image.keys:

@@ -12,6 +12,7 @@ from tollgate_billing.ingest.streams import Message
 from tollgate_billing.ledger.database import DATABASE_AWAY, Database
 from tollgate_billing.ledger.entries import entry_of
 from tollgate_billing.ledger.letters import Letter
+from tollgate_billing.ledger.pricebook import PriceBook
 from tollgate_billing.ledger.writer import Delivery, Posted, post
 from tollgate_core.errors import EventError
 
@@ -64,6 +65,7 @@ class Poster:
         self._database = database
         self._clock = clock
         self._metrics = metrics
+        self._book = PriceBook()
 
     def post(self, decoded: Decoded) -> list[Letter]:
         """Commits. Answers all letters that were stored. Raises what says that the database is away."""
@@ -96,7 +98,7 @@ class Poster:
 
     def _transaction(self, deliveries: Sequence[Delivery], letters: Sequence[Letter]) -> Posted:
         with self._database.write() as connection:
-            posted = post(connection, deliveries, letters, self._clock())
+            posted = post(connection, deliveries, letters, self._clock(), self._book)
         self._count(deliveries, posted)
         return posted
 

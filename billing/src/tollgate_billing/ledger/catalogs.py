@@ -41,7 +41,7 @@ def current_catalog(connection: Connection) -> tuple[str, Catalog] | None:
 
 
 def stored_prices(connection: Connection) -> dict[PriceKey, Price]:
-    """Every version of every price."""
+    """Every version of every price, in the order of appearance."""
     p = price_versions.c
-    rows = connection.execute(select(p.name, p.version, p.spec))
+    rows = connection.execute(select(p.name, p.version, p.spec).order_by(p.first_seen_ms, p.name, p.version))
     return {(name, version): msgspec.json.decode(spec, type=Price) for name, version, spec in rows}

@@ -1,9 +1,5 @@
 """Names of accounts and commodities. The only place that puts them together and takes them apart."""
 
-from functools import lru_cache
-
-from tollgate_core.admission import PriceVersion
-
 USAGE_PREFIX = "usage:"
 
 
@@ -22,16 +18,13 @@ def metered_account(endpoint: str) -> str:
     return f"metered:{endpoint}"
 
 
-@lru_cache(maxsize=4096)
-def commodity(metric: str, prices: tuple[PriceVersion, ...]) -> str:
-    """Units of a metric under the prices of one moment. Names of prices hold neither ``,`` nor ``@``. Remembered:
-    most events of a moment carry the same prices."""
-    versions = ",".join(sorted(f"{price.name}:{price.version}" for price in prices if price.metric == metric))
-    return f"metric:{metric}@{versions}" if versions else f"metric:{metric}"
+def commodity(metric: str, price: str = "", version: str = "") -> str:
+    """Units of a metric that one price version charges, or that none does. Names hold no ``@``."""
+    return f"metric:{metric}@{price}:{version}" if price else f"metric:{metric}"
 
 
-def prices_of(commodity_name: str) -> tuple[tuple[str, str], ...]:
-    """(name, version) of each price in a commodity."""
-    _, _, versions = commodity_name.partition("@")
-    pairs = (text.rpartition(":") for text in versions.split(",") if text)
-    return tuple((name, version) for name, _, version in pairs)
+def price_of(commodity_name: str) -> tuple[str, str]:
+    """(name, version) of the price that charges a commodity; both empty where none does."""
+    _, _, text = commodity_name.partition("@")
+    name, _, version = text.rpartition(":")
+    return name, version

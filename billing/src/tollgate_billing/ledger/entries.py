@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+from collections.abc import Callable
 from decimal import Decimal
 from typing import NamedTuple
 
@@ -9,6 +10,7 @@ import msgspec
 
 from tollgate_billing.clock import parse_rfc3339
 from tollgate_billing.ledger.commodity import commodity, metered_account, usage_account
+from tollgate_core.catalog import Price
 from tollgate_core.errors import EventError
 from tollgate_core.events import UsageEvent
 from tollgate_core.quantity import to_micros
@@ -26,6 +28,13 @@ class Line(NamedTuple):
     subscription: str | None
 
 
+class Counted(NamedTuple):
+    """Units of a metric that a call used."""
+
+    metric: str
+    micros: int
+
+
 class Entry(NamedTuple):
     """A usage event as the ledger records it. ``payload_hash`` covers what counts and nothing else."""
 
@@ -41,7 +50,8 @@ class Entry(NamedTuple):
     unmetered: int
     body: str
     payload_hash: str
-    lines: tuple[Line, ...]
+    event: UsageEvent
+    counted: tuple[Counted, ...]
 
 
 def entry_of(encoded: bytes) -> Entry:
@@ -73,7 +83,8 @@ def _entry(event: UsageEvent) -> Entry:
         unmetered=len(data.unmetered),
         body=event.encode().decode(),
         payload_hash=payload_hash(event),
-        lines=tuple(line for metric, text in data.quantities.items() for line in _lines(event, metric, text)),
+        event=event,
+        counted=tuple(_counted(metric, text) for metric, text in data.quantities.items()),
     )
 
 
@@ -91,14 +102,22 @@ def _moment(text: str) -> int:
         raise EventError(f"time: {error}") from error
 
 
-def _lines(event: UsageEvent, metric: str, text: str) -> tuple[Line, Line]:
+def _counted(metric: str, text: str) -> Counted:
     if not 0 < len(metric) <= _LONGEST_NAME or "@" in metric:
         raise EventError("a metric's name is empty, too long or holds an @")
     if _PLAIN_NUMBER.fullmatch(text) is None:
         raise EventError(f"quantity of {metric}: {text[:40]!r} is not a plain number")
-    micros = to_micros(Decimal(text))
-    unit = commodity(metric, event.data.prices)
+    return Counted(metric, to_micros(Decimal(text)))
+
+
+def lines_of(entry: Entry, price_of: Callable[[Counted], Price | None]) -> tuple[Line, ...]:
+    """Both sides of every metric, in units of the metric at the price version that charges them."""
+    return tuple(line for counted in entry.counted for line in _sides(entry, counted, price_of(counted)))
+
+
+def _sides(entry: Entry, counted: Counted, price: Price | None) -> tuple[Line, Line]:
+    unit = commodity(counted.metric, price.name if price else "", price.version if price else "")
     return (
-        Line(usage_account(event.subject, metric), unit, micros, event.subject),
-        Line(metered_account(event.data.endpoint), unit, -micros, None),
+        Line(usage_account(entry.subscription, counted.metric), unit, counted.micros, entry.subscription),
+        Line(metered_account(entry.endpoint), unit, -counted.micros, None),
     )

@@ -32,7 +32,7 @@ def list_events(
         query = query.where(position > reached if oldest_first else position < reached)
     ordering = (e.recorded_ms, e.id) if oldest_first else (e.recorded_ms.desc(), e.id.desc())
     rows = [dict(row) for row in connection.execute(query.order_by(*ordering)).mappings()]
-    corrections = _corrections(connection, [row["id"] for row in rows])
+    corrections = list_corrections(connection, [row["id"] for row in rows])
     for row in rows:
         row["corrections"] = corrections.get(row["id"], [])
     return rows
@@ -46,7 +46,8 @@ def _position(connection: Connection, event_id: str) -> tuple[int, str]:
     return row[0], row[1]
 
 
-def _corrections(connection: Connection, ids: Sequence[str]) -> dict[str, list[dict[str, Any]]]:
+def list_corrections(connection: Connection, ids: Sequence[str]) -> dict[str, list[dict[str, Any]]]:
+    """The corrections of each event that has any, in order."""
     c = event_corrections.c
     found: dict[str, list[dict[str, Any]]] = {}
     query = select(event_corrections).where(c.event_id.in_(ids)).order_by(c.event_id, c.revision)

@@ -5,7 +5,7 @@ from typing import Literal, NamedTuple
 
 CONFLICT_REASON = "conflicts with the recorded event of this id"
 
-Judgement = Literal["new", "duplicate", "correction", "conflict"]
+Judgement = Literal["new", "duplicate", "correction", "conflict", "refused"]
 
 
 class Known(NamedTuple):

@@ -1,23 +1,24 @@
 """Subscriptions: who uses which product since when, and whether they may."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
 from sqlalchemy import Connection, insert, select, update
 
-from tollgate_billing.clock import parse_rfc3339
-from tollgate_billing.ledger.tables import api_keys, subscriptions
-from tollgate_core.catalog import Subscription as Declared
+from tollgate_billing.ledger.tables import subscriptions
 
 State = Literal["active", "suspended", "cancelled"]
+Value = str | int | bool | None
 #: Who brought a subscription: only those that the catalog declared are cancelled when it no longer does.
 CATALOG_ORIGIN = "catalog"
 
 
 @dataclass(frozen=True)
 class Subscription:
-    """``revision`` grows whenever anything changes that the gate must know, keys included."""
+    """``revision`` grows whenever anything changes that the gate or the ingest must know, keys and pinned prices
+    included. ``started_ms`` is the start of a trial, ``anchor_ms`` that of the first period. Everything due up to
+    ``closed_ms`` is on a statement, by what was recorded before ``cut_ms``."""
 
     name: str
     product: str
@@ -27,6 +28,14 @@ class Subscription:
     state: str
     revision: int
     origin: str
+    time_zone: str
+    currency: str
+    created_ms: int
+    started_ms: int
+    ended_ms: int | None
+    follow_prices: bool
+    closed_ms: int
+    cut_ms: int
 
 
 def list_subscriptions(connection: Connection) -> list[Subscription]:
@@ -53,47 +62,16 @@ def bump_revision(connection: Connection, name: str) -> None:
     connection.execute(update(subscriptions).where(s.name == name).values(revision=s.revision + 1))
 
 
-def declare(connection: Connection, declared: Iterable[Declared], now_ms: int) -> list[str]:
-    """Make the rows say what the catalog says. Answers the names that changed."""
-    rows = {row.name: row for row in list_subscriptions(connection)}
-    wanted = {subscription.name: subscription for subscription in declared}
-    changed = [name for name, s in wanted.items() if _declare_one(connection, s, rows.get(name), now_ms)]
-    for row in rows.values():
-        if row.origin == CATALOG_ORIGIN and row.name not in wanted and row.state != "cancelled":
-            _change(connection, row, {"state": "cancelled"})
-            changed.append(row.name)
-    return changed
+def insert_subscription(connection: Connection, name: str, values: Mapping[str, Value]) -> Subscription:
+    """A new row."""
+    connection.execute(insert(subscriptions).values(name=name, revision=1, **values))
+    row = find_subscription(connection, name)
+    assert row is not None  # noqa: S101
+    return row
 
 
-def _declare_one(connection: Connection, declared: Declared, row: Subscription | None, now_ms: int) -> bool:
-    """Without a declared start the anchor is when the subscription was first seen, for good.
-
-    One that was deleted and made again for another customer is a new one under an old name: the earlier customer's keys
-    end, and its periods begin now, so that nobody pays for what somebody else used.
-    """
-    taken_over = row is not None and row.customer != declared.customer
-    if taken_over:
-        k = api_keys.c
-        mine = (k.subscription == declared.name, k.revoked_ms.is_(None))
-        connection.execute(update(api_keys).where(*mine).values(revoked_ms=now_ms))
-    anchor = row.anchor_ms if row and not taken_over else now_ms
-    if declared.starts_at:
-        anchor = parse_rfc3339(declared.starts_at)
-    values: dict[str, str | int] = {
-        "product": declared.product,
-        "customer": declared.customer,
-        "customer_name": declared.customer_name,
-        "anchor_ms": anchor,
-        "state": "suspended" if declared.suspended else "active",
-        "origin": CATALOG_ORIGIN,
-    }
-    if row is None:
-        connection.execute(insert(subscriptions).values(name=declared.name, revision=1, **values))
-        return True
-    return _change(connection, row, values)
-
-
-def _change(connection: Connection, row: Subscription, values: Mapping[str, str | int]) -> bool:
+def change_subscription(connection: Connection, row: Subscription, values: Mapping[str, Value]) -> bool:
+    """False where the row says so already."""
     if all(getattr(row, field) == value for field, value in values.items()):
         return False
     query = update(subscriptions).where(subscriptions.c.name == row.name)

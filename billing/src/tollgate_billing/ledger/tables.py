@@ -2,6 +2,7 @@
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     Column,
     Index,
     Integer,
@@ -13,6 +14,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    text,
 )
 
 metadata = MetaData()
@@ -78,6 +80,16 @@ Index(
     sqlite_where=_usage_lines,
     postgresql_where=_usage_lines,
 )
+#: Usage that no price charges: rare, and asked for with every draft.
+UNPRICED = text("postings.subscription IS NOT NULL AND postings.commodity NOT LIKE '%@%'")
+_unpriced_lines = text("subscription IS NOT NULL AND commodity NOT LIKE '%@%'")
+Index(
+    "ix_postings_unpriced",
+    postings.c.subscription,
+    postings.c.at_ms,
+    sqlite_where=_unpriced_lines,
+    postgresql_where=_unpriced_lines,
+)
 
 catalogs = Table(
     "catalogs",
@@ -109,6 +121,94 @@ subscriptions = Table(
     Column("state", String(16), nullable=False),
     Column("revision", BigInteger, nullable=False),
     Column("origin", String(16), nullable=False),
+    Column("time_zone", String(64), nullable=False),
+    Column("currency", String(3), nullable=False),
+    Column("created_ms", BigInteger, nullable=False),
+    Column("started_ms", BigInteger, nullable=False),
+    Column("ended_ms", BigInteger),
+    Column("follow_prices", Boolean, nullable=False),
+    Column("closed_ms", BigInteger, nullable=False),
+    Column("cut_ms", BigInteger, nullable=False),
+)
+
+#: Which price versions a subscription has, and when: half-open times.
+subscription_prices = Table(
+    "subscription_prices",
+    metadata,
+    Column("subscription", String(400), nullable=False),
+    Column("price", String(400), nullable=False),
+    Column("since_ms", BigInteger, nullable=False),
+    Column("version", String(64), nullable=False),
+    Column("seats", Integer, nullable=False),
+    Column("until_ms", BigInteger),
+    PrimaryKeyConstraint("subscription", "price", "since_ms"),
+)
+
+statements = Table(
+    "statements",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("subscription", String(400), nullable=False),
+    Column("sequence", Integer, nullable=False),
+    Column("customer", Text, nullable=False),
+    Column("closed_ms", BigInteger, nullable=False),
+    Column("cut_ms", BigInteger, nullable=False),
+    Column("currency", String(3), nullable=False),
+    Column("total_minor", BigInteger, nullable=False),
+    Column("brought_minor", BigInteger, nullable=False),
+    Column("due_minor", BigInteger, nullable=False),
+    Column("body", Text, nullable=False),
+    Column("previous_hash", String(64), nullable=False),
+    Column("hash", String(64), nullable=False),
+    UniqueConstraint("subscription", "sequence", name="uq_statements_sequence"),
+    Index("ix_statements_closed", "closed_ms", "id"),
+)
+
+#: ``exact`` and ``quantity`` are fractions as texts: differences to the lines of earlier statements.
+statement_lines = Table(
+    "statement_lines",
+    metadata,
+    Column("statement", String(64), nullable=False),
+    Column("line", Integer, nullable=False),
+    Column("subscription", String(400), nullable=False),
+    Column("kind", String(16), nullable=False),
+    Column("price", String(400), nullable=False),
+    Column("version", String(64), nullable=False),
+    Column("start_ms", BigInteger, nullable=False),
+    Column("end_ms", BigInteger, nullable=False),
+    Column("quantity", Text, nullable=False),
+    Column("exact", Text, nullable=False),
+    Column("minor", BigInteger, nullable=False),
+    PrimaryKeyConstraint("statement", "line"),
+    Index("ix_statement_lines_subscription", "subscription", "price", "start_ms"),
+)
+
+#: What the provider charges or credits by hand.
+charges = Table(
+    "charges",
+    metadata,
+    Column("id", String(128), primary_key=True),
+    Column("subscription", String(400), nullable=False),
+    Column("at_ms", BigInteger, nullable=False),
+    Column("minor", BigInteger, nullable=False),
+    Column("currency", String(3), nullable=False),
+    Column("comment", Text, nullable=False),
+    Column("recorded_ms", BigInteger, nullable=False),
+    Index("ix_charges_subscription", "subscription", "at_ms"),
+)
+
+#: Double entry in minor units; the lines of a transaction sum to zero in each currency.
+money_postings = Table(
+    "money_postings",
+    metadata,
+    Column("transaction", String(128), nullable=False),
+    Column("line", Integer, nullable=False),
+    Column("account", Text, nullable=False),
+    Column("currency", String(3), nullable=False),
+    Column("minor", BigInteger, nullable=False),
+    Column("at_ms", BigInteger, nullable=False),
+    PrimaryKeyConstraint("transaction", "line"),
+    Index("ix_money_postings_account", "account", "at_ms"),
 )
 
 api_keys = Table(

@@ -6,8 +6,8 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, func, select
 
-from tollgate_billing.ledger.commodity import metric_of_account, prices_of
-from tollgate_billing.ledger.tables import event_corrections, postings, usage_events
+from tollgate_billing.ledger.commodity import metric_of_account, price_of
+from tollgate_billing.ledger.tables import UNPRICED, event_corrections, postings, usage_events
 
 _HALF = 10**9
 
@@ -22,11 +22,12 @@ class Share:
 
 @dataclass
 class UsageTotal:
-    """A subscription's units of one metric under the same price versions, (name, version) each."""
+    """A subscription's units of one metric that one price version charges; no name where none does."""
 
     subscription: str
     metric: str
-    prices: tuple[tuple[str, str], ...]
+    price: str
+    version: str
     first_ms: int
     shares: dict[str, Share] = field(default_factory=dict[str, Share])
 
@@ -58,9 +59,15 @@ def _sum_columns(amount: ColumnElement[int]) -> tuple[ColumnElement[Any], Column
 
 
 def usage_totals(
-    connection: Connection, subscription: str | None = None, start_ms: int | None = None, end_ms: int | None = None
+    connection: Connection,
+    subscription: str | None = None,
+    start_ms: int | None = None,
+    end_ms: int | None = None,
+    *,
+    unpriced: bool = False,
 ) -> list[UsageTotal]:
-    """Totals of the half-open time, by subscription, metric and price versions; first used first."""
+    """Totals of the half-open time, by subscription, metric and price version; first used first. ``unpriced``: only
+    of what no price charges."""
     p = postings.c
     high, low = _sum_columns(p.amount_micros)
     query = select(
@@ -71,18 +78,22 @@ def usage_totals(
         query = query.where(p.at_ms >= start_ms)
     if end_ms is not None:
         query = query.where(p.at_ms < end_ms)
+    if unpriced:
+        query = query.where(UNPRICED)
     totals: dict[tuple[str, str, str], UsageTotal] = {}
     for name, account, commodity, quality, above, below, weight, first in connection.execute(query):
         key = (name, account, commodity)
         if key not in totals:
-            totals[key] = UsageTotal(name, metric_of_account(account, name), prices_of(commodity), first)
+            totals[key] = UsageTotal(name, metric_of_account(account, name), *price_of(commodity), first)
         total = totals[key]
         total.first_ms = min(total.first_ms, first)
         share = Share(int(weight), int(above) * _HALF + int(below))
         if share.events or share.micros:
             total.shares[quality] = share
     found = [total for total in totals.values() if total.shares]
-    return sorted(found, key=lambda total: (total.subscription, total.metric, total.first_ms, total.prices))
+    return sorted(
+        found, key=lambda total: (total.subscription, total.metric, total.first_ms, total.price, total.version)
+    )
 
 
 def metric_sums(connection: Connection, subscription: str, start_ms: int, end_ms: int) -> dict[str, int]:

@@ -9,9 +9,10 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, Dialect, Table, insert, select
 from sqlalchemy.dialects import sqlite
 
-from tollgate_billing.ledger.entries import Entry, Line
+from tollgate_billing.ledger.entries import Counted, Entry, Line, lines_of
 from tollgate_billing.ledger.judgement import CONFLICT_REASON, Judgement, Known, judge
 from tollgate_billing.ledger.letters import Letter, store_letters
+from tollgate_billing.ledger.pricebook import PriceBook
 from tollgate_billing.ledger.tables import event_corrections, postings, usage_events
 
 Row = dict[str, Any]
@@ -38,40 +39,53 @@ class Posted:
 
 
 @dataclass
-class _Rows:
+class Rows:
+    """Waiting to be inserted."""
+
     events: list[Row] = field(default_factory=list[Row])
     corrections: list[Row] = field(default_factory=list[Row])
     postings: list[Row] = field(default_factory=list[Row])
 
 
-def post(connection: Connection, deliveries: Sequence[Delivery], letters: Iterable[Letter], now_ms: int) -> Posted:
+def post(
+    connection: Connection, deliveries: Sequence[Delivery], letters: Iterable[Letter], now_ms: int, book: PriceBook
+) -> Posted:
     """Record what is new, correct what is known better now, keep what conflicts as letters. The caller commits."""
     known = _known(connection, {delivery.entry.id for delivery in deliveries})
-    rows, posted = _Rows(), Posted(letters=list(letters))
+    pages = book.pages(connection, {delivery.entry.subscription for delivery in deliveries})
+    rows, posted = Rows(), Posted(letters=list(letters))
     for delivery in deliveries:
         entry = delivery.entry
         standing = known[entry.id]
         judgement = judge(standing, entry.subscription, entry.quality, entry.witness, entry.payload_hash)
+        page = pages.get(entry.subscription)
+        refusal = page.refusal(entry, now_ms) if page and judgement == "new" else ""
+        if refusal:
+            posted.judgements.append("refused")
+            posted.letters.append(Letter(entry.id, delivery.partition, delivery.body, refusal))
+            continue
         posted.judgements.append(judgement)
         if judgement == "conflict":
             posted.letters.append(Letter(entry.id, delivery.partition, delivery.body, CONFLICT_REASON))
         elif judgement != "duplicate":
             revision = len(standing)
+            lines = lines_of(entry, page.price_of(entry) if page else _no_price)
             if judgement == "correction":
-                _flush(connection, rows)  # what is reversed may be in this very batch
-                rows.corrections.append(_correction_row(entry, revision, now_ms))
-                reversal = _reversal(connection, entry.id, standing[-1].revision, revision)
-                rows.postings += reversal + _posting_rows(entry, revision, first_line=len(reversal))
+                flush(connection, rows)  # what is reversed may be in this very batch
+                rows.corrections.append(correction_row(entry, revision, now_ms))
+                reversed_rows = reversal(connection, entry.id, standing[-1].revision, revision)
+                rows.postings += reversed_rows + posting_rows(entry, lines, revision, first_line=len(reversed_rows))
             else:
                 rows.events.append(_event_row(entry, delivery.partition, now_ms))
-                rows.postings += _posting_rows(entry, 0)
+                rows.postings += posting_rows(entry, lines, 0)
             standing.append(Known(revision, entry.subscription, entry.quality, entry.witness, entry.payload_hash))
-    _flush(connection, rows)
+    flush(connection, rows)
     store_letters(connection, posted.letters, now_ms)
     return posted
 
 
-def _flush(connection: Connection, rows: _Rows) -> None:
+def flush(connection: Connection, rows: Rows) -> None:
+    """Insert what waits."""
     for table, pending in (
         (usage_events, rows.events),
         (event_corrections, rows.corrections),
@@ -110,12 +124,13 @@ def _known(connection: Connection, ids: set[str]) -> defaultdict[str, list[Known
 
 def _event_row(entry: Entry, partition: int, now_ms: int) -> Row:
     row = entry._asdict()
-    del row["lines"]
+    del row["event"], row["counted"]
     row["partition"], row["recorded_ms"] = partition, now_ms
     return row
 
 
-def _correction_row(entry: Entry, revision: int, now_ms: int) -> Row:
+def correction_row(entry: Entry, revision: int, now_ms: int) -> Row:
+    """Of ``event_corrections``."""
     return {
         "event_id": entry.id,
         "revision": revision,
@@ -129,8 +144,14 @@ def _correction_row(entry: Entry, revision: int, now_ms: int) -> Row:
     }
 
 
-def _posting_rows(entry: Entry, revision: int, first_line: int = 0) -> list[Row]:
-    _assert_balanced(entry.id, entry.lines)
+def _no_price(counted: Counted) -> None:
+    """Of a subscription that is not known (yet)."""
+    del counted
+
+
+def posting_rows(entry: Entry, lines: Sequence[Line], revision: int, first_line: int = 0) -> list[Row]:
+    """Of ``postings``; raises AssertionError where they do not sum to zero."""
+    _assert_balanced(entry.id, lines)
     return [
         {
             "event_id": entry.id,
@@ -144,7 +165,7 @@ def _posting_rows(entry: Entry, revision: int, first_line: int = 0) -> list[Row]
             "subscription": line.subscription,
             "at_ms": entry.at_ms,
         }
-        for number, line in enumerate(entry.lines)
+        for number, line in enumerate(lines)
     ]
 
 
@@ -156,7 +177,7 @@ def _assert_balanced(event_id: str, lines: Sequence[Line]) -> None:
         raise AssertionError(f"the postings of event {event_id} do not sum to zero")
 
 
-def _reversal(connection: Connection, event_id: str, reversed_revision: int, revision: int) -> list[Row]:
+def reversal(connection: Connection, event_id: str, reversed_revision: int, revision: int) -> list[Row]:
     """The standing lines with opposite signs, under the new revision."""
     p = postings.c
     standing = select(postings).where(p.event_id == event_id, p.revision == reversed_revision, p.weight > 0)

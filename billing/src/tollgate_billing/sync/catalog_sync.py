@@ -1,13 +1,23 @@
 """The current catalog: from SQL at start, from Redis as soon as it has another one."""
 
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import partial
+
 import msgspec
 import structlog
+from sqlalchemy import Connection
 
 from tollgate_billing.clock import Clock
 from tollgate_billing.ledger.catalogs import current_catalog, store_catalog
 from tollgate_billing.ledger.database import Database
-from tollgate_billing.ledger.subscriptions import declare
+from tollgate_billing.ledger.pricebook import PriceBook
+from tollgate_billing.ledger.repricing import reprice
+from tollgate_billing.ledger.subscriptions import Subscription
 from tollgate_billing.redis_link import RedisLink
+from tollgate_billing.statements.closing import close
+from tollgate_billing.statements.drafting import terms_now
+from tollgate_billing.subscriptions.declared import declare
 from tollgate_core.catalog import Catalog
 from tollgate_core.redis_contract import Keys, raw, text
 
@@ -30,7 +40,8 @@ class CatalogSync:
         with self._database.read() as connection:
             found = current_catalog(connection)
         if found is not None:
-            self.hash, self.current = found
+            # Without its hash: what it declares is compared with the rows once in each run of the process.
+            _, self.current = found
 
     def refresh(self) -> bool:
         """True where another catalog was taken over. Raises RedisError or what says that the database is away."""
@@ -51,7 +62,24 @@ class CatalogSync:
         with self._database.write() as connection:
             now = self._clock()
             store_catalog(connection, hashed, content, catalog, now)
-            changed = declare(connection, catalog.subscriptions, now)
+            changed = declare(connection, catalog, now, partial(self._settle, catalog))
+        self._reprice(changed)
         self.hash, self.current = hashed, catalog
         _log.info("catalog", hash=hashed, prices=len(catalog.prices), subscriptions_changed=len(changed))
         return True
+
+    def _settle(self, catalog: Catalog, connection: Connection, row: Subscription, now_ms: int) -> None:
+        """The last statement of a customer whose subscription's name goes to another one."""
+        ended = replace(row, ended_ms=now_ms)
+        close(connection, terms_now(connection, catalog), ended, now_ms, now_ms)
+
+    def _reprice(self, changed: Mapping[str, int | None]) -> None:
+        """Usage that came before the prices it is charged by. After the commit: from then on every new event is priced
+        by the new pins."""
+        for name, since_ms in changed.items():
+            if since_ms is None:
+                continue
+            with self._database.write() as connection:
+                count = reprice(connection, PriceBook(), name, since_ms, self._clock())
+            if count:
+                _log.info("priced anew", subscription=name, events=count)

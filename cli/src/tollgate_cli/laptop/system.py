@@ -151,6 +151,7 @@ class System:
             "TOLLGATE_BILLING_LISTEN": f"127.0.0.1:{port}",
             "TOLLGATE_BILLING_READY_FILE": str(ready),
             "TOLLGATE_CONSUMER": "billing-1",
+            "TOLLGATE_CLOSE_DELAY_SECONDS": "2",
         }
         self.processes.start(Child("billing", [sys.executable, "-m", "tollgate_billing"], environment))
         self.processes.wait_until("billing", ready.exists, 60)

@@ -111,9 +111,8 @@ class PriceReference(Record, frozen=True, kw_only=True):
 
 
 class Product(Record, frozen=True, kw_only=True):
-    """A product; ``prices`` are its metered prices' current versions; ``time_zone`` is empty for UTC. (Defaults that are
-    texts of several characters are left out of the encoding only where they are the very same object: so they are
-    empty ones.)"""
+    """A product; ``prices`` are its metered prices' current versions; ``time_zone`` is empty for UTC. (The encoding
+    leaves out a default text only where it is the very same object: so defaults are empty or of one character.)"""
 
     name: str
     version: str

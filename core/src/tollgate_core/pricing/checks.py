@@ -29,8 +29,8 @@ def price_problems(spec: PriceSpec) -> Iterator[Problem]:
     aggregation = spec.aggregation_period
     if aggregation and not divides(recurrence(aggregation), recurrence(spec.billing_period)):
         message = (
-            f"{_words(spec.billing_period)} is not made of whole {_words(aggregation)}s; take one day, or a period that "
-            "divides the billing period, for example month in year"
+            f"{_words(spec.billing_period)} is not made of whole periods of {_words(aggregation)}; take one day, or a "
+            "period that divides the billing period, for example month in year"
         )
         yield Problem("spec.aggregationPeriod", message)
     if spec.when is not None:

@@ -48,6 +48,11 @@ class Line:
     minor: int
     adjustment: bool
 
+    @property
+    def key(self) -> LineKey:
+        """What earlier statements may hold a line of too."""
+        return self.due.price.name, self.due.price.version, self.due.span.start_ms
+
 
 def statement_lines(dues: Iterable[Due], history: History) -> tuple[Line, ...]:
     """In the order of ``dues``."""

@@ -2,16 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
 from tollgate_core.admission import CounterReference
 from tollgate_core.catalog import MetricLimit, Product, RateLimit
 from tollgate_core.metering import CallVariables, EndpointPlan
-from tollgate_core.periods import Recurrence, period_at
+from tollgate_core.periods import Recurrence
+from tollgate_core.pricing import Calendar
 from tollgate_core.redis_contract import Keys, Limit
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -47,7 +45,7 @@ def estimate(plan: EndpointPlan, body: Mapping[str, Any] | None, body_bytes: int
 
 def demands(
     subscription: str,
-    anchor_ms: int,
+    calendar: Calendar,
     product: Product,
     plan: EndpointPlan,
     guess: Estimate,
@@ -66,7 +64,7 @@ def demands(
     for metric_limit in product.limits:
         if metric_limit.metric not in plan.metrics:
             continue
-        reference = _counter(metric_limit, anchor_ms, now_ms)
+        reference = _counter(metric_limit, calendar, now_ms)
         counters.append(reference)
         limits.append(_metric(subscription, metric_limit, reference, estimated.get(metric_limit.metric, 1.0)))
     return Demands(tuple(limits), tuple(counters))
@@ -100,14 +98,9 @@ def _estimated_quantities(
     return {name: float(quantity) for name, quantity in measured.quantities.items()}
 
 
-def _counter(limit: MetricLimit, anchor_ms: int, now_ms: int) -> CounterReference:
-    anchor, now = (datetime.fromtimestamp(ms / 1000, UTC) for ms in (anchor_ms, now_ms))
-    period = period_at(anchor, Recurrence(limit.interval, limit.interval_count), now)
-    return CounterReference(limit.metric, _milliseconds(period.start), _milliseconds(period.end))
-
-
-def _milliseconds(moment: datetime) -> int:
-    return round((moment - _EPOCH).total_seconds() * 1000)
+def _counter(limit: MetricLimit, calendar: Calendar, now_ms: int) -> CounterReference:
+    period = calendar.at(Recurrence(limit.interval, limit.interval_count), now_ms)
+    return CounterReference(limit.metric, period.start_ms, period.end_ms)
 
 
 def _metric(subscription: str, limit: MetricLimit, counter: CounterReference, estimated: float) -> Limit:

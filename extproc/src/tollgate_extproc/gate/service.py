@@ -158,7 +158,7 @@ class Gate:
         fmt, now = plan.format, self._clock()
         guess = estimate(plan, prepared.body, len(request.body))
         wanted = demands(
-            caller.subscription.name, caller.subscription.anchor_ms, product, plan, guess, prepared.captured, now
+            caller.subscription.name, caller.subscription.calendar, product, plan, guess, prepared.captured, now
         )
         streamed = fmt is not None and prepared.body is not None and fmt.is_stream(prepared.body, request.path)
         model = fmt.request_model(prepared.client or {}, request.params) if fmt else None
@@ -220,7 +220,7 @@ class Gate:
                         self._subscriptions.forget(subscription.key_hash)
                     return denial_of(verdict, wanted.limits)
                 renewed = await self._subscriptions.look_up(subscription.key_hash)
-                if renewed and (renewed.product, renewed.anchor_ms) != (subscription.product, subscription.anchor_ms):
+                if renewed and (renewed.product, renewed.calendar) != (subscription.product, subscription.calendar):
                     return Denial(503, "subscription_changed", "The subscription just changed. Try again.", 1000)
                 subscription = renewed
         except (RedisError, OSError) as error:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import msgspec
 from redis.asyncio import Redis
 
+from tollgate_core.pricing import Calendar
 from tollgate_core.redis_contract import Keys, key_hash, partition_of, raw, text
 
 _CACHED = 20_000
@@ -15,6 +16,7 @@ class _Record(msgspec.Struct, frozen=True):
     product: str
     customer: str
     anchor_ms: int
+    time_zone: str = "UTC"
 
 
 @dataclass(frozen=True)
@@ -26,7 +28,7 @@ class Subscription:
     revision: str
     product: str
     customer: str
-    anchor_ms: int
+    calendar: Calendar
     key_hash: str
 
 
@@ -58,8 +60,9 @@ class Subscriptions:
         if revision is None or record is None:
             return None
         found = msgspec.json.decode(raw(record), type=_Record)
+        calendar = Calendar(found.anchor_ms, found.time_zone)
         subscription = Subscription(
-            name, partition_of(name), text(revision), found.product, found.customer, found.anchor_ms, hashed
+            name, partition_of(name), text(revision), found.product, found.customer, calendar, hashed
         )
         self._cache[hashed] = subscription
         if len(self._cache) > _CACHED:

@@ -3,6 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
+from tollgate_billing.ledger.migrations.append_only import refuse_changes
+
 revision = "0001"
 down_revision = None
 
@@ -17,7 +19,7 @@ def upgrade() -> None:
     _subscriptions()
     _dead_letters()
     for table in _APPEND_ONLY:
-        _refuse_changes(table)
+        refuse_changes(table)
 
 
 def _name(column: str, *, primary_key: bool = False) -> "sa.Column[str]":
@@ -158,22 +160,3 @@ def _dead_letters() -> None:
         _big("replayed_ms", nullable=True),
     )
     op.create_index("ix_dead_letters_recorded", "dead_letters", ["recorded_ms"])
-
-
-def _refuse_changes(table: str) -> None:
-    """Whatever goes wrong above the database, history stays."""
-    if op.get_bind().dialect.name == "sqlite":
-        for verb in ("UPDATE", "DELETE"):
-            op.execute(
-                f"CREATE TRIGGER {table}_refuse_{verb.lower()} BEFORE {verb} ON {table} "
-                f"BEGIN SELECT RAISE(ABORT, '{table} is append-only'); END"
-            )
-        return
-    op.execute(
-        f"CREATE FUNCTION {table}_refuse() RETURNS trigger LANGUAGE plpgsql AS "
-        f"$$ BEGIN RAISE EXCEPTION '{table} is append-only'; END $$"
-    )
-    op.execute(
-        f"CREATE TRIGGER {table}_refuse BEFORE UPDATE OR DELETE OR TRUNCATE ON {table} "
-        f"FOR EACH STATEMENT EXECUTE FUNCTION {table}_refuse()"
-    )

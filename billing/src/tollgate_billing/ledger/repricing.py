@@ -1,0 +1,69 @@
+"""Pricing recorded events again, where other price versions are pinned for their time than when they came.
+
+An event's lines are reversed and written anew, as a correction: what was rated stays readable, and the next statement
+bills the difference.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterator
+
+from sqlalchemy import Connection, select
+
+from tollgate_billing.ledger.entries import Entry, entry_of, lines_of
+from tollgate_billing.ledger.events import list_corrections
+from tollgate_billing.ledger.pricebook import PriceBook
+from tollgate_billing.ledger.tables import postings, usage_events
+from tollgate_billing.ledger.writer import Rows, correction_row, flush, posting_rows, reversal
+
+_CHUNK = 500
+
+
+def reprice(connection: Connection, book: PriceBook, subscription: str, since_ms: int, now_ms: int) -> int:
+    """Every event of the subscription from ``since_ms`` on, by its own time. Answers how many changed. The caller
+    commits."""
+    page = book.pages(connection, [subscription]).get(subscription)
+    if page is None:
+        return 0
+    changed = 0
+    for entries in _chunks(connection, subscription, since_ms):
+        standing, rows = _standing(connection, entries), Rows()
+        for revision, entry in entries:
+            lines = lines_of(entry, page.price_of(entry))
+            if {line.commodity for line in lines} == standing[entry.id]:
+                continue
+            reversed_rows = reversal(connection, entry.id, revision, revision + 1)
+            rows.corrections.append(correction_row(entry, revision + 1, now_ms))
+            rows.postings += reversed_rows + posting_rows(entry, lines, revision + 1, first_line=len(reversed_rows))
+            changed += 1
+        flush(connection, rows)
+    return changed
+
+
+def _chunks(connection: Connection, subscription: str, since_ms: int) -> Iterator[list[tuple[int, Entry]]]:
+    """(standing revision, entry as it stands), in the order of ids."""
+    e, last = usage_events.c, ""
+    while True:
+        query = select(e.id, e.body).where(e.subscription == subscription, e.at_ms >= since_ms, e.id > last)
+        found = list(connection.execute(query.order_by(e.id).limit(_CHUNK)))
+        if not found:
+            return
+        corrections = list_corrections(connection, [row[0] for row in found])
+        entries: list[tuple[int, Entry]] = []
+        for event_id, body in found:
+            later = corrections.get(event_id, [])
+            revision = later[-1]["revision"] if later else 0
+            entries.append((revision, entry_of((later[-1]["body"] if later else body).encode())))
+        yield entries
+        last = found[-1][0]
+
+
+def _standing(connection: Connection, entries: list[tuple[int, Entry]]) -> defaultdict[str, set[str]]:
+    """The commodities in which each event stands now."""
+    revisions = {entry.id: revision for revision, entry in entries}
+    p = postings.c
+    found: defaultdict[str, set[str]] = defaultdict(set)
+    query = select(p.event_id, p.revision, p.commodity).where(p.event_id.in_(list(revisions)), p.weight > 0)
+    for event_id, revision, commodity in connection.execute(query):
+        if revisions[event_id] == revision:
+            found[event_id].add(commodity)
+    return found

@@ -1,0 +1,215 @@
+"""Closing: what is due at a moment becomes a statement, once, with its postings, in one transaction.
+
+Safe to kill at any point and to run twice: a closing moment belongs to whoever moves ``closed_ms`` of the
+subscription's row, and a statement's number is unique. What arrives after its period was closed is on the
+next statement.
+"""
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import structlog
+from sqlalchemy import Connection, insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from tollgate_billing.checkpoints import Checkpoint, no_checkpoint
+from tollgate_billing.clock import Clock
+from tollgate_billing.health import Health, part_at_fault
+from tollgate_billing.ledger.database import Database
+from tollgate_billing.ledger.pins import pins_of
+from tollgate_billing.ledger.subscriptions import Subscription, list_subscriptions
+from tollgate_billing.ledger.tables import money_postings, statement_lines, statements, subscriptions
+from tollgate_billing.statements.charges import charges_of
+from tollgate_billing.statements.document import canonical, document_of
+from tollgate_billing.statements.drafting import Draft, Terms, draft_at, exact_texts, terms_now
+from tollgate_billing.statements.facts import account_of
+from tollgate_billing.statements.moments import next_moment
+from tollgate_billing.statements.store import Row, chain_hash, statement_id
+from tollgate_core.catalog import Catalog
+
+_log = structlog.get_logger("closing")
+_PAUSE_SECONDS = 1.0
+
+
+@dataclass(frozen=True)
+class _Known:
+    """The next closing moment of a subscription, as long as its row does not change."""
+
+    revision: int
+    closed_ms: int
+    moment_ms: int | None
+
+
+class Closer:
+    """``tick`` closes all that can be closed; ``run`` repeats it. ``delay_ms``: how long usage may take to arrive."""
+
+    def __init__(
+        self,
+        database: Database,
+        catalog: Callable[[], Catalog],
+        clock: Clock,
+        delay_ms: int,
+        health: Health,
+        checkpoint: Checkpoint = no_checkpoint,
+    ) -> None:
+        self._database = database
+        self._catalog = catalog
+        self._clock = clock
+        self._delay_ms = delay_ms
+        self._health = health
+        self._checkpoint = checkpoint
+        self._known: dict[str, _Known] = {}
+
+    def run(self, stop: threading.Event) -> None:
+        """Until ``stop`` is set."""
+        while not stop.is_set():
+            try:
+                wrong = self.tick()
+                if wrong:
+                    self._health.trouble("closing", f"cannot be closed: {', '.join(sorted(wrong)[:5])}")
+                else:
+                    self._health.fine("closing")
+            except Exception as error:
+                part = part_at_fault(error)
+                self._health.trouble("closing", f"{part}: {type(error).__name__}")
+                _log.warning("closing waits", part=part, error=type(error).__name__, exc_info=part == "internal")
+            stop.wait(_PAUSE_SECONDS)
+
+    def tick(self) -> set[str]:
+        """Close every moment that lies ``delay_ms`` back. Answers names of subscriptions that could not be closed: one
+        of them does not stop the others."""
+        until = self._clock() - self._delay_ms
+        with self._database.read() as connection:
+            rows = list_subscriptions(connection)
+            terms = terms_now(connection, self._catalog())
+            due = [row for row in rows if self._is_due(connection, terms, row, until)]
+        wrong: set[str] = set()
+        for row in due:
+            try:
+                while self._close_next(terms, row.name, until):
+                    pass
+            except (ArithmeticError, ValueError, KeyError, AssertionError) as error:
+                wrong.add(row.name)
+                _log.error("cannot be closed", subscription=row.name, error=f"{type(error).__name__}: {error}")
+        return wrong
+
+    def _is_due(self, connection: Connection, terms: Terms, row: Subscription, until_ms: int) -> bool:
+        known = self._known.get(row.name)
+        if known is None or (known.revision, known.closed_ms) != (row.revision, row.closed_ms):
+            known = _Known(row.revision, row.closed_ms, _moment_after_last(connection, terms, row))
+            self._known[row.name] = known
+        return known.moment_ms is not None and known.moment_ms <= until_ms
+
+    def _close_next(self, terms: Terms, name: str, until_ms: int) -> bool:
+        """False where nothing is to be closed, or somebody else is doing it."""
+        self._checkpoint("before-close")
+        try:
+            with self._database.write() as connection:
+                row = lock_subscription(connection, name)
+                moment = None if row is None else _moment_after_last(connection, terms, row)
+                if row is None or moment is None or moment > until_ms:
+                    return False
+                close(connection, terms, row, moment, self._clock(), self._checkpoint)
+                self._checkpoint("before-commit-close")
+        except IntegrityError:
+            _log.info("closed by another worker", subscription=name)
+            return False
+        self._checkpoint("after-commit-close")
+        return True
+
+
+def lock_subscription(connection: Connection, name: str) -> Subscription | None:
+    """Its row, which nobody else changes before this transaction ends."""
+    query = select(subscriptions).where(subscriptions.c.name == name).with_for_update()
+    row = connection.execute(query).mappings().first()
+    return None if row is None else Subscription(**row)
+
+
+def close(
+    connection: Connection,
+    terms: Terms,
+    row: Subscription,
+    moment_ms: int,
+    now_ms: int,
+    checkpoint: Checkpoint = no_checkpoint,
+) -> Draft:
+    """Write one statement down; a moment at which nothing changed leaves none. The caller commits."""
+    draft = draft_at(connection, terms, row, moment_ms)
+    if draft.lines:
+        _write(connection, draft, now_ms)
+        checkpoint("in-close")
+    values = {"closed_ms": moment_ms, "cut_ms": now_ms}
+    connection.execute(update(subscriptions).where(subscriptions.c.name == row.name).values(values))
+    return draft
+
+
+def _write(connection: Connection, draft: Draft, now_ms: int) -> None:
+    row = draft.subscription
+    key = statement_id(row.name, draft.sequence)
+    body = canonical({"id": key, **document_of(draft, "final")})
+    statement: Row = {
+        "id": key,
+        "subscription": row.name,
+        "sequence": draft.sequence,
+        "customer": row.customer,
+        "closed_ms": draft.moment_ms,
+        "cut_ms": now_ms,
+        "currency": draft.total.currency,
+        "total_minor": draft.total.minor,
+        "brought_minor": draft.brought.minor,
+        "due_minor": draft.due.minor,
+        "body": body,
+        "previous_hash": draft.previous_hash,
+        "hash": chain_hash(draft.previous_hash, body),
+    }
+    connection.execute(insert(statements).values(statement))
+    connection.execute(insert(statement_lines), _line_rows(draft, key))
+    connection.execute(insert(money_postings), _postings(draft, key))
+    _log.info("statement", id=key, subscription=row.name, total=str(draft.total), lines=len(draft.lines))
+
+
+def _line_rows(draft: Draft, key: str) -> list[Row]:
+    rows: list[Row] = []
+    for number, line in enumerate(draft.lines):
+        exact, quantity = exact_texts(line)
+        rows.append(
+            {
+                "statement": key,
+                "line": number,
+                "subscription": draft.subscription.name,
+                "kind": line.due.kind,
+                "price": line.due.price.name,
+                "version": line.due.price.version,
+                "start_ms": line.due.span.start_ms,
+                "end_ms": line.due.span.end_ms,
+                "quantity": quantity,
+                "exact": exact,
+                "minor": line.minor,
+            }
+        )
+    return rows
+
+
+def _postings(draft: Draft, key: str) -> list[Row]:
+    """The customer owes the total; each line is revenue of its price."""
+    sides = [(f"receivable:{draft.subscription.name}", draft.total.minor)]
+    sides += [(f"revenue:{line.due.price.product}:{line.due.price.name}", -line.minor) for line in draft.lines]
+    if sum(minor for _, minor in sides):
+        raise AssertionError(f"the postings of statement {key} do not sum to zero")
+    return [
+        {
+            "transaction": key,
+            "line": number,
+            "account": account,
+            "currency": draft.total.currency,
+            "minor": minor,
+            "at_ms": draft.moment_ms,
+        }
+        for number, (account, minor) in enumerate(sides)
+    ]
+
+
+def _moment_after_last(connection: Connection, terms: Terms, row: Subscription) -> int | None:
+    account = account_of(row, pins_of(connection, [row.name]), terms.prices, terms.aggregations)
+    return next_moment(account, row, charges_of(connection, row.name), row.closed_ms)

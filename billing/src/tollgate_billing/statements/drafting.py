@@ -1,0 +1,130 @@
+"""A statement that is not closed: all that is due at a moment, by what the ledger knows now."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+
+from sqlalchemy import Connection
+
+from tollgate_billing.ledger.catalogs import PriceKey, stored_prices
+from tollgate_billing.ledger.pins import pins_of
+from tollgate_billing.ledger.subscriptions import Subscription
+from tollgate_billing.ledger.totals import Share, UsageTotal, usage_totals
+from tollgate_billing.statements.charges import Charge, charge_due, charges_of
+from tollgate_billing.statements.facts import LedgerUsage, account_of, earliest_change
+from tollgate_billing.statements.moments import next_moment
+from tollgate_billing.statements.store import StoredStatement, history_of, last_statement
+from tollgate_core.catalog import Aggregation, Catalog, Price
+from tollgate_core.money import Money
+from tollgate_core.periods import Recurrence
+from tollgate_core.pricing import Account, Due, Line, LineKey, Span, assess, statement_lines
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What is the same for every subscription: price versions, and how metrics aggregate."""
+
+    prices: Mapping[PriceKey, Price]
+    aggregations: Mapping[str, Aggregation]
+
+
+@dataclass(frozen=True)
+class Draft:
+    """``moment_ms`` is when it is (or would be) closed. ``brought`` is what earlier statements left as a credit, never
+    positive; ``due`` is what remains to be paid, never negative; ``held`` is usage that no price charges."""
+
+    subscription: Subscription
+    sequence: int
+    moment_ms: int
+    period: Span
+    lines: tuple[Line, ...]
+    #: Of each line of usage, over its whole period: what was counted exactly and what was not.
+    qualities: Mapping[LineKey, Mapping[str, Share]]
+    total: Money
+    brought: Money
+    held: tuple[UsageTotal, ...]
+    previous_hash: str
+
+    @property
+    def due(self) -> Money:
+        """To be paid."""
+        return Money(max(0, self.total.minor + self.brought.minor), self.total.currency)
+
+    @property
+    def left(self) -> Money:
+        """A credit for later statements, never positive."""
+        return Money(min(0, self.total.minor + self.brought.minor), self.total.currency)
+
+
+def terms_now(connection: Connection, catalog: Catalog) -> Terms:
+    """By the current catalog; a price version's own terms never change."""
+    return Terms(stored_prices(connection), {metric.name: metric.aggregation for metric in catalog.metrics})
+
+
+def draft_now(connection: Connection, terms: Terms, row: Subscription, now_ms: int) -> Draft:
+    """The statement at the end of the current period as it would be if nothing more was used."""
+    account, charges = _account(connection, terms, row), charges_of(connection, row.name)
+    after = max(row.closed_ms, min(now_ms, row.ended_ms - 1) if row.ended_ms else now_ms)
+    moment = next_moment(account, row, charges, after)
+    return draft_at(connection, terms, row, max(now_ms, row.closed_ms) if moment is None else moment)
+
+
+def draft_at(connection: Connection, terms: Terms, row: Subscription, moment_ms: int) -> Draft:
+    """The statement of one closing moment."""
+    account, charges = _account(connection, terms, row), charges_of(connection, row.name)
+    usage = LedgerUsage(connection, row.name)
+    dues = assess(account, usage, moment_ms, earliest_change(connection, row))
+    dues += _charges(charges, row, moment_ms)
+    lines = statement_lines(dues, history_of(connection, row.name, row.customer))
+    currency = row.currency or next((line.due.price.currency for line in lines), "USD")
+    last = last_statement(connection, row.name)
+    start = max(last.closed_ms, row.started_ms) if last else row.started_ms
+    return Draft(
+        subscription=row,
+        sequence=last.sequence + 1 if last else 1,
+        moment_ms=moment_ms,
+        period=Span(min(start, moment_ms), moment_ms),
+        lines=lines,
+        qualities={
+            line.key: usage.qualities(line.due.price, line.due.span) for line in lines if line.due.kind == "usage"
+        },
+        total=Money(sum(line.minor for line in lines), currency),
+        brought=Money(_credit(last, row), currency),
+        held=_held(connection, row, moment_ms),
+        previous_hash=last.hash if last else "",
+    )
+
+
+def _credit(last: StoredStatement | None, row: Subscription) -> int:
+    """What the statement before left to the same customer."""
+    if last is None or last.customer != row.customer:
+        return 0
+    return min(0, last.total_minor + last.brought_minor)
+
+
+def _account(connection: Connection, terms: Terms, row: Subscription) -> Account:
+    return account_of(row, pins_of(connection, [row.name]), terms.prices, terms.aggregations)
+
+
+def _charges(charges: list[Charge], row: Subscription, moment_ms: int) -> list[Due]:
+    return [charge_due(charge, row.product) for charge in charges if charge.at_ms <= moment_ms]
+
+
+def _held(connection: Connection, row: Subscription, moment_ms: int) -> tuple[UsageTotal, ...]:
+    """All of it: it stays on every statement until a price applies."""
+    totals = usage_totals(connection, row.name, row.started_ms, moment_ms, unpriced=True)
+    return tuple(total for total in totals if total.micros)
+
+
+def exact_texts(line: Line) -> tuple[str, str]:
+    """(exact, quantity) as the ledger keeps them."""
+    return _fraction(line.exact), _fraction(line.quantity)
+
+
+def _fraction(value: Fraction) -> str:
+    return f"{value.numerator}/{value.denominator}"
+
+
+def billing_period(account: Account, recurrence: Recurrence, moment_ms: int) -> Span:
+    """The period that holds a moment."""
+    return account.calendar.at(recurrence, moment_ms)
