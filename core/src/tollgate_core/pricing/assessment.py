@@ -197,8 +197,8 @@ def _billing_periods(
     end = moment_ms + 1
     if all(pin.until_ms is not None for pin in pins):
         end = min(end, max(pin.until_ms or 0 for pin in pins))
-    if since_ms is not None:
-        start = max(start, since_ms)
+    if since_ms is not None and since_ms > start:
+        start = account.calendar.at(terms.billing, since_ms).start_ms
     for span in account.calendar.between(terms.billing, start, end):
         if any(span.overlaps(pin.since_ms, pin.until_ms) for pin in pins):
             yield span
