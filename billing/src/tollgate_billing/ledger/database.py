@@ -28,6 +28,13 @@ class Database:
             yield connection
 
     @contextmanager
+    def preview(self) -> Generator[Connection]:
+        """Like ``write``, but nothing of it stays: what is shown is what would happen."""
+        with self.engine.connect() as connection, connection.begin() as transaction:
+            yield connection
+            transaction.rollback()
+
+    @contextmanager
     def read(self) -> Generator[Connection]:
         """One consistent view; on SQLite it waits for no writer."""
         with self.engine.connect() as connection:

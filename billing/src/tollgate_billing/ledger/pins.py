@@ -36,12 +36,15 @@ def pins_of(connection: Connection, subscriptions: Sequence[str] | None = None) 
 
 
 def add_pins(connection: Connection, pins: Iterable[PinRow]) -> None:
-    """What the gate and the ingest know of a subscription changes with its revision."""
-    rows = [vars(pin) for pin in pins]
-    if not rows:
-        return
-    connection.execute(insert(subscription_prices), rows)
-    for name in {str(row["subscription"]) for row in rows}:
+    """Two changes in one millisecond are one. What the gate and the ingest know of a subscription changes with its
+    revision."""
+    p, names = subscription_prices.c, set[str]()
+    for pin in pins:
+        same = (p.subscription == pin.subscription, p.price == pin.price, p.since_ms == pin.since_ms)
+        if not connection.execute(update(subscription_prices).where(*same).values(vars(pin))).rowcount:
+            connection.execute(insert(subscription_prices).values(vars(pin)))
+        names.add(pin.subscription)
+    for name in names:
         bump_revision(connection, name)
 
 

@@ -5,16 +5,19 @@ bills the difference.
 """
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
+import structlog
 from sqlalchemy import Connection, select
 
+from tollgate_billing.ledger.database import Database
 from tollgate_billing.ledger.entries import Entry, entry_of, lines_of
 from tollgate_billing.ledger.events import list_corrections
 from tollgate_billing.ledger.pricebook import PriceBook
 from tollgate_billing.ledger.tables import postings, usage_events
 from tollgate_billing.ledger.writer import Rows, correction_row, flush, posting_rows, reversal
 
+_log = structlog.get_logger("ledger")
 _CHUNK = 500
 
 
@@ -67,3 +70,16 @@ def _standing(connection: Connection, entries: list[tuple[int, Entry]]) -> defau
         if revisions[event_id] == revision:
             found[event_id].add(commodity)
     return found
+
+
+def reprice_changed(database: Database, changed: Mapping[str, int | None], now_ms: int) -> int:
+    """Usage that came before the prices it is charged by: ``changed`` says since when each subscription has others. To
+    be called after their commit: from then on every new event is priced by the new pins."""
+    count = 0
+    for name, since_ms in changed.items():
+        if since_ms is not None:
+            with database.write() as connection:
+                count += reprice(connection, PriceBook(), name, since_ms, now_ms)
+    if count:
+        _log.info("priced anew", events=count)
+    return count

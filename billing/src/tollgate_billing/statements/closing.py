@@ -26,6 +26,7 @@ from tollgate_billing.statements.drafting import Draft, Terms, draft_at, exact_t
 from tollgate_billing.statements.facts import account_of
 from tollgate_billing.statements.moments import next_moment
 from tollgate_billing.statements.store import Row, chain_hash, statement_id
+from tollgate_billing.subscriptions.changes import expire
 from tollgate_core.catalog import Catalog
 
 _log = structlog.get_logger("closing")
@@ -79,11 +80,15 @@ class Closer:
     def tick(self) -> set[str]:
         """Close every moment that lies ``delay_ms`` back. Answers names of subscriptions that could not be closed: one
         of them does not stop the others."""
-        until = self._clock() - self._delay_ms
+        now = self._clock()
+        until = now - self._delay_ms
         with self._database.read() as connection:
             rows = list_subscriptions(connection)
             terms = terms_now(connection, self._catalog())
             due = [row for row in rows if self._is_due(connection, terms, row, until)]
+        if any(row.ended_ms is not None and row.ended_ms <= now and row.state != "cancelled" for row in rows):
+            with self._database.write() as connection:
+                expire(connection, now)
         wrong: set[str] = set()
         for row in due:
             try:

@@ -2,14 +2,10 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from datetime import timedelta
-from zoneinfo import ZoneInfo
 
 import msgspec
 from sqlalchemy import Connection, update
 
-from tollgate_billing.clock import parse_rfc3339, to_datetime, to_milliseconds
-from tollgate_billing.ledger.catalogs import stored_prices
 from tollgate_billing.ledger.pins import PinRow, add_pins, end_pins, pins_of
 from tollgate_billing.ledger.subscriptions import (
     CATALOG_ORIGIN,
@@ -20,7 +16,16 @@ from tollgate_billing.ledger.subscriptions import (
     list_subscriptions,
 )
 from tollgate_billing.ledger.tables import api_keys
-from tollgate_billing.subscriptions.pinning import Offer, currency_of, first_pins, missing_pins, newer_pins, offer
+from tollgate_billing.subscriptions.beginning import beginning
+from tollgate_billing.subscriptions.pinning import (
+    Offer,
+    currency_of,
+    first_pins,
+    missing_pins,
+    newer_pins,
+    offer,
+    versions_by_name,
+)
 from tollgate_core.catalog import Catalog, Price, Product
 from tollgate_core.catalog import Subscription as Declared
 
@@ -36,7 +41,7 @@ def declare(
     rows = {row.name: row for row in list_subscriptions(connection)}
     products = {product.name: product for product in catalog.products}
     wanted = {subscription.name: subscription for subscription in catalog.subscriptions}
-    versions = _versions(connection)
+    versions = versions_by_name(connection)
     pins: defaultdict[str, list[PinRow]] = defaultdict(list)
     for pin in pins_of(connection):
         pins[pin.subscription].append(pin)
@@ -106,7 +111,6 @@ class _Declaration:
         self._connection.execute(update(api_keys).where(*mine).values(revoked_ms=self._now_ms))
 
     def _row(self, declared: Declared, row: Subscription | None) -> tuple[bool, Subscription]:
-        """Without a declared start it is when the subscription was first seen, for good."""
         known = find_subscription(self._connection, declared.name)
         values: dict[str, str | int | bool | None] = {
             "product": declared.product,
@@ -118,7 +122,7 @@ class _Declaration:
             "ended_ms": None,
         }
         if row is None:
-            values |= self._beginning(declared)
+            values |= beginning(declared, self._product, self._now_ms)
         if not (row and row.currency):
             values["currency"] = currency_of(self._catalog, declared.product, declared.currency)
         if known is None:
@@ -127,22 +131,6 @@ class _Declaration:
         current = find_subscription(self._connection, declared.name)
         assert current is not None  # noqa: S101
         return changed, current
-
-    def _beginning(self, declared: Declared) -> dict[str, str | int]:
-        """The anchor is the end of the trial: so many days later on the calendar of the zone."""
-        product = self._product
-        started_ms = parse_rfc3339(declared.starts_at) if declared.starts_at else self._now_ms
-        zone = declared.time_zone or (product.time_zone if product else "") or "UTC"
-        local = to_datetime(started_ms).astimezone(ZoneInfo(zone))
-        anchor = to_milliseconds(local + timedelta(days=product.trial_days if product else 0))
-        return {
-            "time_zone": zone,
-            "created_ms": self._now_ms,
-            "started_ms": started_ms,
-            "anchor_ms": anchor,
-            "closed_ms": started_ms - 1,
-            "cut_ms": started_ms - 1,
-        }
 
     def _offer(self, row: Subscription) -> Offer:
         return offer(self._catalog, row.product, row.currency, self._versions)
@@ -154,11 +142,3 @@ class _Declaration:
                 if price.version == pin.version:
                     found[pin.price] = price
         return found
-
-
-def _versions(connection: Connection) -> dict[str, list[Price]]:
-    """Every stored version by price, in order of appearance."""
-    found: defaultdict[str, list[Price]] = defaultdict(list)
-    for (name, _), price in stored_prices(connection).items():
-        found[name].append(price)
-    return found

@@ -1,9 +1,13 @@
-"""Which price versions a subscription is to have: ``docs/pricing.md``, "Versions and pins". Pure."""
+"""Which price versions a subscription is to have: ``docs/pricing.md``, "Versions and pins"."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from sqlalchemy import Connection
+
 from tollgate_billing.clock import parse_rfc3339
+from tollgate_billing.ledger.catalogs import stored_prices
 from tollgate_billing.ledger.pins import PinRow
 from tollgate_billing.ledger.subscriptions import Subscription
 from tollgate_core.catalog import Catalog, Price
@@ -79,6 +83,14 @@ def newer_pins(
         if pin is None or pin.version != price.version:
             seats = pin.seats if pin else price.seats
             found.append(_pin(subscription, price, max(now_ms, effective_ms(price)), seats))
+    return found
+
+
+def versions_by_name(connection: Connection) -> dict[str, list[Price]]:
+    """Every stored version of every price, as it appeared."""
+    found: defaultdict[str, list[Price]] = defaultdict(list)
+    for (name, _), price in stored_prices(connection).items():
+        found[name].append(price)
     return found
 
 

@@ -1,6 +1,5 @@
 """The current catalog: from SQL at start, from Redis as soon as it has another one."""
 
-from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 
@@ -11,8 +10,7 @@ from sqlalchemy import Connection
 from tollgate_billing.clock import Clock
 from tollgate_billing.ledger.catalogs import current_catalog, store_catalog
 from tollgate_billing.ledger.database import Database
-from tollgate_billing.ledger.pricebook import PriceBook
-from tollgate_billing.ledger.repricing import reprice
+from tollgate_billing.ledger.repricing import reprice_changed
 from tollgate_billing.ledger.subscriptions import Subscription
 from tollgate_billing.redis_link import RedisLink
 from tollgate_billing.statements.closing import close
@@ -63,7 +61,7 @@ class CatalogSync:
             now = self._clock()
             store_catalog(connection, hashed, content, catalog, now)
             changed = declare(connection, catalog, now, partial(self._settle, catalog))
-        self._reprice(changed)
+        reprice_changed(self._database, changed, self._clock())
         self.hash, self.current = hashed, catalog
         _log.info("catalog", hash=hashed, prices=len(catalog.prices), subscriptions_changed=len(changed))
         return True
@@ -72,14 +70,3 @@ class CatalogSync:
         """The last statement of a customer whose subscription's name goes to another one."""
         ended = replace(row, ended_ms=now_ms)
         close(connection, terms_now(connection, catalog), ended, now_ms, now_ms)
-
-    def _reprice(self, changed: Mapping[str, int | None]) -> None:
-        """Usage that came before the prices it is charged by. After the commit: from then on every new event is priced
-        by the new pins."""
-        for name, since_ms in changed.items():
-            if since_ms is None:
-                continue
-            with self._database.write() as connection:
-                count = reprice(connection, PriceBook(), name, since_ms, self._clock())
-            if count:
-                _log.info("priced anew", subscription=name, events=count)

@@ -126,6 +126,7 @@ class Product(Record, frozen=True, kw_only=True):
     unpriced: Unpriced = "hold"
     time_zone: str = ""
     trial_days: int = 0
+    switches: tuple[str, ...] = ()
 
 
 class PriceTier(Record, frozen=True, kw_only=True):
@@ -158,6 +159,8 @@ class Price(Record, frozen=True, kw_only=True):
     aggregation_interval_count: int = 1
     in_arrears: bool = False
     seats: int = 1
+    min_seats: int = 1
+    max_seats: int = 1
     when: str = ""
     priority: int = 0
     trial_units: str = "0"

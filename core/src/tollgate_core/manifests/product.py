@@ -7,7 +7,7 @@ from pydantic import Field, model_validator
 from tollgate_core.manifests.api import Transformations
 from tollgate_core.manifests.base import Duration, EndpointSelector, Model, Name, PositiveQuantity, Resource, TimeZone
 from tollgate_core.manifests.price import BillingPeriod
-from tollgate_core.manifests.rules import ListMap, Rule
+from tollgate_core.manifests.rules import ListMap, ListSet, Rule
 
 
 class RateLimit(Model):
@@ -105,6 +105,9 @@ class ProductSpec(Model):
     trial_days: Annotated[
         int, Field(ge=0, le=730, description="Days at the start of a subscription that cost nothing.")
     ] = 0
+    switches: Annotated[
+        list[Name], Field(max_length=64, description="Products to which its subscriptions may switch."), ListSet()
+    ] = []
     max_keys: Annotated[int, Field(ge=1, le=1000, description="API keys of one subscription.")] = 10
     transformations: Annotated[Transformations, Field(description="Changes to requests, after the API's.")] = (
         Transformations()

@@ -124,6 +124,7 @@ def _product(product: Product, prices: Mapping[str, c.Price], index: Index) -> c
         unpriced=spec.unpriced,
         time_zone="" if spec.time_zone == "UTC" else spec.time_zone,
         trial_days=spec.trial_days,
+        switches=tuple(qualified_name(namespace, name) for name in spec.switches),
         transformations=tuple(_transformation(t, granted) for t in spec.transformations.request),
         prices=tuple(
             c.PriceReference(metric=price.metric, name=price.name, version=price.version)
@@ -177,6 +178,8 @@ def _price(price: Price) -> c.Price:
         aggregation_interval_count=aggregation.interval_count if aggregation else 1,
         in_arrears=spec.billing_mode == "inArrears",
         seats=spec.seats.default if spec.seats else 1,
+        min_seats=spec.seats.min if spec.seats else 1,
+        max_seats=spec.seats.max if spec.seats else 1,
         when=spec.when or "",
         priority=spec.priority,
         trial_units=_plain(spec.trial_units),

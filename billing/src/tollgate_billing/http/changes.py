@@ -1,0 +1,183 @@
+"""Routes of the provider API that change subscriptions. ``?preview=true`` shows what would be, and changes nothing."""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Body, Query
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from sqlalchemy import Connection
+
+from tollgate_billing.http.problems import Problem
+from tollgate_billing.http.services import Services
+from tollgate_billing.http.subscriptions import existing
+from tollgate_billing.http.views import Json, view_subscription
+from tollgate_billing.ledger.repricing import reprice_changed
+from tollgate_billing.ledger.subscriptions import Subscription
+from tollgate_billing.statements.charges import Charge, add_charge
+from tollgate_billing.statements.closing import lock_subscription
+from tollgate_billing.statements.document import document_of
+from tollgate_billing.statements.drafting import draft_now, terms_now
+from tollgate_billing.subscriptions import changes
+from tollgate_core.catalog import Subscription as Declared
+from tollgate_core.money import CURRENCIES, minor_unit_exponent
+from tollgate_core.quantity import parse_quantity
+
+Preview = Annotated[bool, Query(description="Show what would be, and change nothing.")]
+Change = Callable[[Connection, Subscription, int], None]
+_NAME = r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?(/[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?)?$"
+
+
+class _Request(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class NewSubscription(_Request):
+    """A subscription that no manifest declares."""
+
+    name: Annotated[str, Field(pattern=_NAME)]
+    product: str
+    customer: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._@:-]{0,127}$")]
+    customer_name: Annotated[str, Field(max_length=128)] = ""
+    currency: str = ""
+    time_zone: str = ""
+    starts_at: AwareDatetime | None = None
+
+
+class Switch(_Request):
+    """To another product."""
+
+    product: str
+
+
+class Seats(_Request):
+    """Of a flat price."""
+
+    price: str
+    seats: Annotated[int, Field(ge=0, le=1_000_000)]
+
+
+class Migration(_Request):
+    """To the current versions of these prices; of all if none are named."""
+
+    prices: list[str] | None = None
+
+
+class Cancellation(_Request):
+    """When it ends."""
+
+    at: Literal["period_end", "now"] = "period_end"
+
+
+class NewCharge(_Request):
+    """``amount`` in major units; a negative one is a credit. The same id again changes nothing."""
+
+    id: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,100}$")]
+    amount: Annotated[str, Field(max_length=40)]
+    comment: Annotated[str, Field(min_length=1, max_length=500)]
+
+
+def change_routes(services: Services) -> APIRouter:
+    """Begin, switch, seats, migrate, cancel, reactivate, charge."""
+    router = APIRouter()
+
+    def apply(name: str, preview: bool, change: Change) -> Json:
+        now, database = services.clock(), services.database
+        transaction: AbstractContextManager[Connection] = database.preview() if preview else database.write()
+        try:
+            with transaction as connection:
+                row = lock_subscription(connection, name)
+                if row is None:
+                    raise Problem(404, f"there is no subscription {name}")
+                change(connection, row, now)
+                answer = _state(connection, services, name, now)
+        except changes.ChangeRefusedError as error:
+            raise Problem(409, str(error)) from error
+        if not preview:
+            reprice_changed(database, {name: now}, now)
+        return {**answer, "preview": preview}
+
+    @router.post("/subscriptions", status_code=201)
+    def begin(asked: NewSubscription) -> Json:
+        now = services.clock()
+        wanted = Declared(
+            name=asked.name,
+            product=asked.product,
+            customer=asked.customer,
+            customer_name=asked.customer_name,
+            currency=asked.currency,
+            time_zone=asked.time_zone,
+            starts_at=asked.starts_at.isoformat() if asked.starts_at else "",
+        )
+        try:
+            with services.database.write() as connection:
+                changes.begin(connection, services.catalog.current, wanted, now)
+                return _state(connection, services, asked.name, now)
+        except changes.ChangeRefusedError as error:
+            raise Problem(409, str(error)) from error
+
+    @router.post("/subscriptions/{name:path}/switch")
+    def switch(name: str, asked: Switch, preview: Preview = False) -> Json:
+        catalog = services.catalog.current
+        return apply(name, preview, lambda c, row, now: changes.switch(c, catalog, row, asked.product, now))
+
+    @router.post("/subscriptions/{name:path}/seats")
+    def seats(name: str, asked: Seats, preview: Preview = False) -> Json:
+        return apply(name, preview, lambda c, row, now: changes.set_seats(c, row, asked.price, asked.seats, now))
+
+    @router.post("/subscriptions/{name:path}/migrate")
+    def migrate(name: str, asked: Annotated[Migration | None, Body()] = None, preview: Preview = False) -> Json:
+        catalog, prices = services.catalog.current, asked.prices if asked else None
+        migrated: list[Json] = []
+
+        def change(connection: Connection, row: Subscription, now: int) -> None:
+            for pin in changes.migrate(connection, catalog, row, now, prices):
+                migrated.append({"price": pin.price, "version": pin.version})
+
+        return {**apply(name, preview, change), "migrated": migrated}
+
+    @router.post("/subscriptions/{name:path}/cancel")
+    def cancel(name: str, asked: Annotated[Cancellation | None, Body()] = None, preview: Preview = False) -> Json:
+        at_end = (asked or Cancellation()).at == "period_end"
+
+        def change(connection: Connection, row: Subscription, now: int) -> None:
+            changes.cancel(connection, row, now, at_period_end=at_end)
+
+        return apply(name, preview, change)
+
+    @router.post("/subscriptions/{name:path}/reactivate")
+    def reactivate(name: str, preview: Preview = False) -> Json:
+        catalog = services.catalog.current
+        return apply(name, preview, lambda c, row, now: changes.reactivate(c, catalog, row, now))
+
+    @router.post("/subscriptions/{name:path}/charges", status_code=201)
+    def charge(name: str, asked: NewCharge, preview: Preview = False) -> Json:
+        def change(connection: Connection, row: Subscription, now: int) -> None:
+            minor = _minor(asked.amount, row.currency)
+            try:
+                wanted = Charge(asked.id, name, now, minor, row.currency, asked.comment, now)
+                add_charge(connection, wanted)
+            except ValueError as error:
+                raise changes.ChangeRefusedError(str(error)) from error
+
+        return apply(name, preview, change)
+
+    return router
+
+
+def _state(connection: Connection, services: Services, name: str, now_ms: int) -> Json:
+    row = existing(connection, name)
+    draft = draft_now(connection, terms_now(connection, services.catalog.current), row, now_ms)
+    return {"subscription": view_subscription(row), "draft": document_of(draft, "draft")}
+
+
+def _minor(amount: str, currency: str) -> int:
+    if currency not in CURRENCIES:
+        raise Problem(409, "the subscription has no currency yet: its product has no price")
+    try:
+        minor = parse_quantity(amount) * 10 ** minor_unit_exponent(currency)
+    except ValueError as error:
+        raise Problem(422, f"amount: {error}") from error
+    if minor != int(minor) or not minor:
+        raise Problem(422, f"amount: must be a number of whole minor units of {currency} and not zero")
+    return int(minor)

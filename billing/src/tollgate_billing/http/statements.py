@@ -1,0 +1,94 @@
+"""Routes for closed statements: JSON, CSV, and a page to print."""
+
+import csv
+import io
+import json
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Response
+
+from tollgate_billing.http.problems import Problem
+from tollgate_billing.http.services import Services
+from tollgate_billing.http.subscriptions import existing
+from tollgate_billing.http.views import Json, view_statement
+from tollgate_billing.statements.page import statement_page
+from tollgate_billing.statements.store import StoredStatement, broken_chain, find_statement, list_statements
+
+_COLUMNS = ("kind", "display_name", "price", "version", "metric", "quantity", "formula", "amount")
+
+
+def statement_routes(services: Services) -> APIRouter:
+    """By subscription, and one by its id."""
+    router = APIRouter()
+
+    @router.get("/subscriptions/{name:path}/statements")
+    def of_subscription(
+        name: str, after: str = "", limit: Annotated[int, Query(ge=1, le=1000)] = 100
+    ) -> Json:
+        with services.database.read() as connection:
+            existing(connection, name)
+            found = list_statements(connection, name, after=after, limit=limit)
+        return _page(found, limit)
+
+    @router.get("/statements")
+    def all_statements(after: str = "", limit: Annotated[int, Query(ge=1, le=1000)] = 100) -> Json:
+        with services.database.read() as connection:
+            found = list_statements(connection, after=after, limit=limit)
+        return _page(found, limit)
+
+    @router.get("/statements/{statement}")
+    def one(statement: str) -> Json:
+        return view_statement(_find(services, statement))
+
+    @router.get("/statements/{statement}/csv")
+    def as_csv(statement: str) -> Response:
+        found = _find(services, statement)
+        headers = {"Content-Disposition": f'attachment; filename="{found.id}.csv"'}
+        return Response(statement_csv(found), media_type="text/csv; charset=utf-8", headers=headers)
+
+    @router.get("/statements/{statement}/page")
+    def as_page(statement: str) -> Response:
+        return Response(statement_page(_find(services, statement)), media_type="text/html; charset=utf-8")
+
+    @router.get("/subscriptions/{name:path}/verify")
+    def verify(name: str) -> Json:
+        with services.database.read() as connection:
+            existing(connection, name)
+            found = list_statements(connection, name, limit=100_000)
+        return {"statements": len(found), "changed": broken_chain(found)}
+
+    return router
+
+
+def statement_csv(statement: StoredStatement) -> str:
+    """One row for each line. A text that a spreadsheet would take for a formula is quoted."""
+    body: Json = json.loads(statement.body)
+    out = io.StringIO()
+    writer = csv.writer(out)
+    writer.writerow(["statement", "closed_at", "period_start", "period_end", *_COLUMNS, "currency"])
+    for line in body["lines"]:
+        period = line["period"]
+        cells = [line[name] if line[name] is not None else "" for name in _COLUMNS]
+        row = [statement.id, body["closed_at"], period["start"], period["end"], *cells, body["currency"]]
+        writer.writerow([_safe(str(cell)) for cell in row])
+    return out.getvalue()
+
+
+def _safe(cell: str) -> str:
+    number = cell.replace(".", "", 1).removeprefix("-").isdigit()
+    return f"'{cell}" if cell[:1] in {"=", "+", "-", "@", "\t", "\r"} and not number else cell
+
+
+def _page(found: list[StoredStatement], limit: int) -> Json:
+    return {
+        "statements": [view_statement(statement) for statement in found],
+        "next": found[-1].id if len(found) == limit else None,
+    }
+
+
+def _find(services: Services, statement: str) -> StoredStatement:
+    with services.database.read() as connection:
+        found = find_statement(connection, statement)
+    if found is None:
+        raise Problem(404, f"there is no statement {statement}")
+    return found

@@ -1,0 +1,169 @@
+"""What may happen to a subscription: begin, switch, other seats, newer prices, end, go on. Each in one transaction.
+
+A preview runs the same code in a transaction that is rolled back, so that it shows what is then charged.
+"""
+
+from collections.abc import Sequence
+
+from sqlalchemy import Connection, update
+
+from tollgate_billing.ledger.catalogs import stored_prices
+from tollgate_billing.ledger.pins import PinRow, add_pins, end_pins, pins_of
+from tollgate_billing.ledger.subscriptions import (
+    CATALOG_ORIGIN,
+    Subscription,
+    change_subscription,
+    find_subscription,
+    insert_subscription,
+    list_subscriptions,
+)
+from tollgate_billing.ledger.tables import subscription_prices
+from tollgate_billing.subscriptions.beginning import beginning
+from tollgate_billing.subscriptions.pinning import Offer, currency_of, first_pins, newer_pins, offer, versions_by_name
+from tollgate_core.catalog import Catalog, Price
+from tollgate_core.catalog import Subscription as Declared
+from tollgate_core.periods import Recurrence
+from tollgate_core.pricing import Calendar
+
+API_ORIGIN = "api"
+
+
+class ChangeRefusedError(Exception):
+    """Says why, and what can be done."""
+
+
+def begin(connection: Connection, catalog: Catalog, wanted: Declared, now_ms: int) -> Subscription:
+    """A subscription that no manifest declares."""
+    if find_subscription(connection, wanted.name) is not None:
+        raise ChangeRefusedError(f"there is a subscription {wanted.name} already")
+    product = next((product for product in catalog.products if product.name == wanted.product), None)
+    if product is None:
+        raise ChangeRefusedError(f"there is no product {wanted.product}")
+    currency = currency_of(catalog, wanted.product, wanted.currency)
+    offered = offer(catalog, wanted.product, currency, versions_by_name(connection))
+    if wanted.currency and not offered.current:
+        raise ChangeRefusedError(f"the product {wanted.product} has no price in {wanted.currency}")
+    values = beginning(wanted, product, now_ms) | {
+        "product": wanted.product,
+        "customer": wanted.customer,
+        "customer_name": wanted.customer_name,
+        "state": "active",
+        "origin": API_ORIGIN,
+        "follow_prices": wanted.follow_prices,
+        "currency": currency,
+    }
+    row = insert_subscription(connection, wanted.name, values)
+    add_pins(connection, first_pins(row, offered, row.started_ms))
+    return row
+
+
+def switch(connection: Connection, catalog: Catalog, row: Subscription, product: str, now_ms: int) -> None:
+    """Fees are prorated and credited, usage so far is billed at once; the anchor stays."""
+    _refuse_declared(row, "its product is set in its manifest")
+    _refuse_ended(row, now_ms)
+    current = next((p for p in catalog.products if p.name == row.product), None)
+    if product == row.product:
+        raise ChangeRefusedError(f"it is on the product {product} already")
+    if current is None or product not in current.switches:
+        allowed = ", ".join(current.switches) if current and current.switches else "none"
+        raise ChangeRefusedError(f"a switch from {row.product} to {product} is not allowed; allowed: {allowed}")
+    offered = _offer(connection, catalog, row, product)
+    if not offered.current:
+        raise ChangeRefusedError(f"the product {product} has no price in {row.currency}")
+    end_pins(connection, row.name, now_ms)
+    change_subscription(connection, row, {"product": product})
+    add_pins(connection, first_pins(row, offered, now_ms))
+
+
+def set_seats(connection: Connection, row: Subscription, price: str, seats: int, now_ms: int) -> None:
+    """From now on; the fee of the running period is prorated."""
+    _refuse_ended(row, now_ms)
+    held = next((p for p in pins_of(connection, [row.name]) if p.price == price and p.holds_at(now_ms)), None)
+    if held is None:
+        raise ChangeRefusedError(f"it has no price {price}")
+    terms = stored_prices(connection)[held.price, held.version]
+    if not terms.min_seats <= seats <= terms.max_seats:
+        raise ChangeRefusedError(f"{price} allows {terms.min_seats} to {terms.max_seats} seats, not {seats}")
+    if seats == held.seats:
+        return
+    end_pins(connection, row.name, now_ms, [price])
+    add_pins(connection, [PinRow(row.name, price, now_ms, held.version, seats)])
+
+
+def migrate(
+    connection: Connection, catalog: Catalog, row: Subscription, now_ms: int, prices: Sequence[str] | None = None
+) -> list[PinRow]:
+    """The current versions of all its prices, or of those that are named, from now on. Answers what changed."""
+    _refuse_ended(row, now_ms)
+    offered = _offer(connection, catalog, row, row.product)
+    unknown = sorted(set(prices or ()) - offered.current.keys())
+    if unknown:
+        raise ChangeRefusedError(f"the product {row.product} has no price {unknown[0]} in {row.currency}")
+    newer = newer_pins(row, offered, pins_of(connection, [row.name]), now_ms, prices)
+    for pin in newer:
+        end_pins(connection, row.name, pin.since_ms, [pin.price])
+    add_pins(connection, newer)
+    return newer
+
+
+def cancel(connection: Connection, row: Subscription, now_ms: int, *, at_period_end: bool) -> int:
+    """Answers when it ends: now, with what is left of prepaid fees credited, or at the end of its billing period."""
+    _refuse_declared(row, "delete its manifest instead")
+    _refuse_ended(row, now_ms)
+    end = _period_end(connection, row, now_ms) if at_period_end else now_ms
+    end_pins(connection, row.name, end)
+    change_subscription(connection, row, {"ended_ms": end, "state": "cancelled" if end <= now_ms else row.state})
+    return end
+
+
+def expire(connection: Connection, now_ms: int) -> list[str]:
+    """Subscriptions whose end has come stop working. Answers their names."""
+    ended = [
+        row
+        for row in list_subscriptions(connection)
+        if row.ended_ms is not None and row.ended_ms <= now_ms and row.state != "cancelled"
+    ]
+    for row in ended:
+        change_subscription(connection, row, {"state": "cancelled"})
+    return [row.name for row in ended]
+
+
+def reactivate(connection: Connection, catalog: Catalog, row: Subscription, now_ms: int) -> None:
+    """As if it had not been cancelled, or, where it has ended, on the product's current prices from now on."""
+    _refuse_declared(row, "apply its manifest again instead")
+    if row.ended_ms is None:
+        raise ChangeRefusedError("it is not cancelled")
+    if row.ended_ms > now_ms:
+        p = subscription_prices.c
+        mine = (p.subscription == row.name, p.until_ms == row.ended_ms)
+        connection.execute(update(subscription_prices).where(*mine).values(until_ms=None))
+    else:
+        add_pins(connection, first_pins(row, _offer(connection, catalog, row, row.product), now_ms))
+    change_subscription(connection, row, {"ended_ms": None, "state": "active"})
+
+
+def _offer(connection: Connection, catalog: Catalog, row: Subscription, product: str) -> Offer:
+    return offer(catalog, product, row.currency, versions_by_name(connection))
+
+
+def _period_end(connection: Connection, row: Subscription, now_ms: int) -> int:
+    """Of its fees, which are paid until then; without a fee, of its usage."""
+    prices, calendar = stored_prices(connection), Calendar(row.anchor_ms, row.time_zone)
+    held = [prices[p.price, p.version] for p in pins_of(connection, [row.name]) if p.holds_at(now_ms)]
+    recurring = [price for price in held if not price.one_off]
+    fees = [price for price in recurring if not price.metric]
+    return max((_end(calendar, price, now_ms) for price in fees or recurring), default=now_ms)
+
+
+def _end(calendar: Calendar, price: Price, now_ms: int) -> int:
+    return calendar.at(Recurrence(price.interval, price.interval_count), now_ms).end_ms
+
+
+def _refuse_declared(row: Subscription, instead: str) -> None:
+    if row.origin == CATALOG_ORIGIN:
+        raise ChangeRefusedError(f"it is declared in the cluster: {instead}")
+
+
+def _refuse_ended(row: Subscription, now_ms: int) -> None:
+    if row.ended_ms is not None and row.ended_ms <= now_ms:
+        raise ChangeRefusedError("it has ended; reactivate it first")
