@@ -165,8 +165,9 @@ def test_the_pepper_outlives_a_deployment_and_where_it_is_retained_the_release(
         assert _owners(kubectl, namespace, secret) == both
 
     kubectl("delete", "deployment", "tollgate-operator", "-n", namespace)
-    for secret in ("tollgate-keys", "tollgate-ca"):  # the garbage collector looked, and left it to the other owner
-        assert wait_for(lambda name=secret: _owners(kubectl, namespace, name) == {"tollgate-billing"}, 30)
+    # The garbage collector looked, and left them to the other owner.
+    made = ("tollgate-keys", "tollgate-ca")
+    assert wait_for(lambda: all(_owners(kubectl, namespace, s) == {"tollgate-billing"} for s in made), 30)
     installer("upgrade", "tollgate", str(CHART), "-n", namespace)
     _bootstrap(api_server, namespace)
     assert _owners(kubectl, namespace, "tollgate-keys") == both

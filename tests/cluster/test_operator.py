@@ -363,6 +363,55 @@ def test_the_api_server_away_stops_nothing_and_edits_follow(release: Release) ->
     release.assert_exact()
 
 
+def test_an_api_cannot_drain_the_pod_that_calls_its_upstream(release: Release) -> None:
+    """With the address of the witness, which it may not even have."""
+    own = f"http://127.0.0.1:{release.port(9100)}"
+    api = resource("API", "own", pathPrefix="/own", upstream={"url": own})
+    api["spec"]["endpoints"] = [{"name": "drain", "path": "/drain", "method": "GET"}]
+    with pytest.raises(KubectlError, match="no API may call"):
+        release.apply([api])
+    release.ask_webhook(False)
+    release.apply([api])
+    assert wait_for(lambda: release.condition("api/own", "Accepted")[:2] == ("False", "Invalid"), 15)
+    release.ask_webhook(True)
+    release.server.kubectl("delete", "api/own", "-n", release.team)
+    assert httpx.get(f"{own}/drain").status_code == 404
+    assert httpx.get(f"http://127.0.0.1:{release.port(9902)}/ready").status_code == 200
+
+
+def test_a_pod_that_is_to_end_finishes_its_streams_and_takes_no_new_connection(release: Release) -> None:
+    lines: list[str] = []
+    begun = threading.Event()
+
+    def stream() -> None:
+        script = json.dumps({"tokens": 30, "delay_ms": 200})
+        auth = {"authorization": f"Bearer {release.key('acme-openai')}", "x-sandbox": script}
+        with httpx.stream("POST", release.url + CHAT, json=chat_body(), headers=auth, timeout=60) as response:
+            for line in response.iter_lines():
+                lines.append(line)
+                begun.set()
+
+    client = threading.Thread(target=stream)
+    client.start()
+    assert begun.wait(20)
+    said: list[str] = []
+    hooks = threading.Thread(target=lambda: said.extend(release.drain()))
+    hooks.start()
+    probe = f"http://127.0.0.1:{release.port(9902)}/ready"
+    assert wait_for(lambda: httpx.get(probe, timeout=5).status_code == 503, 20), release.logs()
+    assert not said, "the stream still runs"
+    client.join(30)
+    assert "data: [DONE]" in lines
+    hooks.join(30)
+    assert said == ["drained\n", "drained\n"]
+    for container in ("envoy", "witness", "extproc-0"):
+        release.processes.end(release.process(container))
+    release.start("gateway")
+    release.wait_ready()
+    assert call(release).status_code == 200
+    release.assert_exact()
+
+
 @pytest.mark.parametrize(
     "forbidden",
     [

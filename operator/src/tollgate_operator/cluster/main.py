@@ -149,7 +149,8 @@ async def run(settings: ClusterSettings, clock: Clock = system_clock) -> None:
         server = AdsServer(cluster.cache, settings.ads_listen, certificate.grpc_credentials())
         runners = [await serve(health_application(cluster.operator.problems, cluster.metrics), settings.health_listen)]
         if settings.webhook_listen:
-            application = webhook_application(cluster.operator.resources, lambda: cluster.operator.changes)
+            policy = settings.gateway.upstreams
+            application = webhook_application(cluster.operator.resources, lambda: cluster.operator.changes, policy)
             runners.append(await serve(application, settings.webhook_listen, certificate.context))
         await server.start()
         _log.info("serving", ads=settings.ads_listen, namespaces=settings.watch_namespaces or "all")

@@ -114,7 +114,11 @@ class ClusterSettings:
             redis_url=environment["TOLLGATE_REDIS_URL"],
             ads_listen=environment["TOLLGATE_ADS_LISTEN"],
             health_listen=environment["TOLLGATE_HEALTH_LISTEN"],
-            gateway=replace(gateway_settings(environment), tls=bool(environment.get("TOLLGATE_GATEWAY_TLS_SECRET"))),
+            gateway=replace(
+                gateway_settings(environment),
+                tls=bool(environment.get("TOLLGATE_GATEWAY_TLS_SECRET")),
+                local_upstreams=False,
+            ),
             watch_namespaces=_list(environment.get("TOLLGATE_WATCH_NAMESPACES", "")),
             webhook_listen=environment.get("TOLLGATE_WEBHOOK_LISTEN", ""),
             billing_url=environment.get("TOLLGATE_BILLING_URL", ""),

@@ -22,6 +22,7 @@ def test_what_is_enough() -> None:
     settings = ClusterSettings.from_environment(COMPLETE)
     assert settings.watch_namespaces == ()
     assert not settings.gateway.tls
+    assert not settings.gateway.local_upstreams
     assert settings.names.webhook == "tg-tollgate"
     assert "tg-billing.tollgate.svc" in settings.names.dns_names("billing")
     assert "hidden" not in repr(settings)
