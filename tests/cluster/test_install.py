@@ -255,6 +255,8 @@ RIGHTS = [
     ("list", "customresourcedefinitions", "-", False, False),
     ("patch", "customresourcedefinitions", "-", False, False),
     ("watch", "namespaces", "-", False, False),
+    ("get", "namespaces/WATCHED", "-", False, True),
+    ("get", "namespaces/default", "-", False, False),
     ("patch", "validatingwebhookconfigurations/tollgate-NAMESPACE", "-", True, True),
     ("patch", "validatingwebhookconfigurations/another", "-", False, False),
     ("create", "clusterrolebindings", "-", False, False),
@@ -272,7 +274,7 @@ def test_the_operator_may_do_what_it_needs_and_no_more(
     wrong = []
     for verb, resource, where, *expected in RIGHTS:
         scope = ["-n", places[where]] if where != "-" else []
-        name = resource.replace("NAMESPACE", namespace)
+        name = resource.replace("NAMESPACE", namespace).replace("WATCHED", places["watched"])
         sub = ["--subresource=status"] if name.endswith("/status") else []
         arguments = ["auth", "can-i", verb, name.removesuffix("/status"), *sub, *scope]
         arguments += [f"--as=system:serviceaccount:{namespace}:tollgate-operator"]

@@ -191,6 +191,26 @@ def test_a_secret_that_changes_vanishes_or_lacks_its_key(release: Release) -> No
     assert call(release).status_code == 200
 
 
+def test_a_secret_that_was_there_before_its_api_is_never_called_missing(release: Release) -> None:
+    """Its values are only read once something refers to it."""
+    secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "early"}, "stringData": {"key": "sk-early"}}
+    release.apply([secret])
+    api = resource("API", "waits", pathPrefix="/waits", upstream={"url": "http://sandbox.localhost"})
+    api["spec"]["endpoints"] = [{"name": "x", "path": "/x"}]
+    api["spec"]["credential"] = {"header": "authorization", "secretKeyRef": {"name": "early", "key": "key"}}
+    for _ in range(3):
+        assert "there is no" not in release.apply([api])
+        release.wait_for("condition=Programmed", "api/waits")
+        release.server.kubectl("delete", "api/waits", "-n", release.team)
+    events = release.server.kubectl.get("events", "-n", release.team)["items"]
+    told = [e["reason"] for e in events if e["involvedObject"]["name"] == "waits"]
+    assert told == []
+    api["spec"]["credential"]["secretKeyRef"]["key"] = "other"
+    release.apply([api])
+    assert wait_for(lambda: release.condition("api/waits", "ResolvedRefs")[1] == "RefNotFound", 10)
+    release.server.kubectl("delete", "api/waits", "secret/early", "-n", release.team)
+
+
 def test_a_status_edited_by_hand_is_put_right(release: Release) -> None:
     patch = '{"status":{"conditions":[],"serving":"none","observedGeneration":99}}'
     release.server.kubectl("patch", "product", "gemini-payg", "-n", release.team, "--subresource=status",

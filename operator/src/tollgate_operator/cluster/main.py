@@ -10,6 +10,7 @@ import ssl
 import sys
 from collections.abc import AsyncGenerator, Coroutine
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
 
 import httpx
@@ -19,6 +20,7 @@ from lightkube import AsyncClient
 from redis.asyncio import Redis
 
 from tollgate_core.logs import configure_logging
+from tollgate_operator.cluster.billing import RenewingTransport, read_access
 from tollgate_operator.cluster.bootstrap import Bootstrap
 from tollgate_operator.cluster.client import KubernetesClient, KubernetesError
 from tollgate_operator.cluster.clock import Clock, system_clock
@@ -99,9 +101,30 @@ class Cluster:
         )
 
     async def watch(self) -> None:
-        """From the moment when every kind could be listed, so that its CRD is there."""
+        """From the moment when every kind could be listed, so that its CRD is there; again when the namespaces that are
+        there have become others: a watch in one that is gone would end all."""
         await self.operator.synced.wait()
-        await Watches(self.settings.watch_namespaces, self.operator.observe).run()
+        lists = self.operator.lists
+        while True:
+            lists.moved.clear()
+            present = lists.present
+            moved = asyncio.create_task(lists.moved.wait())
+            watching = asyncio.create_task(self._watch(present))
+            try:
+                await asyncio.wait({moved, watching}, return_when=asyncio.FIRST_COMPLETED)
+                if watching.done():
+                    await lists.look_at_present()
+                    if lists.present == present:
+                        await watching
+            finally:
+                moved.cancel()
+                watching.cancel()
+
+    async def _watch(self, present: tuple[str, ...]) -> None:
+        if self.settings.watch_namespaces and not present:
+            self.operator.liveness.rest("watches")
+            await asyncio.Event().wait()
+        await Watches(present, self.operator.observe, self.operator.liveness).run()
 
     async def keep_certificates(self, certificate: ServerCertificate) -> None:
         """Renew (the leader), take what was renewed (all), and tell the API server whom to trust."""
@@ -147,7 +170,7 @@ async def run(settings: ClusterSettings, clock: Clock = system_clock) -> None:
     async with _billing(settings, reader) as billing:
         cluster = Cluster(settings, client, redis, billing, await reader.owners(), clock)
         server = AdsServer(cluster.cache, settings.ads_listen, certificate.grpc_credentials())
-        runners = [await serve(health_application(cluster.operator.problems, cluster.metrics), settings.health_listen)]
+        runners = [await serve(health_application(cluster.operator, cluster.metrics), settings.health_listen)]
         if settings.webhook_listen:
             policy = settings.gateway.upstreams
             application = webhook_application(cluster.operator.resources, lambda: cluster.operator.changes, policy)
@@ -191,13 +214,9 @@ async def _leave(cluster: Cluster, server: AdsServer, runners: list[web.AppRunne
 @asynccontextmanager
 async def _billing(settings: ClusterSettings, reader: Bootstrap) -> AsyncGenerator[httpx.AsyncClient]:
     """A client with the admin token, which trusts our private authority."""
-    keys = await reader.read(settings.names.keys)
-    context = ssl.create_default_context()
-    tls = await reader.read(settings.names.tls("billing"))
-    if "ca.crt" in tls:
-        context.load_verify_locations(cadata=tls["ca.crt"].decode())
-    headers = {"authorization": f"Bearer {keys['admin-token'].decode()}"}
-    async with httpx.AsyncClient(base_url=settings.billing_url, headers=headers, verify=context, timeout=10) as client:
+    read = partial(read_access, reader, settings.names)
+    transport = RenewingTransport(await read(), read)
+    async with httpx.AsyncClient(base_url=settings.billing_url, transport=transport, timeout=10) as client:
         yield client
 
 

@@ -11,7 +11,7 @@ from tollgate_operator.cluster.admission import review
 from tollgate_operator.reconcile import UpstreamPolicy
 
 RESOURCES = store_of(api("a"), product("pro")).loaded().resources
-EXAMPLES = store_of(*(stored(document) for document in example_documents())).loaded().resources
+EXAMPLES = store_of(*(stored(document) for document in example_documents())).known()
 
 
 def ask(document: Document | None, before: Document | None = None, operation: str = "", among: Any = None) -> Any:
