@@ -80,3 +80,4 @@ def test_a_watched_namespace_that_is_gone_keeps_the_operator_from_nothing(releas
     release.apply([api("a", "changed")])
     assert wait_for(lambda: is_programmed(release, "a", team), 30), release.logs()
     assert release.processes.pid(operator) == pid
+    assert httpx.get(f"http://127.0.0.1:{release.port(8081)}/healthz", timeout=5).text == "ok\n"

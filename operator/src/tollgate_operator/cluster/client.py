@@ -60,13 +60,12 @@ class KubernetesClient:
         self._client: Any = client
 
     async def list(
-        self, kind: Kind, namespace: str | None = None, trim: Callable[[dict[str, Any]], dict[str, Any]] | None = None
+        self, kind: Kind, namespace: str | None = None, trim: Callable[[dict[str, Any]], dict[str, Any]] = lambda o: o
     ) -> tuple[list[dict[str, Any]], int]:
         """(all objects, resource version of the list), in pages; ``trim`` says what is kept of each."""
-        keep = trim or (lambda item: item)
         listed = self._client.list(_resource(kind), namespace=namespace or "*", chunk_size=_PAGE)
         try:
-            items = [keep(cast("dict[str, Any]", item.to_dict())) async for item in listed]
+            items = [trim(cast("dict[str, Any]", item.to_dict())) async for item in listed]
         except (ApiError, httpx2.HTTPError) as error:
             raise _translated(error) from error
         return items, int(listed.resourceVersion or 0)

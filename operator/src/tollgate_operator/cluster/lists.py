@@ -8,6 +8,7 @@ certainly is not there, or is being deleted with the Roles in it, is gone on.
 
 import asyncio
 from collections.abc import Callable, Iterable
+from functools import partial
 
 import structlog
 
@@ -78,7 +79,8 @@ class Lists:
 
     async def _list(self, kind: Kind, namespace: str | None) -> Change:
         try:
-            items, version = await self._client.list(kind, namespace, self._store.trim if kind is SECRET else None)
+            ask = partial(self._client.list, kind, namespace)
+            items, version = await (ask(self._store.trim) if kind is SECRET else ask())
         except NotFoundError:
             if kind in OWN and not self._complete:
                 raise

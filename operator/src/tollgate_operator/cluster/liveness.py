@@ -1,7 +1,7 @@
 """Whether what should go on, goes on. A process that answers probes may have stopped working all the same."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 
 
@@ -21,7 +21,7 @@ class Liveness:
         self._deadlines.pop(part, None)
 
     @contextmanager
-    def at_most(self, part: str, seconds: float) -> Iterator[None]:
+    def at_most(self, part: str, seconds: float) -> Generator[None]:
         """Work that takes no longer unless it is stuck."""
         self.beat(part, seconds)
         try:

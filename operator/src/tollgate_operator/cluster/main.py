@@ -43,6 +43,7 @@ from tollgate_operator.xds import AdsServer, SnapshotCache
 _log = structlog.get_logger("operator")
 _RENEW_SECONDS = 600.0
 _RETRY_SECONDS = 2.0
+_IDLE_SECONDS = 60.0
 #: The certificate of the gateway's listener is somebody else's to renew; this soon it is noticed.
 _GATEWAY_SECONDS = 10.0
 
@@ -121,9 +122,10 @@ class Cluster:
                 watching.cancel()
 
     async def _watch(self, present: tuple[str, ...]) -> None:
-        if self.settings.watch_namespaces and not present:
-            self.operator.liveness.rest("watches")
-            await asyncio.Event().wait()
+        while self.settings.watch_namespaces and not present:
+            # Also a thread that is just ending may have said that it lives.
+            self.operator.liveness.beat("watches", _IDLE_SECONDS)
+            await asyncio.sleep(_IDLE_SECONDS / 4)
         await Watches(present, self.operator.observe, self.operator.liveness).run()
 
     async def keep_certificates(self, certificate: ServerCertificate) -> None:

@@ -69,7 +69,7 @@ class Lists:
     def __init__(self, refused: str, error: KubernetesError) -> None:
         self.refused, self.error = refused, error
 
-    async def list(self, kind: Kind, namespace: str | None, trim: object) -> tuple[list[Any], int]:
+    async def list(self, kind: Kind, namespace: str | None, trim: object = None) -> tuple[list[Any], int]:
         del namespace, trim
         if kind.kind == self.refused:
             raise self.error
@@ -106,7 +106,7 @@ class Namespaces:
     def __init__(self, *there: str) -> None:
         self.there, self.late = set(there), set[str]()
 
-    async def list(self, kind: Kind, namespace: str, trim: object) -> tuple[list[Any], int]:
+    async def list(self, kind: Kind, namespace: str, trim: object = None) -> tuple[list[Any], int]:
         del trim
         if namespace not in self.there or namespace in self.late:
             raise ForbiddenError(namespace)
@@ -128,20 +128,20 @@ async def test_only_a_namespace_that_is_certainly_gone_is_gone_on_without() -> N
     assert not lists.missing
     client.there.discard("b")
     await lists.all()
-    assert (lists.missing, lists.present, [o.namespace for o in store]) == ({"b"}, ("a",), ["a"])
+    assert (lists.missing, lists.present, [o.namespace for o in store]) == (frozenset({"b"}), ("a",), ["a"])
     client.there.add("b")
     await lists.look_for_missing()  # its rights are late, as at every install
     assert lists.missing == {"b"}
     client.late.clear()
     lists.moved.clear()
     await lists.look_for_missing()
-    assert (lists.missing, [o.namespace for o in store], lists.moved.is_set()) == (set(), ["a", "b"], True)
+    assert (lists.missing, [o.namespace for o in store], lists.moved.is_set()) == (frozenset(), ["a", "b"], True)
     lists.moved.clear()
     await lists.all()
     assert not lists.moved.is_set()
     client.there.discard("b")
     await lists.all()
-    assert (lists.missing, [o.namespace for o in store], lists.moved.is_set()) == ({"b"}, ["a"], True)
+    assert (lists.missing, [o.namespace for o in store], lists.moved.is_set()) == (frozenset({"b"}), ["a"], True)
 
 
 class Flaky:
