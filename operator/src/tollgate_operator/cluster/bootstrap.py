@@ -94,7 +94,7 @@ class Bootstrap:
             encoded = {key: base64.b64encode(value).decode() for key, value in written.items()}
             try:
                 if found:
-                    await self._client.merge(SECRET, name, {"data": encoded}, self._names.namespace)
+                    found = await self._client.merge(SECRET, name, {"data": encoded}, self._names.namespace)
                 else:
                     metadata = {"name": name, "labels": _LABELS, "ownerReferences": owners}
                     body = {"metadata": metadata, "type": secret_type, "data": encoded}
@@ -105,7 +105,7 @@ class Bootstrap:
             data |= written
             break
         if found:
-            await self._mend_owners(name, owners)
+            await self._mend_owners(name, found["metadata"], owners)
         return data
 
     async def _find(self, name: str) -> dict[str, Any] | None:
@@ -114,9 +114,8 @@ class Bootstrap:
         except NotFoundError:
             return None
 
-    async def _mend_owners(self, name: str, owners: Sequence[Mapping[str, Any]]) -> None:
+    async def _mend_owners(self, name: str, metadata: Mapping[str, Any], owners: Sequence[Mapping[str, Any]]) -> None:
         """Of a Secret that we made before: under another setting, or for a Deployment that was made again since."""
-        metadata = (await self._client.get(SECRET, name, self._names.namespace))["metadata"]
         if not _LABELS.items() <= (metadata.get("labels") or {}).items():
             return  # an administrator's
         before: list[dict[str, Any]] = metadata.get("ownerReferences") or []

@@ -153,7 +153,9 @@ class Store:
         return {**bare, _TRIMMED: [*(raw.get("data") or {}), *(raw.get("stringData") or {})]}
 
     def fill(self, raw: Mapping[str, Any]) -> Change:
-        """A Secret with its values, which were not here."""
+        """A Secret with its values, which were not here; one that has gone meanwhile stays gone."""
+        if self._objects.get(_key({"kind": "Secret", **raw})) is None:
+            return "none"
         return self._take(None, {"kind": "Secret", "apiVersion": "v1", **raw})
 
     def forget(self, namespace: str) -> Change:

@@ -287,6 +287,15 @@ def test_a_list_from_before_it_was_referred_to_is_filled_as_well() -> None:
     assert store.refer(store.references()) == [("Secret", "s")]
 
 
+def test_a_secret_that_went_while_it_was_fetched_stays_gone() -> None:
+    store = store_of(secret(5))
+    store.apply("ADDED", wanting())
+    store.refer(store.references())
+    store.replace("Secret", [], 9)
+    assert store.fill(secret(5)) == "none"
+    assert ("Secret", "s") not in store.known()
+
+
 def test_values_go_with_the_last_reference() -> None:
     store = store_of(wanting(), secret())
     assert value(store) == "sk-1"
