@@ -62,3 +62,23 @@ def test_a_service_of_another_namespace_needs_its_leave_also_by_url(suffix: str,
     assert "spec.upstream.url" in conditions(state(url))["ResolvedRefs"][2]
     assert conditions(state(url, IN_CLUSTER, GRANT))["ResolvedRefs"][0]
     assert conditions(state(url.replace("models", "default")))["ResolvedRefs"][0]
+
+
+def test_a_short_name_of_a_service_needs_leave_as_well() -> None:
+    there: Document = {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"name": "another", "namespace": "models"},
+        "spec": {"ports": [{"port": 8000}]},
+    }
+    url = "http://vllm.models:8000"
+    assert conditions(state(url))["ResolvedRefs"][0], "no such namespace: a name on the internet"
+    assert conditions(state(url, IN_CLUSTER, there))["ResolvedRefs"][:2] == (False, "RefNotPermitted")
+    assert conditions(state(url, IN_CLUSTER, there, GRANT))["ResolvedRefs"][0]
+
+
+def test_a_name_without_a_namespace_is_refused_in_a_cluster() -> None:
+    """It would be looked up beside the gateway, whoever asks."""
+    accepted, _, message = conditions(state("http://tollgate-valkey:6379"))["Accepted"]
+    assert (accepted, "tollgate-valkey.NAMESPACE.svc" in message) == (False, True)
+    assert conditions(state("http://tollgate-valkey:6379", SETTINGS))["Accepted"][0]

@@ -167,7 +167,7 @@ def _service(api: API, index: Index) -> Iterator[Finding]:
     """A Service that is away for a moment takes nothing down: Envoy answers for it until it is back."""
     reference = api.spec.upstream.service_ref
     if reference is None:
-        named = service_in(api.spec.upstream.url or "")
+        named = service_in(api.spec.upstream.url or "", index.namespaces_with_services)
         if named and not index.permits(api, Service, *named):
             yield _not_permitted(api, Service, *named, "spec.upstream.url")
         return

@@ -2,7 +2,7 @@
 
 import ipaddress
 import socket
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -31,11 +31,19 @@ def check_upstream(api: API, policy: UpstreamPolicy) -> Iterator[Problem]:
     if _is_local(host):
         message = f"{host} is the gateway's own machine or its link, which no API may call"
         yield Problem("spec.upstream.url", message)
+    elif "." not in host and ":" not in host:
+        message = (
+            f"{host} would be a Service beside the gateway; name it with its namespace, as in {host}.NAMESPACE.svc"
+        )
+        yield Problem("spec.upstream.url", message)
 
 
-def service_in(url: str) -> tuple[str, str] | None:
-    """(namespace, name) where a URL's host is a Service's name in the cluster."""
+def service_in(url: str, namespaces: Container[str]) -> tuple[str, str] | None:
+    """(namespace, name) where a URL's host is a Service's name in the cluster. Pods look ``name.namespace`` up there
+    before anywhere else; ``namespaces`` are those that there are."""
     labels = _host(url).split(".")
+    if len(labels) == 2 and labels[1] in namespaces:
+        return labels[1], labels[0]
     for i, label in enumerate(labels):
         if label == "svc" and i >= 2 and ".".join(labels[i + 1 :]) in _CLUSTER_DOMAINS:
             return labels[i - 1], labels[i - 2]
