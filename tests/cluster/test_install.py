@@ -15,6 +15,7 @@ from tests.cluster.chart.test_goldens import FILES
 from tests.support.helm import CHART, Helm, Object, find, pod_spec
 from tests.support.kubernetes import ApiServer, KubectlError
 from tests.support.kubernetes.kubectl import Kubectl
+from tollgate_cli.laptop.system import wait_for
 
 RESTRICTED = {f"pod-security.kubernetes.io/{mode}": "restricted" for mode in ("enforce", "warn")}
 #: Kinds of others that a plain API server does not have.
@@ -152,6 +153,64 @@ def _bootstrap(api_server: ApiServer, namespace: str) -> None:
     assert result.returncode == 0, result.stderr
 
 
+def test_the_pepper_outlives_a_deployment_and_where_it_is_retained_the_release(
+    api_server: ApiServer, installer: Helm, namespace: str
+) -> None:
+    kubectl = api_server.kubectl
+    both = {"tollgate-operator", "tollgate-billing"}
+    _install(installer, namespace)
+    _bootstrap(api_server, namespace)
+    pepper = _keys(kubectl, namespace)["data"]["key-pepper"]
+    for secret in ("tollgate-keys", "tollgate-ca"):
+        assert _owners(kubectl, namespace, secret) == both
+
+    kubectl("delete", "deployment", "tollgate-operator", "-n", namespace)
+    # The garbage collector looked, and left them to the other owner.
+    made = ("tollgate-keys", "tollgate-ca")
+    assert wait_for(lambda: all(_owners(kubectl, namespace, s) == {"tollgate-billing"} for s in made), 30)
+    installer("upgrade", "tollgate", str(CHART), "-n", namespace)
+    _bootstrap(api_server, namespace)
+    assert _owners(kubectl, namespace, "tollgate-keys") == both
+    assert _keys(kubectl, namespace)["data"]["key-pepper"] == pepper
+
+    installer("upgrade", "tollgate", str(CHART), "-n", namespace, "--set", "keys.retain=true")
+    _bootstrap(api_server, namespace)
+    assert _owners(kubectl, namespace, "tollgate-keys") == set()
+    installer("uninstall", "tollgate", "-n", namespace)
+    kubectl("wait", "--for=delete", "secret/tollgate-ca", "-n", namespace, "--timeout=60s")
+    _install(installer, namespace)
+    _bootstrap(api_server, namespace)
+    assert _keys(kubectl, namespace)["data"]["key-pepper"] == pepper
+    installer("uninstall", "tollgate", "-n", namespace)
+
+
+def test_a_secret_with_one_owner_gets_the_other_and_one_of_an_administrator_none(
+    api_server: ApiServer, installer: Helm, namespace: str
+) -> None:
+    kubectl = api_server.kubectl
+    _install(installer, namespace)
+    values = ("--from-literal=key-pepper=p", "--from-literal=admin-token=t", "--from-literal=redis-password=r")
+    kubectl("create", "secret", "generic", "tollgate-keys", "-n", namespace, *values)
+    _bootstrap(api_server, namespace)
+    assert _owners(kubectl, namespace, "tollgate-keys") == set()
+    owners = kubectl.get("secret", "tollgate-ca", "-n", namespace)["metadata"]["ownerReferences"]
+    patch = {"metadata": {"ownerReferences": [o for o in owners if o["name"] == "tollgate-operator"]}}
+    kubectl("patch", "secret", "tollgate-ca", "-n", namespace, "--type=merge", "-p", json.dumps(patch))
+    _bootstrap(api_server, namespace)
+    assert _owners(kubectl, namespace, "tollgate-ca") == {"tollgate-operator", "tollgate-billing"}
+    installer("uninstall", "tollgate", "-n", namespace)
+
+
+def _keys(kubectl: Kubectl, namespace: str) -> Object:
+    found: Object = kubectl.get("secret", "tollgate-keys", "-n", namespace)
+    return found
+
+
+def _owners(kubectl: Kubectl, namespace: str, secret: str) -> set[str]:
+    metadata = kubectl.get("secret", secret, "-n", namespace)["metadata"]
+    return {owner["name"] for owner in metadata.get("ownerReferences", [])}
+
+
 def test_two_releases_stand_beside_each_other(api_server: ApiServer, installer: Helm) -> None:
     one, other = (api_server.namespace("chart", RESTRICTED) for _ in range(2))
     try:
@@ -187,6 +246,7 @@ RIGHTS = [
     ("create", "configmaps", "", True, True),
     ("get", "configmaps", "elsewhere", False, False),
     ("get", "deployments.apps/tollgate-operator", "", True, True),
+    ("get", "deployments.apps/tollgate-billing", "", True, True),
     ("get", "deployments.apps/tollgate-gateway", "", False, False),
     ("list", "deployments.apps", "", False, False),
     ("get", "pods", "", False, False),
@@ -195,6 +255,8 @@ RIGHTS = [
     ("list", "customresourcedefinitions", "-", False, False),
     ("patch", "customresourcedefinitions", "-", False, False),
     ("watch", "namespaces", "-", False, False),
+    ("get", "namespaces/WATCHED", "-", False, True),
+    ("get", "namespaces/default", "-", False, False),
     ("patch", "validatingwebhookconfigurations/tollgate-NAMESPACE", "-", True, True),
     ("patch", "validatingwebhookconfigurations/another", "-", False, False),
     ("create", "clusterrolebindings", "-", False, False),
@@ -212,7 +274,7 @@ def test_the_operator_may_do_what_it_needs_and_no_more(
     wrong = []
     for verb, resource, where, *expected in RIGHTS:
         scope = ["-n", places[where]] if where != "-" else []
-        name = resource.replace("NAMESPACE", namespace)
+        name = resource.replace("NAMESPACE", namespace).replace("WATCHED", places["watched"])
         sub = ["--subresource=status"] if name.endswith("/status") else []
         arguments = ["auth", "can-i", verb, name.removesuffix("/status"), *sub, *scope]
         arguments += [f"--as=system:serviceaccount:{namespace}:tollgate-operator"]

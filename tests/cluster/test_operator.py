@@ -191,6 +191,26 @@ def test_a_secret_that_changes_vanishes_or_lacks_its_key(release: Release) -> No
     assert call(release).status_code == 200
 
 
+def test_a_secret_that_was_there_before_its_api_is_never_called_missing(release: Release) -> None:
+    """Its values are only read once something refers to it."""
+    secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "early"}, "stringData": {"key": "sk-early"}}
+    release.apply([secret])
+    api = resource("API", "waits", pathPrefix="/waits", upstream={"url": "http://sandbox.localhost"})
+    api["spec"]["endpoints"] = [{"name": "x", "path": "/x"}]
+    api["spec"]["credential"] = {"header": "authorization", "secretKeyRef": {"name": "early", "key": "key"}}
+    for _ in range(3):
+        assert "there is no" not in release.apply([api])
+        release.wait_for("condition=Programmed", "api/waits")
+        release.server.kubectl("delete", "api/waits", "-n", release.team)
+    events = release.server.kubectl.get("events", "-n", release.team)["items"]
+    told = [e["reason"] for e in events if e["involvedObject"]["name"] == "waits"]
+    assert told == []
+    api["spec"]["credential"]["secretKeyRef"]["key"] = "other"
+    release.apply([api])
+    assert wait_for(lambda: release.condition("api/waits", "ResolvedRefs")[1] == "RefNotFound", 10)
+    release.server.kubectl("delete", "api/waits", "secret/early", "-n", release.team)
+
+
 def test_a_status_edited_by_hand_is_put_right(release: Release) -> None:
     patch = '{"status":{"conditions":[],"serving":"none","observedGeneration":99}}'
     release.server.kubectl("patch", "product", "gemini-payg", "-n", release.team, "--subresource=status",
@@ -360,6 +380,55 @@ def test_the_api_server_away_stops_nothing_and_edits_follow(release: Release) ->
         traffic.wait_for_answers(10)
     assert set(traffic.seen.statuses) == {200}
     assert wait_for(lambda: "This model is retired" in refusal(release), 30)
+    release.assert_exact()
+
+
+def test_an_api_cannot_drain_the_pod_that_calls_its_upstream(release: Release) -> None:
+    """With the address of the witness, which it may not even have."""
+    own = f"http://127.0.0.1:{release.port(9100)}"
+    api = resource("API", "own", pathPrefix="/own", upstream={"url": own})
+    api["spec"]["endpoints"] = [{"name": "drain", "path": "/drain", "method": "GET"}]
+    with pytest.raises(KubectlError, match="no API may call"):
+        release.apply([api])
+    release.ask_webhook(False)
+    release.apply([api])
+    assert wait_for(lambda: release.condition("api/own", "Accepted")[:2] == ("False", "Invalid"), 15)
+    release.ask_webhook(True)
+    release.server.kubectl("delete", "api/own", "-n", release.team)
+    assert httpx.get(f"{own}/drain").status_code == 404
+    assert httpx.get(f"http://127.0.0.1:{release.port(9902)}/ready").status_code == 200
+
+
+def test_a_pod_that_is_to_end_finishes_its_streams_and_takes_no_new_connection(release: Release) -> None:
+    lines: list[str] = []
+    begun = threading.Event()
+
+    def stream() -> None:
+        script = json.dumps({"tokens": 30, "delay_ms": 200})
+        auth = {"authorization": f"Bearer {release.key('acme-openai')}", "x-sandbox": script}
+        with httpx.stream("POST", release.url + CHAT, json=chat_body(), headers=auth, timeout=60) as response:
+            for line in response.iter_lines():
+                lines.append(line)
+                begun.set()
+
+    client = threading.Thread(target=stream)
+    client.start()
+    assert begun.wait(20)
+    said: list[str] = []
+    hooks = threading.Thread(target=lambda: said.extend(release.drain()))
+    hooks.start()
+    probe = f"http://127.0.0.1:{release.port(9902)}/ready"
+    assert wait_for(lambda: httpx.get(probe, timeout=5).status_code == 503, 20), release.logs()
+    assert not said, "the stream still runs"
+    client.join(30)
+    assert "data: [DONE]" in lines
+    hooks.join(30)
+    assert said == ["drained\n", "drained\n"]
+    for container in ("envoy", "witness", "extproc-0"):
+        release.processes.end(release.process(container))
+    release.start("gateway")
+    release.wait_ready()
+    assert call(release).status_code == 200
     release.assert_exact()
 
 

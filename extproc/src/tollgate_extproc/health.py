@@ -1,6 +1,6 @@
 """The small HTTP server that tells a cluster how the process is: /healthz, /readyz, /metrics, and what is added.
 
-It runs in threads of its own, so that it answers also while a handler waits, as a drain does.
+It runs in threads of its own, so that it answers also while a handler waits, as for a drain.
 """
 
 import socket

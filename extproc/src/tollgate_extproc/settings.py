@@ -21,6 +21,8 @@ class Settings:
     node: str = "gateway"
     #: ``host:port`` of health and metrics; none if empty.
     health_listen: str = ""
+    #: Path of the Unix socket over which a pod's hook asks for a drain; none if empty.
+    drain_socket: str = ""
     #: How long a pod that is to end waits for its last requests.
     drain_seconds: float = 600
     #: How long a request may hold quota before it is settled without a witness.
@@ -42,6 +44,7 @@ class Settings:
             envoy_admin_url=environment.get("TOLLGATE_ENVOY_ADMIN_URL", ""),
             node=environment.get("TOLLGATE_NODE", "gateway"),
             health_listen=environment.get("TOLLGATE_HEALTH_LISTEN", ""),
+            drain_socket=environment.get("TOLLGATE_DRAIN_SOCKET", ""),
             drain_seconds=float(environment.get("TOLLGATE_DRAIN_SECONDS", "600")),
             hold_seconds=int(environment.get("TOLLGATE_HOLD_SECONDS", "3600")),
             join_grace_seconds=int(environment.get("TOLLGATE_JOIN_GRACE_SECONDS", "10")),

@@ -38,7 +38,7 @@ def reconcile(
     ``last``."""
     if last_good is None:
         last_good = last.resources if last else {}
-    effective = resolve(loaded.resources, last_good, loaded.broken)
+    effective = resolve(loaded.resources, last_good, loaded.broken, settings.upstreams)
     index = Index(effective.resources)
     catalog = build_catalog(index)
     encoded = catalog.encode()

@@ -136,5 +136,7 @@ def test_the_gateway_replaces_a_pod_before_it_ends_one(rendered: list[Object]) -
     (envoy,) = spec["containers"]
     drain = int(envoy["args"][envoy["args"].index("--drain-time-s") + 1])
     assert spec["terminationGracePeriodSeconds"] > drain
-    assert envoy["lifecycle"]["preStop"]["httpGet"] == {"path": "/drain", "port": 9100, "scheme": "HTTP"}
+    assert envoy["lifecycle"]["preStop"]["httpGet"] == {"path": "/drained", "port": 9100, "scheme": "HTTP"}
+    (witness,) = [c for c in spec["initContainers"] if c["name"] == "witness"]
+    assert witness["lifecycle"]["preStop"]["exec"] == {"command": ["tollgate-witness", "drain"]}
     assert [c["restartPolicy"] for c in spec["initContainers"]] == ["Always"] * len(spec["initContainers"])

@@ -17,6 +17,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Self
 
@@ -209,6 +210,23 @@ class Release:
         command, environment = self._command(workload, 0, spec, container)
         done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=60)
         assert done.returncode == 0, done.stderr
+
+    def drain(self, workload: str = "gateway", replica: int = 0) -> list[str]:
+        """What a kubelet does first when a pod is to end: all hooks at once. What each said."""
+        spec = self.get("deployment", f"{self.name}-{workload}")["spec"]["template"]["spec"]
+        containers = [c for c in (*spec.get("initContainers", []), *spec["containers"]) if "lifecycle" in c]
+        with ThreadPoolExecutor() as pool:
+            return list(pool.map(lambda c: self._hook(workload, replica, spec, c), containers))
+
+    def _hook(self, workload: str, replica: int, spec: Mapping[str, Any], container: Mapping[str, Any]) -> str:
+        hook = container["lifecycle"]["preStop"]
+        if "httpGet" in hook:
+            url = f"http://127.0.0.1:{self.port(hook['httpGet']['port'], replica)}{hook['httpGet']['path']}"
+            return httpx.get(url, timeout=120).raise_for_status().text
+        command, environment = self._command(workload, replica, spec, {**container, **hook["exec"]})
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=120)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
 
     def process(self, container: str, replica: int = 0) -> str:
         """The name under which a container's process runs."""

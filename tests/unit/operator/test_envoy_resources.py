@@ -145,6 +145,25 @@ def test_a_literal_path_comes_before_a_parameter(tmp_path: Path) -> None:
     assert [route["name"] for route in routes] == ["mixed/one", "mixed/any", "/"]
 
 
+def test_a_host_has_its_own_routes_and_then_those_of_wider_names(tmp_path: Path) -> None:
+    hosts = {"any": "*", "wide": "*.a.test", "named": "llm.a.test", "other": "b.test"}
+    apis = [
+        resource("API", name, hostnames=[host], upstream={"url": "http://127.0.0.1:1"},
+                 endpoints=[{"name": "same", "path": "/same"}])
+        for name, host in hosts.items()
+    ]  # fmt: skip
+    found = {
+        host["domains"][0]: [route["name"].removesuffix("/same") for route in host["routes"]]
+        for host in messages(write(tmp_path, apis))[ROUTES]["tollgate"]["virtualHosts"]
+    }
+    assert found == {
+        "*": ["any", "/"],
+        "*.a.test": ["wide", "any", "/"],
+        "llm.a.test": ["named", "wide", "any", "/"],
+        "b.test": ["other", "any", "/"],
+    }
+
+
 def test_what_is_put_together_from_parts_is_the_whole(tmp_path: Path) -> None:
     """Each API is encoded by itself, and only where it changed."""
     documents = example_documents()

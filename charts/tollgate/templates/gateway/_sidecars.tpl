@@ -59,10 +59,17 @@ volumeMounts:
       value: unix:/run/tollgate/admin.sock
     - name: TOLLGATE_HEALTH_LISTEN
       value: 0.0.0.0:9100
+    # Not on a port: an API with that address as its upstream could drain the pod.
+    - name: TOLLGATE_DRAIN_SOCKET
+      value: /run/tollgate/drain.sock
     - name: TOLLGATE_DRAIN_SECONDS
       value: {{ .Values.gateway.drainSeconds | quote }}
     {{- include "tollgate.gateway.env" . | nindent 4 }}
   ports:
     - {name: witness, containerPort: 9100, protocol: TCP}
+  # Hooks of sidecars run as soon as the pod is to end, beside Envoy's; the sidecars themselves end after Envoy.
+  lifecycle:
+    preStop:
+      exec: {command: [tollgate-witness, drain]}
   {{- include "tollgate.gateway.sidecar" (dict "root" . "port" "witness" "resources" .Values.gateway.witness.resources "volume" "log" "path" "/var/log/tollgate" "sockets" true) | nindent 2 }}
 {{- end -}}

@@ -14,8 +14,12 @@
   valueFrom: {fieldRef: {apiVersion: v1, fieldPath: metadata.name}}
 - name: TOLLGATE_FULLNAME
   value: {{ $name }}
-- name: TOLLGATE_DEPLOYMENT
-  value: {{ $name }}-operator
+- name: TOLLGATE_DEPLOYMENTS
+  value: {{ $name }}-operator,{{ $name }}-billing
+{{- if .Values.keys.retain }}
+- name: TOLLGATE_KEYS_RETAIN
+  value: "true"
+{{- end }}
 {{- with join "," .Values.watchNamespaces }}
 - name: TOLLGATE_WATCH_NAMESPACES
   value: {{ . | quote }}

@@ -154,7 +154,11 @@ class APISpec(Model):
     display_name: Annotated[str | None, Field(max_length=128, description="Name for people.")] = None
     hostnames: Annotated[
         list[Hostname],
-        Field(min_length=1, max_length=64, description="Hosts it answers on: a name, *.example.com, or * for all."),
+        Field(
+            min_length=1,
+            max_length=64,
+            description="Hosts it answers on: a name, *.example.com, or * for all. A closer name wins on its host.",
+        ),
         ListSet(),
     ] = ["*"]
     path_prefix: Annotated[

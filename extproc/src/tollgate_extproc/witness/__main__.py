@@ -1,5 +1,5 @@
 """``python -m tollgate_extproc.witness``."""
 
-from tollgate_extproc.witness.main import main
+from tollgate_extproc.witness.command import main
 
 main()

@@ -1,6 +1,6 @@
 """Draining an Envoy before its pod ends: no new connections, then wait for the last request.
 
-Called as the pod's preStop hook, before Envoy is told to end: so a stream that is open is finished, not cut.
+Called by the pod's preStop hooks, before Envoy is told to end: so a stream that is open is finished, not cut.
 """
 
 import time
@@ -33,8 +33,8 @@ class Drain:
         self._clock = clock
         self._sleep = sleep
 
-    def run(self) -> tuple[int, str]:
-        """(HTTP status, what happened)."""
+    def run(self) -> str:
+        """What happened."""
         started = self._clock()
         active, asked = 0, False
         while (passed := self._clock() - started) < self._seconds:
@@ -46,16 +46,16 @@ class Drain:
                 active = self._active()
             except (OSError, HTTPException) as error:
                 if _is_gone(error):
-                    return 200, "Envoy is gone\n"
+                    return "Envoy is gone\n"
                 active = active or 1  # it is busy: nobody knows that nothing is active
                 _log.info("Envoy does not answer; asking again", error=f"{type(error).__name__}: {error}")
             if not active and passed >= _AT_LEAST_SECONDS:
                 break
             self._sleep(_POLL_SECONDS)
         if not active:
-            return 200, "drained\n"
+            return "drained\n"
         _log.warning("requests are cut off at the end of the drain", active=active)
-        return 200, f"{active} requests are still active after {self._seconds:.0f} s\n"
+        return f"{active} requests are still active after {self._seconds:.0f} s\n"
 
     def _active(self) -> int:
         text = ask_envoy(self._admin_url, f"/stats?filter=^{_ACTIVE}$", "GET")

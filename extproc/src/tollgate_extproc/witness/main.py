@@ -23,6 +23,7 @@ from tollgate_extproc.settings import Settings, settings_or_exit
 from tollgate_extproc.settlement import Settler
 from tollgate_extproc.witness.admin import ask_envoy
 from tollgate_extproc.witness.drain import Drain
+from tollgate_extproc.witness.draining import Draining, DrainSocket
 from tollgate_extproc.witness.line import observe, parse_line
 from tollgate_extproc.witness.orphans import Orphans
 from tollgate_extproc.witness.sweep import Sweeper
@@ -177,8 +178,9 @@ async def run(settings: Settings) -> None:
         on_confirmed=checkpoint.confirm,
     )
     witness = Witness(settings, redis, catalogs, settler, checkpoint, system_clock)
-    drain = Drain(settings.envoy_admin_url, settings.drain_seconds)
-    health = HealthServer(settings.health_listen, metrics, catalogs.problems, {"/drain": drain.run})
+    draining = Draining(Drain(settings.envoy_admin_url, settings.drain_seconds).run)
+    hooks = DrainSocket(settings.drain_socket, draining)
+    health = HealthServer(settings.health_listen, metrics, catalogs.problems, {"/drained": draining.wait})
     try:
         await run_until_stopped(
             catalogs.follow(), settler.run(), witness.read(), witness.look_after(), finish=witness.finish
@@ -186,6 +188,7 @@ async def run(settings: Settings) -> None:
     finally:
         await settler.drain(_DRAIN_SECONDS)
         health.stop()
+        hooks.stop()
         checkpoint.save()
         await redis.aclose()
 

@@ -7,6 +7,7 @@ for an hour.
 
 import structlog
 from redis.asyncio import Redis
+from redis.exceptions import WatchError
 
 from tollgate_core.admission import Admission
 from tollgate_core.events import UsageEvent
@@ -18,6 +19,8 @@ from tollgate_extproc.settlement.settler import Settler
 
 _log = structlog.get_logger("sweep")
 _SILENCE_MS = 3_600_000
+#: A mark this old has not counted for long, and is of a node that is gone.
+_FORGOTTEN_MS = 24 * _SILENCE_MS
 _AT_ONCE = 500
 
 
@@ -39,9 +42,12 @@ class Sweeper:
         """How many were settled. The slowest witness decides how far; one that is silent for an hour no longer counts.
         Raises RedisError."""
         now = self._clock()
-        answers = await self._redis.hvals(Keys.WATERMARKS)
-        silent = now - _SILENCE_MS
-        limit = min([now, *(moment for answer in answers if (moment := int(raw(answer))) > silent)])
+        marks: dict[str, int] = {}
+        for node, mark in (await self._redis.hgetall(Keys.WATERMARKS)).items():
+            marks[text(node)] = int(raw(mark))
+        if any(moment <= now - _FORGOTTEN_MS for moment in marks.values()):
+            await self._forget(now - _FORGOTTEN_MS)
+        limit = min([now, *(moment for moment in marks.values() if moment > now - _SILENCE_MS)])
         settled = 0
         for partition in range(PARTITIONS):
             expired = await self._redis.zrangebyscore(  # pyright: ignore[reportUnknownMemberType]
@@ -50,6 +56,23 @@ class Sweeper:
             for member in expired:
                 settled += await self._settle(partition, text(member), now)
         return settled
+
+    async def _forget(self, before: int) -> None:
+        """Marks of nodes that are gone, which would else be read every second for ever. One that is only late has not
+        counted either, and says its mark again when it has caught up."""
+        async with self._redis.pipeline() as pipeline:
+            await pipeline.watch(Keys.WATERMARKS)
+            marks = await self._redis.hgetall(Keys.WATERMARKS)
+            gone = [text(node) for node, mark in marks.items() if int(raw(mark)) <= before]
+            if not gone:
+                return
+            pipeline.multi()  # type: ignore[no-untyped-call]
+            pipeline.hdel(Keys.WATERMARKS, *gone)
+            try:
+                await pipeline.execute()
+            except WatchError:
+                return  # somebody published meanwhile, maybe one of these: another time
+        _log.info("watermarks of nodes that are gone are forgotten", nodes=gone)
 
     async def release_settled(self) -> None:
         """Holds of requests that are settled: a Redis that lost its last writes may have them again. Raises

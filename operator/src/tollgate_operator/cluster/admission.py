@@ -9,14 +9,16 @@ from typing import Any
 
 from tollgate_core.errors import ManifestError
 from tollgate_core.manifests.parse import Manifest, parse_manifest
-from tollgate_operator.reconcile import ResourceKey
+from tollgate_operator.reconcile import ResourceKey, UpstreamPolicy
 from tollgate_operator.reconcile.checks import check_one
 
 _MOST_WARNINGS = 10
 _LONGEST = 4000
 
 
-def review(request: Mapping[str, Any], resources: Mapping[ResourceKey, Manifest]) -> dict[str, Any]:
+def review(
+    request: Mapping[str, Any], resources: Mapping[ResourceKey, Manifest], policy: UpstreamPolicy
+) -> dict[str, Any]:
     """The ``response`` of an AdmissionReview. ``resources`` are all that are there."""
     answer: dict[str, Any] = {"uid": request["uid"], "allowed": True}
     candidate: dict[str, Any] | None = request.get("object")
@@ -31,7 +33,7 @@ def review(request: Mapping[str, Any], resources: Mapping[ResourceKey, Manifest]
         manifest = parse_manifest({name: value for name, value in candidate.items() if name != "status"})
     except ManifestError as error:
         return answer | _denied("; ".join(map(str, error.problems)))
-    findings = check_one(manifest, resources)
+    findings = check_one(manifest, resources, policy)
     wrong = [str(finding.problem) for finding in findings if not finding.reference]
     if wrong:
         return answer | _denied("; ".join(wrong))

@@ -4,7 +4,7 @@ One place translates the client library's errors: ``ConflictError`` (409), ``Not
 ``ForbiddenError`` (403), ``RefusedError`` (any other answer) and ``AwayError`` (no answer).
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any, cast
 
@@ -59,11 +59,13 @@ class KubernetesClient:
     def __init__(self, client: AsyncClient) -> None:
         self._client: Any = client
 
-    async def list(self, kind: Kind, namespace: str | None = None) -> tuple[list[dict[str, Any]], int]:
-        """(all objects, resource version of the list), in pages."""
+    async def list(
+        self, kind: Kind, namespace: str | None = None, trim: Callable[[dict[str, Any]], dict[str, Any]] = lambda o: o
+    ) -> tuple[list[dict[str, Any]], int]:
+        """(all objects, resource version of the list), in pages; ``trim`` says what is kept of each."""
         listed = self._client.list(_resource(kind), namespace=namespace or "*", chunk_size=_PAGE)
         try:
-            items = [cast("dict[str, Any]", item.to_dict()) async for item in listed]
+            items = [trim(cast("dict[str, Any]", item.to_dict())) async for item in listed]
         except (ApiError, httpx2.HTTPError) as error:
             raise _translated(error) from error
         return items, int(listed.resourceVersion or 0)

@@ -13,7 +13,10 @@ from typing import Any
 import kopf
 
 from tollgate_operator.cluster.kinds import OWN, REFERRED
+from tollgate_operator.cluster.liveness import Liveness
 
+_BEAT_SECONDS = 5.0
+_STUCK_SECONDS = 120.0
 #: Takes the type of an event (None for an entry of a first list) and the object.
 Observer = Callable[[str | None, dict[str, Any]], None]
 
@@ -21,9 +24,10 @@ Observer = Callable[[str | None, dict[str, Any]], None]
 class Watches:
     """Calls ``observe`` in the caller's loop for every event, of all namespaces if none is named."""
 
-    def __init__(self, namespaces: tuple[str, ...], observe: Observer) -> None:
+    def __init__(self, namespaces: tuple[str, ...], observe: Observer, liveness: Liveness) -> None:
         self._namespaces = namespaces
         self._observe = observe
+        self._liveness = liveness
         self._stop = threading.Event()
 
     async def run(self) -> None:
@@ -54,14 +58,24 @@ class Watches:
         async def observe(event: Any, **_: Any) -> None:
             loop.call_soon_threadsafe(self._observe, event["type"], event["object"])
 
-        await kopf.operator(
-            registry=_registry(observe),
-            settings=_settings(),
-            standalone=True,
-            clusterwide=not self._namespaces,
-            namespaces=list(self._namespaces),
-            stop_flag=self._stop,
-        )
+        pulse = asyncio.create_task(self._beat())
+        try:
+            await kopf.operator(
+                registry=_registry(observe),
+                settings=_settings(),
+                standalone=True,
+                clusterwide=not self._namespaces,
+                namespaces=list(self._namespaces),
+                stop_flag=self._stop,
+            )
+        finally:
+            pulse.cancel()
+
+    async def _beat(self) -> None:
+        """As long as the thread's own loop turns."""
+        while True:
+            self._liveness.beat("watches", _STUCK_SECONDS)
+            await asyncio.sleep(_BEAT_SECONDS)
 
 
 def _registry(observe: Any) -> kopf.OperatorRegistry:

@@ -1,24 +1,41 @@
 """Small HTTP servers of the operator: health and metrics, and the webhook."""
 
 import ssl
-from collections.abc import Callable
+from typing import Protocol
 
 from aiohttp import web
 
+from tollgate_operator.cluster.liveness import Liveness
 from tollgate_operator.cluster.metrics import Metrics
 
 
-def health_application(problems: Callable[[], list[str]], metrics: Metrics) -> web.Application:
-    """``/healthz`` says that the loop runs; ``/readyz`` names what is missing; ``/metrics`` is for Prometheus."""
+class Health(Protocol):
+    """What the probes ask."""
+
+    liveness: Liveness
+
+    def problems(self) -> list[str]:
+        """What keeps it from being ready."""
+        ...
+
+    def notes(self) -> list[str]:
+        """What else is worth saying."""
+        ...
+
+
+def health_application(health: Health, metrics: Metrics) -> web.Application:
+    """``/healthz`` says what is stuck; ``/readyz`` names what is missing; ``/metrics`` is for Prometheus."""
 
     async def healthz(request: web.Request) -> web.Response:
         del request
-        return web.Response(text="ok\n")
+        stuck = health.liveness.problems()
+        return web.Response(text="\n".join(stuck or ["ok"]) + "\n", status=503 if stuck else 200)
 
     async def readyz(request: web.Request) -> web.Response:
         del request
-        missing = problems()
-        return web.Response(text="\n".join(missing or ["ok"]) + "\n", status=503 if missing else 200)
+        missing = health.problems()
+        lines = [*(missing or ["ok"]), *health.notes()]
+        return web.Response(text="\n".join(lines) + "\n", status=503 if missing else 200)
 
     async def show(request: web.Request) -> web.Response:
         del request

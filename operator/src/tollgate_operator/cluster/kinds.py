@@ -29,6 +29,7 @@ REFERENCE_GRANT = Kind("gateway.networking.k8s.io", "v1beta1", "ReferenceGrant",
 #: What ours refer to.
 REFERRED = (SECRET, SERVICE, REFERENCE_GRANT)
 
+NAMESPACE = Kind("", "v1", "Namespace", "namespaces", namespaced=False)
 CONFIG_MAP = Kind("", "v1", "ConfigMap", "configmaps")
 EVENT = Kind("", "v1", "Event", "events")
 LEASE = Kind("coordination.k8s.io", "v1", "Lease", "leases")

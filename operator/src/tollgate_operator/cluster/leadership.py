@@ -1,11 +1,11 @@
-"""Which replica writes: a Lease, taken over when its holder has not renewed it for a while.
+"""Which replica writes: a Lease, taken over when we have not seen its holder renew it for a while.
 
 All replicas watch, reconcile and serve Envoy; only the leader writes statuses, Secrets, Events and the catalog.
 """
 
 import asyncio
-from collections.abc import Mapping
-from datetime import datetime, timedelta
+import time
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import structlog
@@ -20,16 +20,27 @@ _RENEW_SECONDS = 3.0
 _MISSED_SECONDS = 7.0
 
 
-def may_take(spec: Mapping[str, Any], identity: str, now: datetime) -> bool:
-    """Whether a Lease is ours, free, or expired. Pure."""
+def may_take(spec: Mapping[str, Any], identity: str, unchanged: float) -> bool:
+    """Whether a Lease is ours, free, or not renewed for as long as it lasts: ``unchanged`` are the seconds for which it
+    has said the same. The times in it are its holder's, whose clock may be wrong. Pure."""
     holder = spec.get("holderIdentity")
     if not holder or holder == identity:
         return True
-    renewed = spec.get("renewTime")
-    if not renewed:
-        return True
-    duration = timedelta(seconds=int(spec.get("leaseDurationSeconds", DURATION_SECONDS)))
-    return datetime.fromisoformat(renewed.replace("Z", "+00:00")) + duration < now
+    return unchanged > int(spec.get("leaseDurationSeconds", DURATION_SECONDS))
+
+
+class _Sight:
+    """Since when a Lease says what it says, by our own clock."""
+
+    def __init__(self) -> None:
+        self._record: tuple[Any, ...] | None = None
+        self._since = 0.0
+
+    def unchanged(self, spec: Mapping[str, Any], now: float) -> float:
+        record = tuple(spec.get(name) for name in ("holderIdentity", "renewTime", "leaseTransitions"))
+        if record != self._record:
+            self._record, self._since = record, now
+        return now - self._since
 
 
 class Leadership:
@@ -43,6 +54,7 @@ class Leadership:
         identity: str,
         owners: list[dict[str, Any]],
         clock: Clock,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._client = client
         self._owners = owners
@@ -50,7 +62,9 @@ class Leadership:
         self._name = name
         self._identity = identity
         self._clock = clock
-        self._renewed: datetime | None = None
+        self._monotonic = monotonic
+        self._sight = _Sight()
+        self._renewed: float | None = None
         self._led = False
         self.changed = asyncio.Event()
         #: Set as long as we lead, for what waits to begin.
@@ -59,7 +73,7 @@ class Leadership:
     @property
     def leads(self) -> bool:
         """Stops being true before anybody else may take over, also when the API server does not answer."""
-        return self._renewed is not None and self._clock() < self._renewed + timedelta(seconds=_MISSED_SECONDS)
+        return self._renewed is not None and self._monotonic() < self._renewed + _MISSED_SECONDS
 
     async def run(self) -> None:
         """Take and renew for ever."""
@@ -80,13 +94,13 @@ class Leadership:
             self.changed.set()
 
     async def _renew(self) -> None:
-        now = self._clock()
+        began, now = self._monotonic(), self._clock()
         try:
             lease = await self._client.get(LEASE, self._name, self._namespace)
         except NotFoundError:
             lease = None
         spec: dict[str, Any] = lease.get("spec") or {} if lease else {}
-        if not may_take(spec, self._identity, now):
+        if not may_take(spec, self._identity, self._sight.unchanged(spec, self._monotonic())):
             self._renewed = None
             return
         ours = spec.get("holderIdentity") == self._identity
@@ -108,7 +122,7 @@ class Leadership:
         except ConflictError:
             self._renewed = None  # another one was faster
             return
-        self._renewed = now
+        self._renewed = began
 
     async def release(self) -> None:
         """Let the next one lead at once."""

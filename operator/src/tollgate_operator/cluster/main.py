@@ -10,6 +10,7 @@ import ssl
 import sys
 from collections.abc import AsyncGenerator, Coroutine
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
 
 import httpx
@@ -19,6 +20,7 @@ from lightkube import AsyncClient
 from redis.asyncio import Redis
 
 from tollgate_core.logs import configure_logging
+from tollgate_operator.cluster.billing import RenewingTransport, read_access
 from tollgate_operator.cluster.bootstrap import Bootstrap
 from tollgate_operator.cluster.client import KubernetesClient, KubernetesError
 from tollgate_operator.cluster.clock import Clock, system_clock
@@ -41,6 +43,7 @@ from tollgate_operator.xds import AdsServer, SnapshotCache
 _log = structlog.get_logger("operator")
 _RENEW_SECONDS = 600.0
 _RETRY_SECONDS = 2.0
+_IDLE_SECONDS = 60.0
 #: The certificate of the gateway's listener is somebody else's to renew; this soon it is noticed.
 _GATEWAY_SECONDS = 10.0
 
@@ -99,9 +102,31 @@ class Cluster:
         )
 
     async def watch(self) -> None:
-        """From the moment when every kind could be listed, so that its CRD is there."""
+        """From the moment when every kind could be listed, so that its CRD is there; again when the namespaces that are
+        there have become others: a watch in one that is gone would end all."""
         await self.operator.synced.wait()
-        await Watches(self.settings.watch_namespaces, self.operator.observe).run()
+        lists = self.operator.lists
+        while True:
+            lists.moved.clear()
+            present = lists.present
+            moved = asyncio.create_task(lists.moved.wait())
+            watching = asyncio.create_task(self._watch(present))
+            try:
+                await asyncio.wait({moved, watching}, return_when=asyncio.FIRST_COMPLETED)
+                if watching.done():
+                    await lists.look_at_present()
+                    if lists.present == present:
+                        await watching
+            finally:
+                moved.cancel()
+                watching.cancel()
+
+    async def _watch(self, present: tuple[str, ...]) -> None:
+        while self.settings.watch_namespaces and not present:
+            # Also a thread that is just ending may have said that it lives.
+            self.operator.liveness.beat("watches", _IDLE_SECONDS)
+            await asyncio.sleep(_IDLE_SECONDS / 4)
+        await Watches(present, self.operator.observe, self.operator.liveness).run()
 
     async def keep_certificates(self, certificate: ServerCertificate) -> None:
         """Renew (the leader), take what was renewed (all), and tell the API server whom to trust."""
@@ -147,9 +172,10 @@ async def run(settings: ClusterSettings, clock: Clock = system_clock) -> None:
     async with _billing(settings, reader) as billing:
         cluster = Cluster(settings, client, redis, billing, await reader.owners(), clock)
         server = AdsServer(cluster.cache, settings.ads_listen, certificate.grpc_credentials())
-        runners = [await serve(health_application(cluster.operator.problems, cluster.metrics), settings.health_listen)]
+        runners = [await serve(health_application(cluster.operator, cluster.metrics), settings.health_listen)]
         if settings.webhook_listen:
-            application = webhook_application(cluster.operator.resources, lambda: cluster.operator.changes)
+            policy = settings.gateway.upstreams
+            application = webhook_application(cluster.operator.resources, lambda: cluster.operator.changes, policy)
             runners.append(await serve(application, settings.webhook_listen, certificate.context))
         await server.start()
         _log.info("serving", ads=settings.ads_listen, namespaces=settings.watch_namespaces or "all")
@@ -190,13 +216,9 @@ async def _leave(cluster: Cluster, server: AdsServer, runners: list[web.AppRunne
 @asynccontextmanager
 async def _billing(settings: ClusterSettings, reader: Bootstrap) -> AsyncGenerator[httpx.AsyncClient]:
     """A client with the admin token, which trusts our private authority."""
-    keys = await reader.read(settings.names.keys)
-    context = ssl.create_default_context()
-    tls = await reader.read(settings.names.tls("billing"))
-    if "ca.crt" in tls:
-        context.load_verify_locations(cadata=tls["ca.crt"].decode())
-    headers = {"authorization": f"Bearer {keys['admin-token'].decode()}"}
-    async with httpx.AsyncClient(base_url=settings.billing_url, headers=headers, verify=context, timeout=10) as client:
+    read = partial(read_access, reader, settings.names)
+    transport = RenewingTransport(await read(), read)
+    async with httpx.AsyncClient(base_url=settings.billing_url, transport=transport, timeout=10) as client:
         yield client
 
 

@@ -14,6 +14,9 @@ class Metrics:
         self.reconcile_failures = Counter(
             "tollgate_operator_reconcile_failures", "Reconciles that failed as a whole", registry=self._registry
         )
+        self.publish_failures = Counter(
+            "tollgate_operator_publish_failures", "Configurations that could not be published", registry=self._registry
+        )
         self.status_writes = Counter("tollgate_operator_status_writes", "Statuses written", registry=self._registry)
         self.nacks = Counter("tollgate_operator_nacks", "Snapshots that an Envoy refused", registry=self._registry)
         self.leading = Gauge("tollgate_operator_leading", "1 on the replica that writes", registry=self._registry)

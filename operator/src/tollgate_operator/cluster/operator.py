@@ -17,24 +17,21 @@ from redis.exceptions import RedisError
 
 from tollgate_core.errors import Problem
 from tollgate_core.manifests.parse import Manifest
-from tollgate_operator.cluster.client import (
-    ForbiddenError,
-    KubernetesClient,
-    KubernetesError,
-    NotFoundError,
-    RefusedError,
-)
+from tollgate_operator.cluster.client import KubernetesClient, KubernetesError, RefusedError
 from tollgate_operator.cluster.clock import Clock
 from tollgate_operator.cluster.finalizers import users, wanted_finalizers
 from tollgate_operator.cluster.judge import Judge
 from tollgate_operator.cluster.key_rounds import KeyRounds
 from tollgate_operator.cluster.keys import KeyKeeper
-from tollgate_operator.cluster.kinds import OWN, REFERRED, Kind
+from tollgate_operator.cluster.kinds import OWN
 from tollgate_operator.cluster.leadership import Leadership
+from tollgate_operator.cluster.lists import Lists
+from tollgate_operator.cluster.liveness import Liveness
 from tollgate_operator.cluster.memory import Memory, worth_remembering
 from tollgate_operator.cluster.metrics import Metrics
 from tollgate_operator.cluster.peers import Peers
 from tollgate_operator.cluster.programming import Programming
+from tollgate_operator.cluster.secret_values import SecretValues
 from tollgate_operator.cluster.statuses import is_said
 from tollgate_operator.cluster.store import Change, Store
 from tollgate_operator.cluster.writer import Writer
@@ -51,6 +48,10 @@ _DEBOUNCE_SECONDS = 0.05
 _RETRY_SECONDS = 1.0
 #: Whole lists come again this often, for what a watch may have lost.
 _RESYNC_SECONDS = 300.0
+#: While a watched namespace is not there.
+_MISSING_SECONDS = 5.0
+#: Thousands of resources take seconds.
+_LONGEST_RECONCILE_SECONDS = 300.0
 #: How long a follower waits for the leader's catalog before it lets its Envoys judge for themselves.
 _CATALOG_SECONDS = 3.0
 _SHARE_SECONDS = 4.0
@@ -78,8 +79,9 @@ class ClusterOperator:
         clock: Clock,
         metrics: Metrics,
     ) -> None:
-        self._client = client
-        self._namespaces = namespaces
+        self.lists = Lists(client, store, namespaces, self.on_change)
+        self.liveness = Liveness()
+        self._secrets = SecretValues(client, store)
         self._gateway = gateway
         self.store = store
         self._cache = cache
@@ -135,9 +137,16 @@ class ClusterOperator:
             return [f"not every kind was listed yet{': ' + self._trouble if self._trouble else ''}"]
         return [] if self._sent else ["nothing was published yet: Redis does not answer"]
 
+    def notes(self) -> list[str]:
+        """What is not as it should be, and no reason to be called not ready."""
+        return [
+            f"namespace {name} is to be watched, and is not there or may not be read yet"
+            for name in sorted(self.lists.missing)
+        ]
+
     def resources(self) -> Mapping[ResourceKey, Manifest]:
-        """All that can be read, for the webhook."""
-        return self.store.loaded().resources
+        """All that can be referred to, for the webhook."""
+        return self.store.known()
 
     async def run(self) -> None:
         """For ever; a failure that is not the neighbours' ends it."""
@@ -159,9 +168,7 @@ class ClusterOperator:
             try:
                 if not self.synced.is_set():
                     self._remembered = await self._memory.read()
-                for kind in (*OWN, *REFERRED):
-                    for namespace in self._namespaces or (None,):
-                        self.on_change(await self._list(kind, namespace))
+                await self.lists.all()
             except KubernetesError as error:
                 self._trouble = f"{type(error).__name__}: {error}"
                 _log.warning("cannot list", error=self._trouble)
@@ -173,21 +180,16 @@ class ClusterOperator:
                 self.synced.set()
                 self._content.set()
             self._status.set()  # what could not be written is tried again
-            await asyncio.sleep(_RESYNC_SECONDS)
+            await self._look_for_missing(_RESYNC_SECONDS)
 
-    async def _list(self, kind: Kind, namespace: str | None) -> Change:
-        try:
-            items, version = await self._client.list(kind, namespace)
-        except (NotFoundError, ForbiddenError) as error:
-            # Kinds of others may not be installed. Once synced, rights that went (with a namespace, or by mistake) are
-            # no reason to forget what serves: what was deleted, the watch has said. Before, they are no reason to take
-            # every reference for missing: an API server that has just started denies what it will allow in a moment.
-            absent = isinstance(error, NotFoundError) and kind not in OWN
-            if not absent and not self.synced.is_set():
-                raise
-            _log.debug("not listed", kind=kind.kind, namespace=namespace, error=str(error))
-            return "none"
-        return self.store.replace(kind.kind, items, version, namespace)
+    async def _look_for_missing(self, seconds: float) -> None:
+        """For so long; a namespace that comes back is seen soon."""
+        until = time.monotonic() + seconds
+        while (left := until - time.monotonic()) > 0:
+            await asyncio.sleep(min(left, _MISSING_SECONDS))
+            if self.lists.missing:
+                with contextlib.suppress(KubernetesError):  # asked again in a moment
+                    await self.lists.look_for_missing()
 
     def _adopt(self) -> None:
         """What its status says was programmed still is: Envoy keeps it while the operator is away."""
@@ -202,22 +204,32 @@ class ClusterOperator:
             await self._content.wait()
             await asyncio.sleep(_DEBOUNCE_SECONDS)
             self._content.clear()
-            loaded = self._loaded()
-            started = time.monotonic()
             last_good = self._programming.last_good(self._state.resources if self._state else self._remembered)
             try:
-                self._state = await asyncio.to_thread(reconcile, loaded, self._state, self._gateway, last_good)
-            except Exception:
-                # To end would be worse: the next start meets the same resource, and serves no Envoy at all.
-                self._metrics.reconcile_failures.inc()
-                _log.exception("reconcile failed; what serves, serves on until the next edit")
+                await self._secrets.fetch(last_good)
+            except KubernetesError as error:
+                _log.warning("secrets wait for the API server; what serves, serves on", error=str(error))
+                await asyncio.sleep(_RETRY_SECONDS)
+                self._content.set()
                 continue
-            self._metrics.reconcile_seconds.observe(time.monotonic() - started)
-            self._count(self._state)
-            if self._publishing:
-                self._publishing.cancel()
-            self._publishing = asyncio.create_task(self._publish(self._state))
-            self._status.set()
+            await self._reconcile(last_good)
+
+    async def _reconcile(self, last_good: Mapping[ResourceKey, Manifest]) -> None:
+        loaded, started = self._loaded(), time.monotonic()
+        try:
+            with self.liveness.at_most("reconcile", _LONGEST_RECONCILE_SECONDS):
+                self._state = await asyncio.to_thread(reconcile, loaded, self._state, self._gateway, last_good)
+        except Exception:
+            # To end would be worse: the next start meets the same resource, and serves no Envoy at all.
+            self._metrics.reconcile_failures.inc()
+            _log.exception("reconcile failed; what serves, serves on until the next edit")
+            return
+        self._metrics.reconcile_seconds.observe(time.monotonic() - started)
+        self._count(self._state)
+        if self._publishing:
+            self._publishing.cancel()
+        self._publishing = asyncio.create_task(self._publish_at_last(self._state))
+        self._status.set()
 
     def _loaded(self) -> Loaded:
         """Without what Envoy refused."""
@@ -236,6 +248,18 @@ class ClusterOperator:
         for (kind, name), status in state.statuses.items():
             if status.problems and before.get((kind, name)) != status.problems:
                 _log.info("not right", kind=kind, name=name, serving=status.serving, problems=status.problems)
+
+    async def _publish_at_last(self, state: State) -> None:
+        """Nobody awaits it, so what goes wrong is said here, and tried again."""
+        while True:
+            try:
+                await self._publish(state)
+            except Exception:
+                self._metrics.publish_failures.inc()
+                _log.exception("not published; what serves, serves on")
+                await asyncio.sleep(_RETRY_SECONDS)
+            else:
+                return
 
     async def _publish(self, state: State) -> None:
         waited = 0.0

@@ -65,17 +65,23 @@ class Names:
 
 @dataclass(frozen=True)
 class BootstrapSettings:
-    """What is needed before anything else runs. ``deployment`` owns the Secrets that are generated; none if empty."""
+    """What is needed before anything else runs. ``deployments`` own what is generated, which goes when all of them are
+    gone; the Secret of keys has no owner where they are to be retained."""
 
     names: Names
-    deployment: str = ""
+    deployments: tuple[str, ...] = ()
+    retain_keys: bool = False
 
     @staticmethod
     def from_environment(environment: Mapping[str, str] = os.environ) -> "BootstrapSettings":
         """Raises KeyError with the name of a variable that is missing."""
         existing = {part: environment[name] for part, name in _EXISTING.items() if environment.get(name)}
         names = Names(environment["TOLLGATE_FULLNAME"], environment["TOLLGATE_NAMESPACE"], existing)
-        return BootstrapSettings(names, environment.get("TOLLGATE_DEPLOYMENT", ""))
+        return BootstrapSettings(
+            names,
+            _list(environment.get("TOLLGATE_DEPLOYMENTS", "")),
+            retain_keys=environment.get("TOLLGATE_KEYS_RETAIN") == "true",
+        )
 
 
 @dataclass(frozen=True)
@@ -108,11 +114,17 @@ class ClusterSettings:
             redis_url=environment["TOLLGATE_REDIS_URL"],
             ads_listen=environment["TOLLGATE_ADS_LISTEN"],
             health_listen=environment["TOLLGATE_HEALTH_LISTEN"],
-            gateway=replace(gateway_settings(environment), tls=bool(environment.get("TOLLGATE_GATEWAY_TLS_SECRET"))),
-            watch_namespaces=tuple(
-                name.strip() for name in environment.get("TOLLGATE_WATCH_NAMESPACES", "").split(",") if name.strip()
+            gateway=replace(
+                gateway_settings(environment),
+                tls=bool(environment.get("TOLLGATE_GATEWAY_TLS_SECRET")),
+                local_upstreams=False,
             ),
+            watch_namespaces=_list(environment.get("TOLLGATE_WATCH_NAMESPACES", "")),
             webhook_listen=environment.get("TOLLGATE_WEBHOOK_LISTEN", ""),
             billing_url=environment.get("TOLLGATE_BILLING_URL", ""),
             gateway_tls_secret=environment.get("TOLLGATE_GATEWAY_TLS_SECRET", ""),
         )
+
+
+def _list(text: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in text.split(",") if name.strip())

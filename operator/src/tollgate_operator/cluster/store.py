@@ -3,16 +3,21 @@
 Watches lose events (a connection that breaks, 410 Gone), so whole lists come in between: an entry of a list never
 overwrites what a later event said, and what a list does not hold is gone unless an event made it after the list. An
 event from before a list is no news: the list knew it.
+
+Of a Secret that no manifest refers to only the names of its keys are kept, not the values: these are nobody's here.
+``refer`` says whose values are wanted, and which of these are not there; whoever reconciles gets them first (``fill``).
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from tollgate_core.errors import ManifestError, Problem
-from tollgate_core.manifests import ROTATE_ANNOTATION, qualified_name
+from tollgate_core.manifests import API, ROTATE_ANNOTATION, Secret, qualified_name
+from tollgate_core.manifests.base import Metadata
 from tollgate_core.manifests.parse import Manifest, parse_manifest
 from tollgate_operator.cluster.kinds import BY_NAME
+from tollgate_operator.reconcile.index import secret_references
 from tollgate_operator.sources import Loaded
 
 Key = tuple[str, str]
@@ -21,13 +26,16 @@ Change = Literal["none", "status", "content"]
 
 #: Secrets that no manifest can mean; Helm's hold whole releases.
 _IGNORED_SECRET_TYPES = ("helm.sh/", "kubernetes.io/service-account-token", "bootstrap.kubernetes.io/")
+#: In an object whose values were taken out: the names of its keys.
+_TRIMMED = "keysOnly"
 #: What of an object's metadata is ours to know; the rest (the last applied text, managed fields) is only large.
 _METADATA = ("name", "namespace", "uid", "creationTimestamp")
 
 
 @dataclass(frozen=True)
 class Observed:
-    """One object. Exactly one of ``manifest`` and ``problems`` is there."""
+    """One object. Exactly one of ``manifest``, ``problems`` and ``keys`` is there; ``keys`` of a Secret without its
+    values."""
 
     key: Key
     namespace: str
@@ -43,6 +51,7 @@ class Observed:
     manifest: Manifest | None
     problems: tuple[Problem, ...]
     content: Mapping[str, Any] = field(repr=False)
+    keys: frozenset[str] | None = None
 
 
 def observe(raw: Mapping[str, Any], before: Observed | None = None) -> Observed | None:
@@ -54,7 +63,10 @@ def observe(raw: Mapping[str, Any], before: Observed | None = None) -> Observed 
     content = {part: raw[part] for part in ("spec", "data", "stringData") if part in raw}
     manifest: Manifest | None = None
     problems: tuple[Problem, ...] = ()
-    if before is not None and before.uid == metadata["uid"] and before.content == content:
+    keys = _trimmed_keys(raw)
+    if keys is not None:
+        content = {}
+    elif before is not None and before.uid == metadata["uid"] and before.content == content and before.keys is None:
         manifest, problems, content = before.manifest, before.problems, dict(before.content)
     else:
         manifest, problems = _parse(raw)
@@ -73,7 +85,12 @@ def observe(raw: Mapping[str, Any], before: Observed | None = None) -> Observed 
         manifest=manifest,
         problems=problems,
         content=content,
+        keys=keys,
     )
+
+
+def _trimmed_keys(raw: Mapping[str, Any]) -> frozenset[str] | None:
+    return frozenset(raw[_TRIMMED]) if _TRIMMED in raw else None
 
 
 def _annotations(metadata: Mapping[str, Any]) -> Mapping[str, str]:
@@ -99,6 +116,8 @@ class Store:
         self._tombs: dict[Key, int] = {}
         #: The versions of the last lists, by kind and namespace (None: all).
         self._listed: dict[tuple[str, str | None], int] = {}
+        #: Secrets whose values are kept.
+        self.referred: frozenset[Key] = frozenset()
 
     def __iter__(self) -> Iterator[Observed]:
         return iter(self._objects.values())
@@ -111,6 +130,41 @@ class Store:
         """All of one kind."""
         return [observed for (name, _), observed in self._objects.items() if name == kind]
 
+    def references(self) -> frozenset[Key]:
+        """Secrets that the manifests which are here refer to."""
+        return referred_secrets(o.manifest for o in self.of_kind("API"))
+
+    def refer(self, secrets: frozenset[Key]) -> list[Key]:
+        """Keep the values of these Secrets and of no others. Those of which only the names of the keys are here."""
+        for key in self.referred - secrets:
+            held = self._objects.get(key)
+            if held is not None and held.keys is None:
+                keys = frozenset(name for values in held.content.values() for name in values or ())
+                self._objects[key] = replace(held, manifest=None, problems=(), content={}, keys=keys)
+        self.referred = secrets
+        found = ((key, self._objects.get(key)) for key in sorted(secrets))
+        return [key for key, held in found if held is not None and held.keys is not None]
+
+    def trim(self, raw: dict[str, Any]) -> dict[str, Any]:
+        """A Secret as it is kept."""
+        if _key({"kind": "Secret", **raw}) in self.referred:
+            return raw
+        bare = {name: value for name, value in raw.items() if name not in {"data", "stringData"}}
+        return {**bare, _TRIMMED: [*(raw.get("data") or {}), *(raw.get("stringData") or {})]}
+
+    def fill(self, raw: Mapping[str, Any]) -> Change:
+        """A Secret with its values, which were not here; one that has gone meanwhile stays gone."""
+        if self._objects.get(_key({"kind": "Secret", **raw})) is None:
+            return "none"
+        return self._take(None, {"kind": "Secret", "apiVersion": "v1", **raw})
+
+    def forget(self, namespace: str) -> Change:
+        """All of a namespace that is gone."""
+        gone = [key for key, observed in self._objects.items() if observed.namespace == namespace]
+        for key in gone:
+            del self._objects[key]
+        return "content" if gone else "none"
+
     def apply(self, event: str | None, raw: Mapping[str, Any]) -> Change:
         """One event of a watch: ADDED, MODIFIED, DELETED, or None for an entry of its first list."""
         kind, namespace = str(raw["kind"]), raw["metadata"].get("namespace", "default")
@@ -121,8 +175,11 @@ class Store:
 
     def _take(self, event: str | None, raw: Mapping[str, Any]) -> Change:
         key = _key(raw)
+        if key[0] == "Secret" and _TRIMMED not in raw:
+            raw = self.trim(dict(raw))
         version, before = int(raw["metadata"]["resourceVersion"]), self._objects.get(key)
-        if version <= max(before.version if before else 0, self._tombs.get(key, 0)):
+        fills = before is not None and before.version == version and before.keys is not None and _TRIMMED not in raw
+        if not fills and version <= max(before.version if before else 0, self._tombs.get(key, 0)):
             return "none"
         observed = None if event == "DELETED" else observe(raw, before)
         if observed is None:
@@ -154,8 +211,29 @@ class Store:
     def loaded(self) -> Loaded:
         """What reconcile wants."""
         resources = {key: o.manifest for key, o in self._objects.items() if o.manifest is not None}
-        broken = {key: list(o.problems) for key, o in self._objects.items() if o.manifest is None}
+        broken = {key: list(o.problems) for key, o in self._objects.items() if o.manifest is None and o.keys is None}
         return Loaded(resources, broken)
+
+    def known(self) -> dict[Key, Manifest]:
+        """What a manifest may refer to: also Secrets whose values are not here, with empty ones."""
+        known: dict[Key, Manifest] = {}
+        for key, observed in self._objects.items():
+            if observed.manifest is not None:
+                known[key] = observed.manifest
+            elif observed.keys is not None:
+                metadata = Metadata.model_construct(name=observed.name, namespace=observed.namespace)
+                known[key] = Secret.model_construct(metadata=metadata, data=dict.fromkeys(observed.keys, ""))
+        return known
+
+
+def referred_secrets(manifests: Iterable[Manifest | None]) -> frozenset[Key]:
+    """Secrets that APIs refer to."""
+    return frozenset(
+        ("Secret", qualified_name(reference.namespace or api.metadata.namespace, reference.name))
+        for api in manifests
+        if isinstance(api, API)
+        for _, reference in secret_references(api)
+    )
 
 
 def _key(raw: Mapping[str, Any]) -> Key:
@@ -172,7 +250,7 @@ def difference(before: Observed | None, after: Observed) -> Change:
     """``content`` where reconcile must look again, ``status`` where only what was written about it changed."""
     if before is None or before.uid != after.uid:
         return "content"
-    same = before.manifest is after.manifest and before.problems == after.problems
+    same = before.manifest is after.manifest and before.problems == after.problems and before.keys == after.keys
     if not same or (before.deleting, before.rotation) != (after.deleting, after.rotation):
         return "content"
     other = (before.status, before.finalizers, before.generation) != (after.status, after.finalizers, after.generation)

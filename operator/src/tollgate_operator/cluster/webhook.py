@@ -12,7 +12,7 @@ from tollgate_core.manifests.parse import Manifest
 from tollgate_operator.cluster.admission import review
 from tollgate_operator.cluster.client import KubernetesClient
 from tollgate_operator.cluster.kinds import WEBHOOK
-from tollgate_operator.reconcile import ResourceKey
+from tollgate_operator.reconcile import ResourceKey, UpstreamPolicy
 
 _log = structlog.get_logger("webhook")
 _LARGEST_REVIEW = 8 << 20
@@ -23,20 +23,20 @@ _LOOK_SECONDS = 0.05
 
 
 def webhook_application(
-    resources: Callable[[], Mapping[ResourceKey, Manifest]], changes: Callable[[], int]
+    resources: Callable[[], Mapping[ResourceKey, Manifest]], changes: Callable[[], int], policy: UpstreamPolicy
 ) -> web.Application:
     """``resources`` answers all that are there now, ``changes`` a number that grows whenever that changed."""
 
     async def validate(request: web.Request) -> web.Response:
         try:
             document: dict[str, Any] = await request.json()
-            answer = review(document["request"], resources())
+            answer = review(document["request"], resources(), policy)
             seen, deadline = changes(), time.monotonic() + _PATIENCE_SECONDS
             while (not answer["allowed"] or answer.get("warnings")) and time.monotonic() < deadline:
                 await asyncio.sleep(_LOOK_SECONDS)
                 if changes() != seen:
                     seen = changes()
-                    answer = review(document["request"], resources())
+                    answer = review(document["request"], resources(), policy)
         except (ValueError, KeyError, TypeError) as error:
             _log.warning("not an AdmissionReview", error=type(error).__name__)
             raise web.HTTPBadRequest(text="not an AdmissionReview") from error

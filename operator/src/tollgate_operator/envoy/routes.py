@@ -31,7 +31,7 @@ class RouteOf(NamedTuple):
 
 
 def route_configuration(index: Index) -> route.RouteConfiguration:
-    """A virtual host for each host name; APIs on ``*`` answer on every host."""
+    """A virtual host for each host name."""
     configuration = route_configuration_base()
     for host, routes in virtual_hosts(list(index.of_kind(API))):
         host.routes = [make_route(of) for of in routes]
@@ -43,6 +43,7 @@ def route_configuration_base() -> route.RouteConfiguration:
     """Without its virtual hosts."""
     return route.RouteConfiguration(
         name=ROUTES,
+        ignore_port_in_host_matching=True,
         # The customers' addresses are no business of an upstream.
         request_headers_to_remove=["x-forwarded-for", "x-envoy-external-address"],
         response_headers_to_add=[_from_gate(header, key) for header, key in _RESPONSE_HEADERS.items()],
@@ -50,19 +51,29 @@ def route_configuration_base() -> route.RouteConfiguration:
 
 
 def virtual_hosts(apis: list[API]) -> Iterator[tuple[route.VirtualHost, list[RouteOf]]]:
-    """Each host without its routes, and what these are made of, in order."""
+    """Each host without its routes, and what these are made of, in order.
+
+    Envoy looks into one virtual host alone, the most specific that fits. So each has the routes of all that fit a host
+    of that name, those of a more specific one first: ``llm.example.com``, ``*.example.com``, ``*``.
+    """
     for name in sorted({host for api in apis for host in api.spec.hostnames} | {"*"}):
-        domains = [name] if name == "*" or ":" in name else [name, f"{name}:*"]
-        here = [api for api in apis if name in api.spec.hostnames or "*" in api.spec.hostnames]
-        yield route.VirtualHost(name=f"host/{name}", domains=domains), _ordered(here)
+        ranks = [(_rank(api, name), api) for api in apis]
+        here = [(rank, api) for rank, api in ranks if rank is not None]
+        yield route.VirtualHost(name=f"host/{name}", domains=[name]), _ordered(here)
 
 
-def _ordered(apis: list[API]) -> list[RouteOf]:
-    pairs = [(api, endpoint) for api in apis for endpoint in api.spec.endpoints]
-    pairs.sort(key=lambda pair: _specificity(full_path(*pair)))
-    prefixes = sorted(apis, key=lambda api: (-len(api.spec.path_prefix), api.qualified_name))
-    refused = [RouteOf(api) for api in prefixes if api.spec.path_prefix != "/"]
-    return [*(RouteOf(*pair) for pair in pairs), *refused, RouteOf()]
+def _rank(api: API, host: str) -> int | None:
+    """How closely an API's names fit those that ``host`` means: less is closer, None is not at all."""
+    fitting = [name for name in api.spec.hostnames if name == host or (name[0] == "*" and host.endswith(name[1:]))]
+    return min((-len(name) for name in fitting), default=None)
+
+
+def _ordered(apis: list[tuple[int, API]]) -> list[RouteOf]:
+    pairs = [(rank, api, endpoint) for rank, api in apis for endpoint in api.spec.endpoints]
+    pairs.sort(key=lambda pair: (pair[0], _specificity(full_path(*pair[1:]))))
+    prefixes = sorted(apis, key=lambda of: (-len(of[1].spec.path_prefix), of[0], of[1].qualified_name))
+    refused = [RouteOf(api) for _, api in prefixes if api.spec.path_prefix != "/"]
+    return [*(RouteOf(api, endpoint) for _, api, endpoint in pairs), *refused, RouteOf()]
 
 
 def routes_of(api: API) -> list[RouteOf]:

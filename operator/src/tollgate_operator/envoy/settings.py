@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from tollgate_operator.reconcile.upstreams import UpstreamPolicy
+
 
 @dataclass(frozen=True)
 class GatewaySettings:
@@ -23,6 +25,13 @@ class GatewaySettings:
     certificate: tuple[str, str] | None = field(default=None, repr=False)
     #: Host name → "ip:port", for upstreams that no name service knows, such as laptop mode's simulated ones.
     host_aliases: Mapping[str, str] = field(default_factory=dict[str, str])
+    #: Whether APIs may name addresses of the gateway's own machine as upstreams.
+    local_upstreams: bool = True
+
+    @property
+    def upstreams(self) -> UpstreamPolicy:
+        """Which addresses APIs may name."""
+        return UpstreamPolicy(self.local_upstreams, frozenset(self.host_aliases))
 
 
 GATE_CLUSTER = "tollgate/gate"

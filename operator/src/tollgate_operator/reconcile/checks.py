@@ -33,6 +33,7 @@ from tollgate_core.quantity import parse_duration_ms, parse_quantity
 from tollgate_operator.reconcile.expressions import check_metric_expressions, check_rules
 from tollgate_operator.reconcile.index import Index, age, secret_references
 from tollgate_operator.reconcile.routes import check_routes
+from tollgate_operator.reconcile.upstreams import UpstreamPolicy, check_upstream, service_in
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,9 @@ _LARGEST_REQUEST = 1 << 40
 _FIRST_START, _LAST_START = datetime(1970, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC)
 
 
-def check_all(resources: Mapping[Key, Manifest], last_good: Mapping[Key, Manifest]) -> dict[Key, list[Finding]]:
+def check_all(
+    resources: Mapping[Key, Manifest], last_good: Mapping[Key, Manifest], policy: UpstreamPolicy
+) -> dict[Key, list[Finding]]:
     """Findings by resource; a resource without findings is not in the answer."""
     index = Index(resources)
     found: dict[Key, list[Finding]] = {}
@@ -64,10 +67,13 @@ def check_all(resources: Mapping[Key, Manifest], last_good: Mapping[Key, Manifes
             found[key] = findings
     for name, problem in check_routes(index, {key[1] for key in last_good if resources.get(key) == last_good[key]}):
         found.setdefault(("API", name), []).append(Finding(problem))
+    for api in index.of_kind(API):
+        for problem in check_upstream(api, policy):
+            found.setdefault(("API", api.qualified_name), []).append(Finding(problem))
     return found
 
 
-def check_one(resource: Manifest, others: Mapping[Key, Manifest]) -> list[Finding]:
+def check_one(resource: Manifest, others: Mapping[Key, Manifest], policy: UpstreamPolicy) -> list[Finding]:
     """Findings of one resource among ``others``, which may hold its former self."""
     key = (resource.kind, resource.qualified_name)
     index = Index({**others, key: resource})
@@ -76,6 +82,7 @@ def check_one(resource: Manifest, others: Mapping[Key, Manifest]) -> list[Findin
     if isinstance(resource, API):
         settled = {name for kind, name in others if kind == "API" and name != key[1]}
         findings += [Finding(problem) for name, problem in check_routes(index, settled) if name == key[1]]
+        findings += [Finding(problem) for problem in check_upstream(resource, policy)]
     return findings
 
 
@@ -167,6 +174,9 @@ def _service(api: API, index: Index) -> Iterator[Finding]:
     """A Service that is away for a moment takes nothing down: Envoy answers for it until it is back."""
     reference = api.spec.upstream.service_ref
     if reference is None:
+        named = service_in(api.spec.upstream.url or "", index.namespaces_with_services)
+        if named and not index.permits(api, Service, *named):
+            yield _not_permitted(api, Service, *named, "spec.upstream.url")
         return
     field, namespace = "spec.upstream.serviceRef", reference.namespace or api.metadata.namespace
     if not index.permits(api, Service, namespace, reference.name):

@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import TypeVar
 
 from tollgate_core.manifests import API, EndpointSelector, Price, Product, Secret, SecretKeyRef, qualified_name
@@ -27,6 +28,11 @@ class Index:
         for price in self.of_kind(Price):
             self._prices[price.metadata.namespace, price.spec.product, price.spec.metric].append(price)
             self._of_product[price.metadata.namespace, price.spec.product].append(price)
+
+    @cached_property
+    def namespaces_with_services(self) -> frozenset[str]:
+        """Those in which a Service can be meant."""
+        return frozenset(service.metadata.namespace for service in self.of_kind(Service))
 
     def of_kind(self, kind: type[ManifestT]) -> Iterator[ManifestT]:
         """All of one kind, by name."""

@@ -11,6 +11,7 @@ from tollgate_core.errors import Problem
 from tollgate_core.manifests.parse import Manifest
 from tollgate_operator.reconcile.checks import Finding, check_all
 from tollgate_operator.reconcile.status import Condition, Serving, Status
+from tollgate_operator.reconcile.upstreams import UpstreamPolicy
 
 ResourceKey = tuple[str, str]
 """(kind, qualified name)"""
@@ -29,14 +30,14 @@ class Effective:
 def resolve(
     desired: Mapping[ResourceKey, Manifest],
     last_good: Mapping[ResourceKey, Manifest],
-    broken: Mapping[ResourceKey, list[Problem]] | None = None,
+    broken: Mapping[ResourceKey, list[Problem]],
+    policy: UpstreamPolicy,
 ) -> Effective:
     """``broken`` are resources that could not even be parsed: their last good version serves on."""
-    broken = broken or {}
     effective = dict(desired) | {key: last_good[key] for key in broken if key in last_good}
     findings: dict[ResourceKey, list[Finding]] = {}
     while True:
-        round_findings = check_all(effective, last_good)
+        round_findings = check_all(effective, last_good, policy)
         fatal = {key: found for key, found in round_findings.items() if any(f.fatal for f in found)}
         replaced = {
             key: found

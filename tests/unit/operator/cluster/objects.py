@@ -55,8 +55,9 @@ def observed(document: Document) -> Observed:
 
 
 def store_of(*documents: Document) -> Store:
-    """A store that holds them."""
+    """A store that holds them, with the values of Secrets that are referred to."""
     store = Store()
-    for document in documents:
+    for document in sorted(documents, key=lambda d: d["kind"] == "Secret"):
+        store.refer(store.references())
         store.apply("ADDED", document)
     return store

@@ -8,9 +8,10 @@ import pytest
 from tests.support.manifests import Document, example_documents, find, resource
 from tests.unit.operator.cluster.objects import api, product, store_of, stored, subscription
 from tollgate_operator.cluster.admission import review
+from tollgate_operator.reconcile import UpstreamPolicy
 
 RESOURCES = store_of(api("a"), product("pro")).loaded().resources
-EXAMPLES = store_of(*(stored(document) for document in example_documents())).loaded().resources
+EXAMPLES = store_of(*(stored(document) for document in example_documents())).known()
 
 
 def ask(document: Document | None, before: Document | None = None, operation: str = "", among: Any = None) -> Any:
@@ -20,7 +21,7 @@ def ask(document: Document | None, before: Document | None = None, operation: st
         "object": document,
         "oldObject": before,
     }
-    answer = review(request, RESOURCES if among is None else among)
+    answer = review(request, RESOURCES if among is None else among, UpstreamPolicy(local=False))
     assert answer["uid"] == "u-1"
     return answer
 

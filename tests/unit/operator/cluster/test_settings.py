@@ -22,6 +22,7 @@ def test_what_is_enough() -> None:
     settings = ClusterSettings.from_environment(COMPLETE)
     assert settings.watch_namespaces == ()
     assert not settings.gateway.tls
+    assert not settings.gateway.local_upstreams
     assert settings.names.webhook == "tg-tollgate"
     assert "tg-billing.tollgate.svc" in settings.names.dns_names("billing")
     assert "hidden" not in repr(settings)
@@ -83,3 +84,14 @@ def test_secrets_of_an_administrator_take_the_place_of_ours() -> None:
     }
     names = BootstrapSettings.from_environment(environment).names
     assert (names.keys, names.tls("billing"), names.tls("operator")) == ("my-keys", "my-billing", "tg-operator-tls")
+
+
+def test_who_owns_what_is_generated() -> None:
+    environment = {
+        "TOLLGATE_FULLNAME": "tg",
+        "TOLLGATE_NAMESPACE": "ns",
+        "TOLLGATE_DEPLOYMENTS": "tg-operator,tg-billing",
+    }
+    settings = BootstrapSettings.from_environment(environment)
+    assert (settings.deployments, settings.retain_keys) == (("tg-operator", "tg-billing"), False)
+    assert BootstrapSettings.from_environment({**environment, "TOLLGATE_KEYS_RETAIN": "true"}).retain_keys

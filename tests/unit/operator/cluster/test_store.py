@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.manifests import Document, resource
-from tests.unit.operator.cluster.objects import observed, product, store_of, stored
+from tests.unit.operator.cluster.objects import api, observed, product, store_of, stored
+from tollgate_core.manifests import Secret
 from tollgate_operator.cluster.store import Store
 
 NAMESPACES = ("default", "team")
@@ -218,3 +219,94 @@ def test_what_others_wrote_into_the_metadata_is_not_remembered() -> None:
     manifest = observed(product("p", annotations=applied, labels={"l": "v"})).manifest
     assert manifest is not None
     assert "x" * 1000 not in manifest.model_dump_json()
+
+
+def secret(version: int = 1, text: str = "sk-1", name: str = "s") -> Document:
+    return stored(
+        {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name}, "stringData": {"k": text}}, version
+    )
+
+
+def wanting(name: str = "s") -> Document:
+    made = api("a")
+    made["spec"] = {**made["spec"], "credential": {"secretKeyRef": {"name": name, "key": "k"}, "header": "x"}}
+    return made
+
+
+def value(store: Store) -> str | None:
+    found = store.loaded().resources.get(("Secret", "s"))
+    return found.value("k") if isinstance(found, Secret) else None
+
+
+def test_values_of_secrets_that_nothing_refers_to_are_not_kept() -> None:
+    store = Store()
+    assert store.apply("ADDED", secret()) == "content"
+    assert store.replace("Secret", [store.trim(secret(2)), secret(2, name="t")], 2) == "content"
+    assert "sk-1" not in str([(o.content, o.manifest) for o in store])
+    assert store.loaded().resources == {}
+    assert store.loaded().broken == {}
+    there = store.known()["Secret", "s"]
+    assert isinstance(there, Secret)
+    assert (there.value("k"), there.value("other")) == ("", None)
+    assert store.apply("MODIFIED", secret(3, "sk-2")) == "none", "whose names of keys are as they were"
+    assert store.apply("DELETED", secret(4)) == "content"
+
+
+def test_a_secret_that_comes_to_be_referred_to_is_filled_before_it_counts() -> None:
+    store = store_of(secret(5))
+    store.apply("ADDED", wanting())
+    assert store.refer(store.references()) == [("Secret", "s")]
+    assert value(store) is None
+    assert store.fill(secret(4, "older")) == "none"
+    assert store.fill(secret(5)) == "content"
+    assert value(store) == "sk-1"
+    assert store.refer(store.references()) == []
+    assert store.apply("MODIFIED", secret(6, "sk-2")) == "content"
+    assert store.fill(secret(5)) == "none"
+    assert value(store) == "sk-2"
+
+
+def test_an_event_that_comes_before_the_answer_has_the_values_already() -> None:
+    store = store_of(secret(5))
+    store.apply("ADDED", wanting())
+    store.refer(store.references())
+    store.apply("MODIFIED", secret(7, "sk-7"))
+    assert store.refer(store.references()) == []
+    assert store.fill(secret(6, "sk-6")) == "none"
+    assert value(store) == "sk-7"
+
+
+def test_a_list_from_before_it_was_referred_to_is_filled_as_well() -> None:
+    store = store_of(secret(5))
+    listed = store.trim(secret(8, "sk-8"))
+    store.apply("ADDED", wanting())
+    store.refer(store.references())
+    store.fill(secret(5))
+    store.replace("Secret", [listed], 8)
+    assert value(store) is None, "not the old one for the new one"
+    assert store.refer(store.references()) == [("Secret", "s")]
+
+
+def test_a_secret_that_went_while_it_was_fetched_stays_gone() -> None:
+    store = store_of(secret(5))
+    store.apply("ADDED", wanting())
+    store.refer(store.references())
+    store.replace("Secret", [], 9)
+    assert store.fill(secret(5)) == "none"
+    assert ("Secret", "s") not in store.known()
+
+
+def test_values_go_with_the_last_reference() -> None:
+    store = store_of(wanting(), secret())
+    assert value(store) == "sk-1"
+    store.apply("DELETED", {**wanting(), "metadata": {**wanting()["metadata"], "resourceVersion": "9"}})
+    assert store.refer(store.references()) == []
+    assert "sk-1" not in str([(o.content, o.manifest) for o in store])
+    assert isinstance(store.known()["Secret", "s"], Secret)
+
+
+def test_a_namespace_that_is_gone_takes_all_of_it_along() -> None:
+    store = store_of(product("p"), product("p", namespace="team"), api("a", namespace="team"))
+    assert store.forget("team") == "content"
+    assert [o.key for o in store] == [("Product", "p")]
+    assert store.forget("team") == "none"
