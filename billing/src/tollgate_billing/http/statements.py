@@ -22,9 +22,7 @@ def statement_routes(services: Services) -> APIRouter:
     router = APIRouter()
 
     @router.get("/subscriptions/{name:path}/statements")
-    def of_subscription(
-        name: str, after: str = "", limit: Annotated[int, Query(ge=1, le=1000)] = 100
-    ) -> Json:
+    def of_subscription(name: str, after: str = "", limit: Annotated[int, Query(ge=1, le=1000)] = 100) -> Json:
         with services.database.read() as connection:
             existing(connection, name)
             found = list_statements(connection, name, after=after, limit=limit)
