@@ -7,11 +7,13 @@ Compilation checks names as far as they can be known: variables, members, functi
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import cast
 
 import cel
 
 from tollgate_core.errors import ExpressionError
 from tollgate_core.expressions import source as text
+from tollgate_core.expressions.bounds import Bounds, check_cel
 
 _OPERATOR = re.compile(r"^(@\w+|[^\w]*_.*_[^\w]*|[!-]_|_\W+_|_\[_\]|_\?_:_)$")
 _STANDARD_FUNCTIONS = frozenset(
@@ -38,9 +40,10 @@ class Scope:
 
 
 class CelExpression:
-    """A compiled expression. ``roots`` and ``functions`` are what it refers to."""
+    """A compiled expression. ``roots`` and ``functions`` are what it refers to; ``bounds`` says on how much input it
+    may run where nothing can stop it."""
 
-    __slots__ = ("_program", "functions", "roots", "source")
+    __slots__ = ("_program", "_reads", "bounds", "functions", "roots", "source")
 
     def __init__(self, source: str) -> None:
         try:
@@ -50,20 +53,35 @@ class CelExpression:
         self.source = source
         self.roots = frozenset(self._program.variables()) - text.bound_names(source)
         self.functions = frozenset(f for f in self._program.functions() if not _OPERATOR.match(f))
+        self.bounds = Bounds.of(source, self.roots, self.functions)
+        self._reads = {root: text.reads(source, root) for root in self.roots & _MEMBERS.keys()}
+
+    def needed(self, variables: Mapping[str, object]) -> dict[str, object]:
+        """The parts of the variables that it reads: handing over a body costs more than most expressions do."""
+        kept: dict[str, object] = {}
+        for name, value in variables.items():
+            members = self._reads.get(name)
+            if name in self.roots:
+                kept[name] = value if members is None else _only(value, members)
+        return kept
 
     def evaluate(
         self, variables: Mapping[str, object], functions: Mapping[str, Callable[[], object]] | None = None
     ) -> object:
         """The value; raises ExpressionError with CEL's own reason (missing key, wrong type, overflow)."""
-        context = cel.Context(dict(variables), dict(functions) if functions else None)
+        context = cel.Context(self.needed(variables), dict(functions) if functions else None)
         try:
             return self._program.execute(context)
+        except MemoryError:
+            raise
         except Exception as error:  # the binding raises a dozen built-in types, all of them "could not be computed"
             raise ExpressionError(f"{self.source!r} cannot be computed: {_first_line(str(error))}") from error
 
 
 def compile_cel(source: str, scope: Scope) -> CelExpression:
-    """Compile and check names against ``scope``. Raises ExpressionError that names what is unknown."""
+    """Compile and check names against ``scope``. Raises ExpressionError that names what is unknown, or what
+    would take too long."""
+    check_cel(source)
     expression = CelExpression(source)
     for name in sorted(expression.functions - scope.functions - _STANDARD_FUNCTIONS):
         raise ExpressionError(
@@ -75,6 +93,19 @@ def compile_cel(source: str, scope: Scope) -> CelExpression:
     for root, member, parameter in sorted(text.members(source)):
         _check_member(root, member, parameter, scope)
     return expression
+
+
+def _only(value: object, members: text.Members) -> object:
+    if not isinstance(value, Mapping):
+        return value
+    variable = cast("Mapping[str, object]", value)
+    kept: dict[str, object] = {}
+    for name, keys in members.items():
+        if name in variable:
+            member = variable[name]
+            whole = keys is None or not isinstance(member, Mapping)
+            kept[name] = member if whole else _only(member, dict.fromkeys(keys or ()))
+    return kept
 
 
 def _check_member(root: str, member: str, parameter: str, scope: Scope) -> None:
