@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+import cel
 import pytest
 
 from tollgate_core.errors import ExpressionError
@@ -139,3 +140,126 @@ def test_jq_imports_no_files(tmp_path: Path) -> None:
     (tmp_path / "f.json").write_text('"content"')
     with pytest.raises(ExpressionError):
         compile_jq(f'import "f" as $f {{search: "{tmp_path}"}}; $f')
+
+
+LONG = "x" * 600
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        ("[1].all(a, [1].all(b, [1].all(c, true)))", "nested 3 deep; 2 is the most"),
+        ("[1].map(a, [[1].filter(b, [1] . exists_one ( c, true))])", "nested 3 deep"),
+        ('[1].all(a, "," == "," // )\n && [1].all(b, [1].existsOne(c, true)))', "nested 3 deep"),
+        ("[1].all(a, r')' == '' || [1].all(b, [1].all(c, true)))", "nested 3 deep"),
+        ("path.params.model.matches(request.json.pattern)", "needs its pattern as a literal"),
+        ('path.params.model.matches("a" + request.json.pattern)', "needs its pattern as a literal"),
+        (f'path.params.model.matches("{LONG}")', "longer than 512"),
+        ("1" + "+1" * 2100, "longer than 4096"),
+    ],
+)
+def test_what_could_take_long_is_refused_when_compiled(source: str, expected: str) -> None:
+    with pytest.raises(ExpressionError, match=expected):
+        compile_cel(source, SCOPE)
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "[1].all(a, [1].all(b, true)) && [1].all(c, [1].map(d, d) == [1])",
+        "[1].map(a, a).map(b, b).map(c, c).filter(d, true) == [1]",
+        'path.params.model == "x.all(a, y.all(b, z.all(c, " && path.params.model.matches(r"a\\.b")',
+    ],
+)
+def test_what_stands_beside_each_other_is_not_nested(source: str) -> None:
+    compile_cel(source, SCOPE)
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        '"a" * 1000000000',
+        '("a") # times\n * 1e9',
+        '1e9*("b" + "c")',
+        '"\\("a" * 1e9)"',
+        '("a" + ("#")) * 1e9',
+        ".a" * 40000,
+    ],
+)
+def test_a_jq_program_that_grows_while_it_compiles_is_refused(source: str) -> None:
+    with pytest.raises(ExpressionError, match="multiplied|longer than 65536"):
+        compile_jq(source)
+
+
+@pytest.mark.parametrize("source", ['. * 2 # "a"', '."a" * 2', '{"a": 2} * {"b": 3}', '.x * 3 | "a: * b"'])
+def test_other_multiplications_compile(source: str) -> None:
+    compile_jq(source)
+
+
+BODY: dict[str, Any] = {"n": 3, "model": {"a": {"b": [1, 2]}}, "messages": [{"role": "user"}], "size": "x"}
+WHOLE: dict[str, Any] = {
+    "request": {"json": BODY, "body": "text", "headers": {"x-a": "1"}, "query": {}, "method": "POST"},
+    "path": {"params": {"m": "1"}},
+}
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "request.json.n + 1",
+        "request.json.model.a.b[0] + request . json . n",
+        'request["json"].n',
+        ".request.json.n",
+        "[request].map(r, r.json.n)[0] + request.json.n",
+        "request.json.exists(k, k == 'messages')",
+        "request.json.all(k, k != 'zzz') && size(request.json) == 4",
+        "has(request.json.missing) || has(request.json.n)",
+        "request.json.missing",
+        "request.missing",
+        "request.json.n // it's not request.json.zzz\n + request.json.n // it's",
+        "r'\\' + request.body + '''it's''' + request.method + string(b'x'.size())",
+        "request.json == request.json && request.json.n == 3",
+        "{'request': request.json.n}.request + path.params.size()",
+        "request.json.messages.map(request, request.role)[0] + request.body",
+        "request.body.size() + request.headers.size()",
+        'request.headers["x-a"] + request.headers["x-b"]',
+    ],
+)
+def test_handing_over_only_what_is_read_changes_no_value(source: str) -> None:
+    def in_full() -> str:
+        try:
+            return repr(cel.compile(source).execute(cel.Context(WHOLE)))
+        except Exception:  # of the binding's many kinds
+            return "no value"
+
+    def in_part() -> str:
+        try:
+            return repr(CelExpression(source).evaluate(WHOLE))
+        except ExpressionError:
+            return "no value"
+
+    assert in_part() == in_full()
+
+
+def test_only_what_is_read_is_handed_over() -> None:
+    expression = CelExpression("has(request.json.n) && request.json.model.a == request.method")
+    assert expression.needed(WHOLE) == {"request": {"json": {"n": 3, "model": BODY["model"]}, "method": "POST"}}
+
+
+@pytest.mark.parametrize(
+    ("source", "size", "in_place"),
+    [
+        ('request.json.model == "x"', 1_000, True),
+        ('request.json.model == "x"', 100_000, False),
+        ("request.json.model + request.json.model + request.json.model", 30_000, False),
+        ('request.json.model.all(c, c == "x")', 1_000, True),
+        ('request.json.model.all(c, c == "x")', 10_000, False),
+        ('[1].all(a, [1].all(b, request.json.model == "x"))', 10, False),
+        ('request.json.model.matches("^a+$")', 1_000, True),
+        ('request.json.model.matches("a{1,500}")', 10, False),
+        ("1 + 1", 10_000_000, True),
+    ],
+)
+def test_what_may_run_beside_others_depends_on_form_and_input(source: str, size: int, in_place: bool) -> None:
+    expression = CelExpression(source)
+    assert expression.bounds.allow(expression.needed({"request": {"json": {"model": "x" * size}}})) is in_place

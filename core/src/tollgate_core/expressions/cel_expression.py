@@ -103,8 +103,7 @@ def _only(value: object, members: text.Members) -> object:
     for name, keys in members.items():
         if name in variable:
             member = variable[name]
-            whole = keys is None or not isinstance(member, Mapping)
-            kept[name] = member if whole else _only(member, dict.fromkeys(keys or ()))
+            kept[name] = member if keys is None else _only(member, dict.fromkeys(keys))
     return kept
 
 

@@ -50,6 +50,11 @@ class Worker:
             raise
         return worker
 
+    @property
+    def pid(self) -> int:
+        """Of the process."""
+        return self._process.pid
+
     async def ask(self, payload: bytes) -> bytes:
         """The answer. Raises StoppedError where there is none in time."""
         assert self._process.stdin is not None  # noqa: S101
