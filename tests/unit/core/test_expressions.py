@@ -187,7 +187,7 @@ def test_what_stands_beside_each_other_is_not_nested(source: str) -> None:
     ],
 )
 def test_a_jq_program_that_grows_while_it_compiles_is_refused(source: str) -> None:
-    with pytest.raises(ExpressionError, match="multiplied|longer than 65536"):
+    with pytest.raises(ExpressionError, match=r"multiplied|longer than 65536"):
         compile_jq(source)
 
 

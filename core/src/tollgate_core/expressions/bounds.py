@@ -26,6 +26,7 @@ _LOOP_BYTES = 2048
 _ITEM_BYTES = 8
 
 _JQ_TEXT = re.compile(r"\"(?:\\.|[^\"\\])*\"|#[^\n]*", re.DOTALL)
+_JQ_PERHAPS = re.compile(r"\"[\s)]*\*|\*[\s(]*\"")
 _JQ_COMMENT = re.compile(r"#[^\n]*")
 _JQ_MULTIPLIED = re.compile(r"(?<!\.)\"@*\"[\s)]*\*|\*[\s(]*\"")
 
@@ -56,10 +57,10 @@ def check_jq(source: str) -> None:
     """Raises ExpressionError. jq works constants out while it compiles, where no deadline holds."""
     if len(source) > MAX_JQ_CHARACTERS:
         raise ExpressionError(f"is longer than {MAX_JQ_CHARACTERS} characters; write it shorter")
-    readings = [_JQ_TEXT.sub(_blank, source)]
+    is_multiplied = _JQ_MULTIPLIED.search(_JQ_TEXT.sub(_blank, source))
     if "\\(" in source:  # code inside of a text: where texts begin and end is not as it seems
-        readings += [source, _JQ_COMMENT.sub(" ", source)]
-    if any(map(_JQ_MULTIPLIED.search, readings)):
+        is_multiplied = any(map(_JQ_PERHAPS.search, (source, _JQ_COMMENT.sub(" ", source))))
+    if is_multiplied:
         raise ExpressionError("a text that is written in the program is multiplied; write it out")
 
 

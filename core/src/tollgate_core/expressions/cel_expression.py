@@ -51,18 +51,18 @@ class CelExpression:
         except ValueError as error:
             raise ExpressionError(_first_line(str(error))) from error
         self.source = source
-        self.roots = frozenset(self._program.variables()) - text.bound_names(source)
+        named = frozenset(self._program.variables())
+        self.roots = named - text.bound_names(source)
         self.functions = frozenset(f for f in self._program.functions() if not _OPERATOR.match(f))
-        self.bounds = Bounds.of(source, self.roots, self.functions)
-        self._reads = {root: text.reads(source, root) for root in self.roots & _MEMBERS.keys()}
+        self.bounds = Bounds.of(source, named, self.functions)
+        self._reads = {name: text.reads(source, name) if name in _MEMBERS else None for name in named}
 
     def needed(self, variables: Mapping[str, object]) -> dict[str, object]:
         """The parts of the variables that it reads: handing over a body costs more than most expressions do."""
         kept: dict[str, object] = {}
-        for name, value in variables.items():
-            members = self._reads.get(name)
-            if name in self.roots:
-                kept[name] = value if members is None else _only(value, members)
+        for name, members in self._reads.items():
+            if name in variables:
+                kept[name] = variables[name] if members is None else _only(variables[name], members)
         return kept
 
     def evaluate(
