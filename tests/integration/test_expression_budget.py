@@ -3,7 +3,6 @@
 import json
 import threading
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -48,7 +47,7 @@ def post(gateway: Gateway, path: str, **body: Any) -> httpx.Response:
 
 
 def everything_written(gateway: Gateway) -> str:
-    state: Path = gateway.system.state
+    state = gateway.system.state
     files = [state / "access.log", *(state / "logs").glob("*.log")]
     return "".join(f.read_text(errors="replace") for f in files) + json.dumps(gateway.events())
 

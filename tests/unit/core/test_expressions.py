@@ -7,7 +7,7 @@ import cel
 import pytest
 
 from tollgate_core.errors import ExpressionError
-from tollgate_core.expressions import CelExpression, Scope, capture_request_part, compile_cel, compile_jq
+from tollgate_core.expressions import CelExpression, Scope, admit_cel, admit_jq, capture_request_part, compile_cel
 from tollgate_core.expressions.source import response_headers
 from tollgate_core.formats import FORMATS
 from tollgate_core.metering import usage_scope
@@ -103,17 +103,17 @@ def test_what_cannot_be_computed_says_why() -> None:
 
 def test_the_reference_s_include_usage_program_works() -> None:
     source = '.request.body | fromjson | if .stream == true then .stream_options = {"include_usage": true} else . end'
-    output = compile_jq(source).first({"request": {"body": '{"stream":true}'}})
+    output = admit_jq(source).first({"request": {"body": '{"stream":true}'}})
     assert output == {"stream": True, "stream_options": {"include_usage": True}}
 
 
 def test_a_jq_program_that_does_not_compile_or_fails_says_why() -> None:
     with pytest.raises(ExpressionError, match="syntax error"):
-        compile_jq(".a |")
+        admit_jq(".a |")
     with pytest.raises(ExpressionError, match="failed"):
-        compile_jq(".a.b").first({"a": 1})
+        admit_jq(".a.b").first({"a": 1})
     with pytest.raises(ExpressionError, match="no output"):
-        compile_jq("empty").first({})
+        admit_jq("empty").first({})
 
 
 @pytest.mark.parametrize(
@@ -131,15 +131,15 @@ def test_what_cannot_be_split_is_refused(source: str) -> None:
 def test_jq_does_not_see_the_environment_of_the_process(source: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """It holds the pepper of all keys, and Redis' password."""
     monkeypatch.setenv("TOLLGATE_KEY_PEPPER", "pepper")
-    assert compile_jq(source).first({}) is None
+    assert admit_jq(source).first({}) is None
     with pytest.raises(ExpressionError):
-        compile_jq("1) | $ENV | (.")
+        admit_jq("1) | $ENV | (.")
 
 
 def test_jq_imports_no_files(tmp_path: Path) -> None:
     (tmp_path / "f.json").write_text('"content"')
     with pytest.raises(ExpressionError):
-        compile_jq(f'import "f" as $f {{search: "{tmp_path}"}}; $f')
+        admit_jq(f'import "f" as $f {{search: "{tmp_path}"}}; $f')
 
 
 LONG = "x" * 600
@@ -160,7 +160,9 @@ LONG = "x" * 600
 )
 def test_what_could_take_long_is_refused_when_compiled(source: str, expected: str) -> None:
     with pytest.raises(ExpressionError, match=expected):
-        compile_cel(source, SCOPE)
+        admit_cel(source, SCOPE)
+    if len(source) < 4096:
+        compile_cel(source, SCOPE)  # a catalog that serves already stays readable
 
 
 @pytest.mark.parametrize(
@@ -172,7 +174,7 @@ def test_what_could_take_long_is_refused_when_compiled(source: str, expected: st
     ],
 )
 def test_what_stands_beside_each_other_is_not_nested(source: str) -> None:
-    compile_cel(source, SCOPE)
+    admit_cel(source, SCOPE)
 
 
 @pytest.mark.parametrize(
@@ -188,12 +190,12 @@ def test_what_stands_beside_each_other_is_not_nested(source: str) -> None:
 )
 def test_a_jq_program_that_grows_while_it_compiles_is_refused(source: str) -> None:
     with pytest.raises(ExpressionError, match=r"multiplied|longer than 65536"):
-        compile_jq(source)
+        admit_jq(source)
 
 
 @pytest.mark.parametrize("source", ['. * 2 # "a"', '."a" * 2', '{"a": 2} * {"b": 3}', '.x * 3 | "a: * b"'])
 def test_other_multiplications_compile(source: str) -> None:
-    compile_jq(source)
+    admit_jq(source)
 
 
 BODY: dict[str, Any] = {"n": 3, "model": {"a": {"b": [1, 2]}}, "messages": [{"role": "user"}], "size": "x"}

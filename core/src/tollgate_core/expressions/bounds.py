@@ -57,7 +57,7 @@ def check_jq(source: str) -> None:
     """Raises ExpressionError. jq works constants out while it compiles, where no deadline holds."""
     if len(source) > MAX_JQ_CHARACTERS:
         raise ExpressionError(f"is longer than {MAX_JQ_CHARACTERS} characters; write it shorter")
-    is_multiplied = _JQ_MULTIPLIED.search(_JQ_TEXT.sub(_blank, source))
+    is_multiplied = _JQ_MULTIPLIED.search(_JQ_TEXT.sub(_blank, source)) is not None
     if "\\(" in source:  # code inside of a text: where texts begin and end is not as it seems
         is_multiplied = any(map(_JQ_PERHAPS.search, (source, _JQ_COMMENT.sub(" ", source))))
     if is_multiplied:

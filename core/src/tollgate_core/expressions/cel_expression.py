@@ -78,10 +78,17 @@ class CelExpression:
             raise ExpressionError(f"{self.source!r} cannot be computed: {_first_line(str(error))}") from error
 
 
-def compile_cel(source: str, scope: Scope) -> CelExpression:
-    """Compile and check names against ``scope``. Raises ExpressionError that names what is unknown, or what
-    would take too long."""
+def admit_cel(source: str, scope: Scope) -> CelExpression:
+    """For manifests that are new: compile_cel, and raises ExpressionError also for what would take too long.
+
+    What serves already is not asked: it has its budget, and a catalog must stay readable for calls admitted under it.
+    """
     check_cel(source)
+    return compile_cel(source, scope)
+
+
+def compile_cel(source: str, scope: Scope) -> CelExpression:
+    """Compile and check names against ``scope``. Raises ExpressionError that names what is unknown."""
     expression = CelExpression(source)
     for name in sorted(expression.functions - scope.functions - _STANDARD_FUNCTIONS):
         raise ExpressionError(

@@ -42,7 +42,8 @@ class JqProgram:
             raise ExpressionError(f"jq {self.source!r} failed: {str(error)[:200]}") from error
 
 
-def compile_jq(source: str) -> JqProgram:
-    """Compile; raises ExpressionError with jq's own message, or with what would take too long."""
+def admit_jq(source: str) -> JqProgram:
+    """For manifests that are new: compile; raises ExpressionError with jq's own message, or with what would take too
+    long."""
     check_jq(source)
     return JqProgram(source)

@@ -20,7 +20,7 @@ import msgspec
 import orjson
 
 from tollgate_core.errors import ExpressionError
-from tollgate_core.expressions import CelExpression, JqProgram, compile_jq
+from tollgate_core.expressions import CelExpression, JqProgram
 from tollgate_extproc.budget.limits import Budget
 from tollgate_extproc.budget.tasks import LENGTH, Answer, Task
 
@@ -53,7 +53,7 @@ def encode(answer: Answer) -> bytes:
 
 @lru_cache(maxsize=256)
 def _jq(source: str) -> JqProgram:
-    return compile_jq(source)
+    return JqProgram(source)
 
 
 @lru_cache(maxsize=256)
