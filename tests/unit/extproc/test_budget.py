@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import signal
 import subprocess
 import sys
 import textwrap
@@ -124,6 +125,27 @@ def test_what_is_stopped_again_and_again_is_refused_without_a_worker() -> None:
     assert 'tollgate_expressions_stopped_total{reason="refused"} 1.0' in text
 
 
+def test_who_wrote_the_same_program_is_not_refused_with_others() -> None:
+    async def test(expressions: Expressions) -> None:
+        program = "if .n > 5 then def f: f; f else .n end"
+        for _ in range(4):
+            with pytest.raises(BudgetError):
+                await expressions.jq(program, {"n": 9}, MINE)
+        assert await expressions.jq(program, {"n": 1}, OTHERS) == 1
+
+    run(test)
+
+
+def test_a_worker_that_was_killed_while_it_was_idle_is_replaced_unnoticed() -> None:
+    async def test(expressions: Expressions) -> None:
+        assert await expressions.jq(".a", {"a": 1}, MINE) == 1
+        for child in _children():
+            os.kill(child, signal.SIGKILL)
+        assert await expressions.jq(".a", {"a": 2}, MINE) == 2
+
+    run(test)
+
+
 def test_the_breaker_lets_smaller_inputs_through_and_tries_again() -> None:
     now = [0.0]
     breaker = Breaker(lambda: now[0])
@@ -173,8 +195,11 @@ def test_a_worker_has_no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def _environments_of_children() -> list[bytes]:
-    children = Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
-    return [Path(f"/proc/{pid}/environ").read_bytes() for pid in children]
+    return [Path(f"/proc/{pid}/environ").read_bytes() for pid in _children()]
+
+
+def _children() -> list[int]:
+    return [int(pid) for pid in Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()]
 
 
 def test_a_worker_ends_with_its_parent_even_in_an_endless_program() -> None:

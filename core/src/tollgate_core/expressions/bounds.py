@@ -81,7 +81,8 @@ class Bounds:
         loops = text.comprehensions(source)[0]
         patterns = text.patterns(source)
         allowed = _STRAIGHT_BYTES
-        if loops > 1 or not all(map(_is_small, patterns)) or len(patterns) > _MANY_PATTERNS:
+        multiplies = loops > 1 or bool(loops and patterns) or text.collects(source)
+        if multiplies or len(patterns) > _MANY_PATTERNS or not all(map(_is_small, patterns)):
             allowed = 0
         elif loops == 1 or patterns:
             allowed = max(0, _LOOP_BYTES - len(source))

@@ -11,6 +11,7 @@ _LITERAL = re.compile(
     re.DOTALL,
 )
 _MACRO = re.compile(r"\.\s*(?:all|exists|exists_one|existsOne|map|filter)\s*\(\s*(?:([A-Za-z_]\w*)\s*,)?")
+_COLLECTING = re.compile(r"\.\s*(?:map|filter)\s*\(")
 #: A path below ``request`` or ``path``, optionally inside size() or has(): what a gate can evaluate by itself.
 _ATOM = re.compile(
     r"(?P<wrap>(?<![\w.])(?:size|has)\(\s*)?(?<![\w.])(?P<path>(?:request|path)(?:\.[A-Za-z_]\w*(?!\w*\()|\[\s*#+\s*\]|\[\s*\d+\s*\])+)"
@@ -46,6 +47,11 @@ def comprehensions(source: str) -> tuple[int, int]:
         ends.append(_closing(code, code.index("(", match.start())))
         count, deepest = count + 1, max(deepest, len(ends))
     return count, deepest
+
+
+def collects(source: str) -> bool:
+    """Whether a macro makes a list: the binding copies all that it has so far at each turn."""
+    return _COLLECTING.search(blank_literals(source)) is not None
 
 
 def _closing(code: str, start: int) -> int:

@@ -100,7 +100,8 @@ class Expressions:
 
     async def _run(self, task: Task, place: Place, patience: float | None) -> object:
         size = len(task.variables) + len(task.functions)
-        if self._breaker.refuses(task.source, size):
+        program = f"{place.owner} {task.kind} {task.source}"  # two tenants may have written the same
+        if self._breaker.refuses(program, size):
             raise self._refusal("refused", place, "exceeded its budget several times; it rests for a while")
         began = time.monotonic()
         waiting = self._budget.clock_seconds(size) if patience is None else patience
@@ -111,11 +112,11 @@ class Expressions:
         except StoppedError as stopped:
             if stopped.reason == "ended":  # by something else, such as the system's lack of memory
                 raise self._refusal("ended", place, "was broken off", passing=True) from None
-            self._breaker.stopped(task.source, size)
+            self._breaker.stopped(program, size)
             raise self._refusal(stopped.reason, place, self._excess(stopped.reason, size)) from None
         finally:
             self._metrics.expression_took(time.monotonic() - began)
-        self._breaker.finished(task.source, size)
+        self._breaker.finished(program, size)
         answer = msgspec.msgpack.decode(encoded, type=Answer)
         if answer.error:
             raise ExpressionError(answer.error)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import structlog
 
 from tollgate_extproc.budget.limits import Budget
-from tollgate_extproc.budget.worker import StoppedError, Worker
+from tollgate_extproc.budget.worker import TIME, StoppedError, Worker
 
 _log = structlog.get_logger("expressions")
 #: So much of one owner may wait in memory.
@@ -65,7 +65,16 @@ class Pool:
         try:
             worker = self._free.pop() if self._free else await self._start()
             began = clock()
-            answer = await worker.ask(payload)
+            try:
+                answer = await worker.ask(payload)
+            except StoppedError as stopped:
+                if worker.is_fresh or stopped.reason == TIME:
+                    raise
+                # What others left in its memory, or what ended it while it was idle, is not this task's fault.
+                await worker.close()
+                worker = await self._start()
+                answer = await worker.ask(payload)
+            worker.is_fresh = False
         except BaseException:
             if worker is not None:
                 await worker.close()

@@ -13,7 +13,7 @@ _CHILD = "tollgate_extproc.budget.child"
 _START_SECONDS = 30.0
 #: Nothing that goes through a gateway is larger.
 _LARGEST_ANSWER = 64 << 20
-_TIME, _MEMORY, _ENDED = "time", "memory", "ended"
+TIME, _MEMORY, _ENDED = "time", "memory", "ended"
 
 
 class StoppedError(Exception):
@@ -30,6 +30,8 @@ class Worker:
     def __init__(self, process: Process, budget: Budget) -> None:
         self._process = process
         self._budget = budget
+        #: Whether earlier tasks may have left something in its memory.
+        self.is_fresh = True
 
     @staticmethod
     async def start(budget: Budget) -> "Worker":
@@ -66,7 +68,7 @@ class Worker:
         except TimeoutError:
             self.kill()
             await self._process.wait()
-            raise StoppedError(_TIME) from None
+            raise StoppedError(TIME) from None
         except (asyncio.IncompleteReadError, ConnectionError):
             raise StoppedError(_reason(await self._process.wait())) from None
 
@@ -92,5 +94,5 @@ class Worker:
 
 def _reason(code: int) -> str:
     if code == -signal.SIGPROF:
-        return _TIME
+        return TIME
     return _ENDED if code in {0, -signal.SIGKILL, -signal.SIGTERM} else _MEMORY
