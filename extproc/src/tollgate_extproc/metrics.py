@@ -1,6 +1,6 @@
 """Prometheus metrics of gate, meter and witness: no key and no customer in any label."""
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Summary, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 from tollgate_core.events import UsageEvent
 
@@ -33,8 +33,11 @@ class Metrics:
             ["reason"],
             registry=self._registry,
         )
-        self._took = Summary(
-            "tollgate_expression_seconds", "Time of expressions in workers, with their waiting", registry=self._registry
+        self._took = Histogram(
+            "tollgate_expression_seconds",
+            "Time of expressions in workers, with their waiting",
+            buckets=(0.0005, 0.002, 0.01, 0.05, 0.25, 1, 4),
+            registry=self._registry,
         )
 
     def expression_stopped(self, reason: str) -> None:

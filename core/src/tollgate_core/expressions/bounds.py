@@ -21,7 +21,7 @@ MAX_PATTERN_CHARACTERS = 512
 _SMALL_PATTERN, _MANY_PATTERNS = 64, 8
 #: Converting this much for CEL takes some 3 ms.
 _STRAIGHT_BYTES = 65536
-#: One loop over this much: each turn may copy all of it (measured: 1 ms for a chat's messages, 20 ms at worst).
+#: One loop over this much: each turn may copy all of it (measured: 1 ms for a chat, some ms at worst).
 _LOOP_BYTES = 2048
 _ITEM_BYTES = 8
 
