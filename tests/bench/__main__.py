@@ -1,4 +1,5 @@
-"""``make bench``: the data path; ``make bench ARGS=kubernetes``: the operator on Kubernetes. Prints tables; ``--json``
+"""``make bench``: the data path; ``make bench ARGS=kubernetes``: the operator on Kubernetes;
+``make bench ARGS=expressions``: evaluation in place and in a worker. Prints tables; ``--json``
 for machines."""
 
 import argparse
@@ -12,12 +13,12 @@ import psutil
 from rich.console import Console
 from rich.table import Table
 
-from tests.bench import ingest, kubernetes, streams
+from tests.bench import expressions, ingest, kubernetes, streams
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("part", nargs="?", default="streams", choices=["streams", "kubernetes"])
+    parser.add_argument("part", nargs="?", default="streams", choices=["streams", "kubernetes", "expressions"])
     parser.add_argument("--subscriptions", type=int, default=kubernetes.Size.subscriptions, help="on Kubernetes")
     parser.add_argument("--streams", type=int, default=64)
     parser.add_argument("--seconds", type=float, default=10)
@@ -28,6 +29,9 @@ def main() -> None:
     options = parser.parse_args()
     figures: dict[str, Any]
     with tempfile.TemporaryDirectory(prefix="tollgate-bench-") as directory:
+        if options.part == "expressions":
+            print(json.dumps(expressions.run(), indent=2))
+            return
         if options.part == "kubernetes":
             size = kubernetes.Size(subscriptions=options.subscriptions)
             figures = kubernetes.run(Path(directory), size)

@@ -3,6 +3,7 @@
 TollgateError
 ├── ManifestError       a resource is wrong; names the field
 ├── ExpressionError     a CEL or jq expression does not compile or cannot be computed
+│   └── BudgetError     it took more time or memory than it may, or waited too long to run
 ├── QuantityError       a text is no quantity, or out of range
 ├── EventError          a usage event cannot be read or posted
 └── UnavailableError    a neighbour (Redis, SQL) did not answer
@@ -36,6 +37,14 @@ class ManifestError(TollgateError):
 
 class ExpressionError(TollgateError):
     """A CEL or jq expression does not compile, or cannot be computed from what was seen."""
+
+
+class BudgetError(ExpressionError):
+    """An expression took more time or memory than it may; ``passing`` where it did not run and later it could."""
+
+    def __init__(self, message: str, *, passing: bool = False) -> None:
+        super().__init__(message)
+        self.passing = passing
 
 
 class QuantityError(TollgateError, ValueError):

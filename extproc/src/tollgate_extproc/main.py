@@ -3,6 +3,7 @@
 import uvloop
 
 from tollgate_core.logs import configure_logging
+from tollgate_extproc.budget.evaluate import Expressions
 from tollgate_extproc.catalog_cache import CatalogCache
 from tollgate_extproc.clock import system_clock
 from tollgate_extproc.gate.admit import Admitter
@@ -28,19 +29,21 @@ async def run(settings: Settings) -> None:
     redis = connect(settings.redis_url)
     catalogs = CatalogCache(redis)
     metrics = Metrics()
+    expressions = Expressions(settings.budget, metrics)
     settler = Settler(
         redis,
         catalogs,
         system_clock,
         join_grace_seconds=settings.join_grace_seconds,
         metrics=metrics,
+        expressions=expressions,
         spool=Spool(settings.state_dir / "settlements.spool"),
     )
     gate = Gate(
         catalogs,
         Subscriptions(redis, settings.key_pepper),
         Admitter.over(redis),
-        GateRules(),
+        GateRules(expressions),
         system_clock,
         settings.hold_seconds,
         metrics,
@@ -58,6 +61,7 @@ async def run(settings: Settings) -> None:
         await server.stop(grace=_DRAIN_SECONDS)
         meter_server.stop()
         await settler.drain(_DRAIN_SECONDS)
+        await expressions.close()
         await redis.aclose()
 
 

@@ -1,6 +1,6 @@
 """Prometheus metrics of gate, meter and witness: no key and no customer in any label."""
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 from tollgate_core.events import UsageEvent
 
@@ -27,6 +27,26 @@ class Metrics:
         self._backlog = Gauge(
             "tollgate_settlement_backlog", "Events that the ledger has not confirmed", registry=self._registry
         )
+        self._stopped = Counter(
+            "tollgate_expressions_stopped",
+            "Expressions without a value: time, memory, refused (stopped too often), busy (no worker free), ended",
+            ["reason"],
+            registry=self._registry,
+        )
+        self._took = Histogram(
+            "tollgate_expression_seconds",
+            "Time of expressions in workers, with their waiting",
+            buckets=(0.0005, 0.002, 0.01, 0.05, 0.25, 1, 4),
+            registry=self._registry,
+        )
+
+    def expression_stopped(self, reason: str) -> None:
+        """An expression took too much, or did not get to run."""
+        self._stopped.labels(reason).inc()
+
+    def expression_took(self, seconds: float) -> None:
+        """An evaluation in a worker, waiting included, however it ended."""
+        self._took.observe(seconds)
 
     def decided(self, code: str) -> None:
         """The gate answered: ``admitted`` or a denial's code."""

@@ -3,8 +3,10 @@
 import os
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+
+from tollgate_extproc.budget.limits import Budget
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,8 @@ class Settings:
     #: How long a broken-off response waits for the access log's word.
     join_grace_seconds: int = 10
     rotate_bytes: int = 64 << 20
+    #: What a tenant's expression may take.
+    budget: Budget = field(default_factory=Budget)
 
     @staticmethod
     def from_environment(environment: Mapping[str, str] = os.environ) -> "Settings":
@@ -49,7 +53,20 @@ class Settings:
             hold_seconds=int(environment.get("TOLLGATE_HOLD_SECONDS", "3600")),
             join_grace_seconds=int(environment.get("TOLLGATE_JOIN_GRACE_SECONDS", "10")),
             rotate_bytes=int(environment.get("TOLLGATE_ROTATE_BYTES", str(64 << 20))),
+            budget=_budget(environment),
         )
+
+
+def _budget(environment: Mapping[str, str]) -> Budget:
+    usual = Budget()
+    given = (
+        int(environment.get("TOLLGATE_EXPRESSION_MS", usual.cpu_ms)),
+        int(environment.get("TOLLGATE_EXPRESSION_WORKERS", usual.workers)),
+        int(environment.get("TOLLGATE_EXPRESSION_MIB", usual.memory_bytes >> 20)),
+    )
+    if min(given) < 1:
+        raise ValueError("TOLLGATE_EXPRESSION_MS, _WORKERS and _MIB must be at least 1")
+    return Budget(given[0], given[1], given[2] << 20)
 
 
 def settings_or_exit(*needed: str, environment: Mapping[str, str] = os.environ) -> Settings:

@@ -3,10 +3,11 @@
 from pathlib import Path
 from typing import Any
 
+import cel
 import pytest
 
 from tollgate_core.errors import ExpressionError
-from tollgate_core.expressions import CelExpression, Scope, capture_request_part, compile_cel, compile_jq
+from tollgate_core.expressions import CelExpression, Scope, admit_cel, admit_jq, capture_request_part, compile_cel
 from tollgate_core.expressions.source import response_headers
 from tollgate_core.formats import FORMATS
 from tollgate_core.metering import usage_scope
@@ -102,17 +103,17 @@ def test_what_cannot_be_computed_says_why() -> None:
 
 def test_the_reference_s_include_usage_program_works() -> None:
     source = '.request.body | fromjson | if .stream == true then .stream_options = {"include_usage": true} else . end'
-    output = compile_jq(source).first({"request": {"body": '{"stream":true}'}})
+    output = admit_jq(source).first({"request": {"body": '{"stream":true}'}})
     assert output == {"stream": True, "stream_options": {"include_usage": True}}
 
 
 def test_a_jq_program_that_does_not_compile_or_fails_says_why() -> None:
     with pytest.raises(ExpressionError, match="syntax error"):
-        compile_jq(".a |")
+        admit_jq(".a |")
     with pytest.raises(ExpressionError, match="failed"):
-        compile_jq(".a.b").first({"a": 1})
+        admit_jq(".a.b").first({"a": 1})
     with pytest.raises(ExpressionError, match="no output"):
-        compile_jq("empty").first({})
+        admit_jq("empty").first({})
 
 
 @pytest.mark.parametrize(
@@ -130,12 +131,139 @@ def test_what_cannot_be_split_is_refused(source: str) -> None:
 def test_jq_does_not_see_the_environment_of_the_process(source: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """It holds the pepper of all keys, and Redis' password."""
     monkeypatch.setenv("TOLLGATE_KEY_PEPPER", "pepper")
-    assert compile_jq(source).first({}) is None
+    assert admit_jq(source).first({}) is None
     with pytest.raises(ExpressionError):
-        compile_jq("1) | $ENV | (.")
+        admit_jq("1) | $ENV | (.")
 
 
 def test_jq_imports_no_files(tmp_path: Path) -> None:
     (tmp_path / "f.json").write_text('"content"')
     with pytest.raises(ExpressionError):
-        compile_jq(f'import "f" as $f {{search: "{tmp_path}"}}; $f')
+        admit_jq(f'import "f" as $f {{search: "{tmp_path}"}}; $f')
+
+
+LONG = "x" * 600
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        ("[1].all(a, [1].all(b, [1].all(c, true)))", "nested 3 deep; 2 is the most"),
+        ("[1].map(a, [[1].filter(b, [1] . exists_one ( c, true))])", "nested 3 deep"),
+        ('[1].all(a, "," == "," // )\n && [1].all(b, [1].existsOne(c, true)))', "nested 3 deep"),
+        ("[1].all(a, r')' == '' || [1].all(b, [1].all(c, true)))", "nested 3 deep"),
+        ("path.params.model.matches(request.json.pattern)", "needs its pattern as a literal"),
+        ('path.params.model.matches("a" + request.json.pattern)', "needs its pattern as a literal"),
+        (f'path.params.model.matches("{LONG}")', "longer than 512"),
+        ("1" + "+1" * 2100, "longer than 4096"),
+    ],
+)
+def test_what_could_take_long_is_refused_when_compiled(source: str, expected: str) -> None:
+    with pytest.raises(ExpressionError, match=expected):
+        admit_cel(source, SCOPE)
+    if len(source) < 4096:
+        compile_cel(source, SCOPE)  # a catalog that serves already stays readable
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "[1].all(a, [1].all(b, true)) && [1].all(c, [1].map(d, d) == [1])",
+        "[1].map(a, a).map(b, b).map(c, c).filter(d, true) == [1]",
+        'path.params.model == "x.all(a, y.all(b, z.all(c, " && path.params.model.matches(r"a\\.b")',
+    ],
+)
+def test_what_stands_beside_each_other_is_not_nested(source: str) -> None:
+    admit_cel(source, SCOPE)
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        '"a" * 1000000000',
+        '("a") # times\n * 1e9',
+        '1e9*("b" + "c")',
+        '"\\("a" * 1e9)"',
+        '("a" + ("#")) * 1e9',
+        ".a" * 40000,
+    ],
+)
+def test_a_jq_program_that_grows_while_it_compiles_is_refused(source: str) -> None:
+    with pytest.raises(ExpressionError, match=r"multiplied|longer than 65536"):
+        admit_jq(source)
+
+
+@pytest.mark.parametrize("source", ['. * 2 # "a"', '."a" * 2', '{"a": 2} * {"b": 3}', '.x * 3 | "a: * b"'])
+def test_other_multiplications_compile(source: str) -> None:
+    admit_jq(source)
+
+
+BODY: dict[str, Any] = {"n": 3, "model": {"a": {"b": [1, 2]}}, "messages": [{"role": "user"}], "size": "x"}
+WHOLE: dict[str, Any] = {
+    "request": {"json": BODY, "body": "text", "headers": {"x-a": "1"}, "query": {}, "method": "POST"},
+    "path": {"params": {"m": "1"}},
+}
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "request.json.n + 1",
+        "request.json.model.a.b[0] + request . json . n",
+        'request["json"].n',
+        ".request.json.n",
+        "[request].map(r, r.json.n)[0] + request.json.n",
+        "request.json.exists(k, k == 'messages')",
+        "request.json.all(k, k != 'zzz') && size(request.json) == 4",
+        "has(request.json.missing) || has(request.json.n)",
+        "request.json.missing",
+        "request.missing",
+        "request.json.n // it's not request.json.zzz\n + request.json.n // it's",
+        "r'\\' + request.body + '''it's''' + request.method + string(b'x'.size())",
+        "request.json == request.json && request.json.n == 3",
+        "{'request': request.json.n}.request + path.params.size()",
+        "request.json.messages.map(request, request.role)[0] + request.body",
+        "request.body.size() + request.headers.size()",
+        'request.headers["x-a"] + request.headers["x-b"]',
+    ],
+)
+def test_handing_over_only_what_is_read_changes_no_value(source: str) -> None:
+    def in_full() -> str:
+        try:
+            return repr(cel.compile(source).execute(cel.Context(WHOLE)))
+        except Exception:  # of the binding's many kinds
+            return "no value"
+
+    def in_part() -> str:
+        try:
+            return repr(CelExpression(source).evaluate(WHOLE))
+        except ExpressionError:
+            return "no value"
+
+    assert in_part() == in_full()
+
+
+def test_only_what_is_read_is_handed_over() -> None:
+    expression = CelExpression("has(request.json.n) && request.json.model.a == request.method")
+    assert expression.needed(WHOLE) == {"request": {"json": {"n": 3, "model": BODY["model"]}, "method": "POST"}}
+
+
+@pytest.mark.parametrize(
+    ("source", "size", "in_place"),
+    [
+        ('request.json.model == "x"', 1_000, True),
+        ('request.json.model == "x"', 100_000, False),
+        ("request.json.model + request.json.model + request.json.model", 30_000, False),
+        ('request.json.model.all(c, c == "x")', 1_000, True),
+        ('request.json.model.all(c, c == "x")', 10_000, False),
+        ('[1].all(a, [1].all(b, request.json.model == "x"))', 10, False),
+        ("[1, 2].map(a, request.json.model)", 10, False),
+        ('[1].all(a, request.json.model.matches("a"))', 10, False),
+        ('request.json.model.matches("^a+$")', 1_000, True),
+        ('request.json.model.matches("a{1,500}")', 10, False),
+        ("1 + 1", 10_000_000, True),
+    ],
+)
+def test_what_may_run_beside_others_depends_on_form_and_input(source: str, size: int, in_place: bool) -> None:
+    expression = CelExpression(source)
+    assert expression.bounds.allow(expression.needed({"request": {"json": {"model": "x" * size}}})) is in_place

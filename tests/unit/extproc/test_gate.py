@@ -1,5 +1,6 @@
 """The gate's pure parts: keys, transformations, rejections, limits, denials, what goes up."""
 
+import asyncio
 import json
 import os
 from typing import Any
@@ -21,13 +22,16 @@ from tollgate_core.catalog import (
 )
 from tollgate_core.metering import EndpointPlan
 from tollgate_core.pricing import Calendar
+from tollgate_extproc.budget.evaluate import Expressions
+from tollgate_extproc.budget.limits import Budget
 from tollgate_extproc.gate.admit import Standing, Verdict, denial_of, rate_limit_headers
 from tollgate_extproc.gate.credentials import ApiKey, find_api_key
 from tollgate_extproc.gate.denial import Denial, immediate_response
-from tollgate_extproc.gate.limits import demands, estimate
+from tollgate_extproc.gate.limits import Demands, demands, estimate
 from tollgate_extproc.gate.request import Request
 from tollgate_extproc.gate.transform import Rejector, Transformer
 from tollgate_extproc.gate.upstream import upstream_request
+from tollgate_extproc.metrics import Metrics
 
 KEY, OTHER = make_api_key(os.urandom(24)), make_api_key(os.urandom(24))
 
@@ -81,6 +85,14 @@ def step(target: Any, name: str, action: Any, kind: Any, text: str, *endpoints: 
     return Transformation(target=target, name=name, action=action, kind=kind, text=text, endpoints=endpoints)
 
 
+async def transform(steps: list[Transformation], found: Request) -> bool:
+    expressions = Expressions(Budget(), Metrics())
+    try:
+        return await Transformer(steps, "API openai", expressions).apply(found, "openai/chat")
+    finally:
+        await expressions.close()
+
+
 def test_transformations_apply_in_order_and_see_earlier_ones() -> None:
     found = request({"x-a": "1"}, "q=1", {"stream": True, "model": "m"})
     steps = [
@@ -91,7 +103,7 @@ def test_transformations_apply_in_order_and_see_earlier_ones() -> None:
         step("body", "", "replace", "jq", ".request.body | fromjson | .stream_options = {include_usage: true}"),
         step("header", "x-c", "replace", "value", "no", "other/endpoint"),
     ]
-    assert Transformer(steps).apply(found, "openai/chat")
+    assert asyncio.run(transform(steps, found))
     assert found.headers["x-a"] == "1,2"
     assert found.headers["x-b"] == "1,2!"
     assert found.query == {"r": "0"}
@@ -109,10 +121,11 @@ def test_the_first_rejection_rule_that_is_true_refuses() -> None:
         Rejection(when="request.json.missing.deep == 1", status=400, message="never"),
         Rejection(when='request.json.model == "old"', status=410, message="gone"),
     ]
-    denial = Rejector(rules).reject(request(body={"model": "old"}), "openai/chat")
+    rejector = Rejector(rules, "API openai", Expressions(Budget(), Metrics()))
+    denial = asyncio.run(rejector.reject(request(body={"model": "old"}), "openai/chat"))
     assert denial
     assert (denial.status, denial.message) == (410, "gone")
-    assert Rejector(rules).reject(request(body={"model": "new"}), "openai/chat") is None
+    assert asyncio.run(rejector.reject(request(body={"model": "new"}), "openai/chat")) is None
 
 
 def plan(fmt: str | None = "openai_completions", **changes: Any) -> EndpointPlan:
@@ -133,13 +146,19 @@ def plan(fmt: str | None = "openai_completions", **changes: Any) -> EndpointPlan
     return EndpointPlan(api, endpoint, (Metric(name="tokens", unit="token", usage=(usage,)),))
 
 
+def demanded(subscription: str, calendar: Calendar, product: Product, plan: EndpointPlan, *more: Any) -> Demands:
+    guess, captured, now = more
+    expressions = Expressions(Budget(), Metrics())
+    return asyncio.run(demands(subscription, calendar, product, plan, guess, captured, now, expressions))
+
+
 def test_the_hold_is_the_metric_s_own_expression_over_the_estimate() -> None:
     body = {"messages": [{"role": "user", "content": "x" * 400}], "max_tokens": 50}
     guess = estimate(plan(), body, 450)
     assert guess.output == 50
     limit = MetricLimit(metric="tokens", limit=1000, interval="month")
     product = Product(name="p", version="v", endpoints=("openai/chat",), limits=(limit,))
-    wanted = demands("s", Calendar(1_700_000_000_000), product, plan(), guess, {}, 1_795_000_000_000)
+    wanted = demanded("s", Calendar(1_700_000_000_000), product, plan(), guess, {}, 1_795_000_000_000)
     [found] = wanted.limits
     assert found.cost == guess.total
     [counter] = wanted.counters
@@ -151,7 +170,7 @@ def test_a_hold_can_be_declared_and_never_exceeds_the_limit(hold: float, cost: f
     limit = MetricLimit(metric="tokens", limit=50, interval="day", hold=hold)
     product = Product(name="p", version="v", endpoints=("openai/chat",), limits=(limit,))
     body = {"messages": [], "max_tokens": 500}
-    [found] = demands("s", Calendar(0), product, plan(), estimate(plan(), body, 30), {}, 1_000_000).limits
+    [found] = demanded("s", Calendar(0), product, plan(), estimate(plan(), body, 30), {}, 1_000_000).limits
     assert found.cost == cost
 
 
@@ -163,7 +182,7 @@ def test_rate_limits_apply_to_their_endpoints() -> None:
         RateLimit(name="c", kind="concurrency", amount=3),
     )
     product = Product(name="p", version="v", endpoints=("openai/chat",), rate_limits=limits)
-    found = demands("s", Calendar(0), product, plan(), estimate(plan(), {"messages": []}, 20), {}, 1).limits
+    found = demanded("s", Calendar(0), product, plan(), estimate(plan(), {"messages": []}, 20), {}, 1).limits
     assert [(limit.name, limit.cost) for limit in found] == [("r", 1), ("t", 100), ("c", 1)]
     headers = rate_limit_headers(found, [Standing(9, 1000), Standing(0, 100), Standing(2, 1000)])
     assert headers["ratelimit_policy"] == '"r";q=10;w=10, "t";q=100;w=1, "c";q=3'
@@ -184,7 +203,7 @@ def test_verdicts_have_their_status(verdict: Verdict, status: int) -> None:
     product = Product(
         name="p", version="v", endpoints=(), rate_limits=(RateLimit(name="c", kind="concurrency", amount=3),)
     )
-    limits = demands("s", Calendar(0), product, plan(), estimate(plan(), {}, 2), {}, 1).limits
+    limits = demanded("s", Calendar(0), product, plan(), estimate(plan(), {}, 2), {}, 1).limits
     denial = denial_of(verdict, limits)
     assert denial.status == status
     if status == 429:
@@ -267,5 +286,5 @@ def test_a_hold_covers_the_larger_bound_and_any_number_of_answers() -> None:
     assert estimate(plan(), body, 20).output >= 10**11
     limit = MetricLimit(metric="tokens", limit=5000, interval="month")
     product = Product(name="p", version="v", endpoints=("openai/chat",), limits=(limit,))
-    [found] = demands("s", Calendar(0), product, plan(), estimate(plan(), body, 20), {}, 1).limits
+    [found] = demanded("s", Calendar(0), product, plan(), estimate(plan(), body, 20), {}, 1).limits
     assert found.cost == 5000

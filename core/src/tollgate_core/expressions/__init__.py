@@ -4,8 +4,8 @@ Nothing here knows a manifest's shape or a wire format's fields: callers hand in
 """
 
 from tollgate_core.expressions.captures import Capture, CapturedExpression, capture_request_part
-from tollgate_core.expressions.cel_expression import CelExpression, Scope, compile_cel
-from tollgate_core.expressions.jq_program import JqProgram, compile_jq
+from tollgate_core.expressions.cel_expression import CelExpression, Scope, admit_cel, compile_cel
+from tollgate_core.expressions.jq_program import JqProgram, admit_jq
 
 __all__ = [
     "Capture",
@@ -13,7 +13,8 @@ __all__ = [
     "CelExpression",
     "JqProgram",
     "Scope",
+    "admit_cel",
+    "admit_jq",
     "capture_request_part",
     "compile_cel",
-    "compile_jq",
 ]

@@ -7,11 +7,13 @@ Compilation checks names as far as they can be known: variables, members, functi
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import cast
 
 import cel
 
 from tollgate_core.errors import ExpressionError
 from tollgate_core.expressions import source as text
+from tollgate_core.expressions.bounds import Bounds, check_cel
 
 _OPERATOR = re.compile(r"^(@\w+|[^\w]*_.*_[^\w]*|[!-]_|_\W+_|_\[_\]|_\?_:_)$")
 _STANDARD_FUNCTIONS = frozenset(
@@ -38,9 +40,10 @@ class Scope:
 
 
 class CelExpression:
-    """A compiled expression. ``roots`` and ``functions`` are what it refers to."""
+    """A compiled expression. ``roots`` and ``functions`` are what it refers to; ``bounds`` says on how much input it
+    may run where nothing can stop it."""
 
-    __slots__ = ("_program", "functions", "roots", "source")
+    __slots__ = ("_program", "_reads", "bounds", "functions", "roots", "source")
 
     def __init__(self, source: str) -> None:
         try:
@@ -48,18 +51,40 @@ class CelExpression:
         except ValueError as error:
             raise ExpressionError(_first_line(str(error))) from error
         self.source = source
-        self.roots = frozenset(self._program.variables()) - text.bound_names(source)
+        named = frozenset(self._program.variables())
+        self.roots = named - text.bound_names(source)
         self.functions = frozenset(f for f in self._program.functions() if not _OPERATOR.match(f))
+        self.bounds = Bounds.of(source, named, self.functions)
+        self._reads = {name: text.reads(source, name) if name in _MEMBERS else None for name in named}
+
+    def needed(self, variables: Mapping[str, object]) -> dict[str, object]:
+        """The parts of the variables that it reads: handing over a body costs more than most expressions do."""
+        kept: dict[str, object] = {}
+        for name, members in self._reads.items():
+            if name in variables:
+                kept[name] = variables[name] if members is None else _only(variables[name], members)
+        return kept
 
     def evaluate(
         self, variables: Mapping[str, object], functions: Mapping[str, Callable[[], object]] | None = None
     ) -> object:
         """The value; raises ExpressionError with CEL's own reason (missing key, wrong type, overflow)."""
-        context = cel.Context(dict(variables), dict(functions) if functions else None)
+        context = cel.Context(self.needed(variables), dict(functions) if functions else None)
         try:
             return self._program.execute(context)
+        except MemoryError:
+            raise
         except Exception as error:  # the binding raises a dozen built-in types, all of them "could not be computed"
             raise ExpressionError(f"{self.source!r} cannot be computed: {_first_line(str(error))}") from error
+
+
+def admit_cel(source: str, scope: Scope) -> CelExpression:
+    """For manifests that are new: compile_cel, and raises ExpressionError also for what would take too long.
+
+    What serves already is not asked: it has its budget, and a catalog must stay readable for calls admitted under it.
+    """
+    check_cel(source)
+    return compile_cel(source, scope)
 
 
 def compile_cel(source: str, scope: Scope) -> CelExpression:
@@ -75,6 +100,18 @@ def compile_cel(source: str, scope: Scope) -> CelExpression:
     for root, member, parameter in sorted(text.members(source)):
         _check_member(root, member, parameter, scope)
     return expression
+
+
+def _only(value: object, members: text.Members) -> object:
+    if not isinstance(value, Mapping):
+        return value
+    variable = cast("Mapping[str, object]", value)
+    kept: dict[str, object] = {}
+    for name, keys in members.items():
+        if name in variable:
+            member = variable[name]
+            kept[name] = member if keys is None else _only(member, dict.fromkeys(keys))
+    return kept
 
 
 def _check_member(root: str, member: str, parameter: str, scope: Scope) -> None:

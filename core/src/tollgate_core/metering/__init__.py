@@ -4,16 +4,27 @@
 """
 
 from tollgate_core.metering.observation import Observation
-from tollgate_core.metering.plan import CallVariables, EndpointPlan, Measured, Plans, usage_scope
-from tollgate_core.metering.record import settle_request, usage_event
+from tollgate_core.metering.plan import (
+    CallVariables,
+    EndpointPlan,
+    Measured,
+    Measurement,
+    Plans,
+    Question,
+    usage_scope,
+)
+from tollgate_core.metering.record import Draft, settle_request, usage_event
 from tollgate_core.metering.verdict import Verdict, judge
 
 __all__ = [
     "CallVariables",
+    "Draft",
     "EndpointPlan",
     "Measured",
+    "Measurement",
     "Observation",
     "Plans",
+    "Question",
     "Verdict",
     "judge",
     "settle_request",

@@ -1,14 +1,21 @@
 """What a call of an endpoint counts: its metrics' expressions, compiled once for a catalog."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import cache, cached_property
-from typing import Any
+from typing import Any, cast
 
 from tollgate_core.catalog import Api, Catalog, Endpoint, Metric, Product
 from tollgate_core.errors import ExpressionError, QuantityError
-from tollgate_core.expressions import Capture, CapturedExpression, Scope, capture_request_part, compile_cel
+from tollgate_core.expressions import (
+    Capture,
+    CapturedExpression,
+    CelExpression,
+    Scope,
+    capture_request_part,
+    compile_cel,
+)
 from tollgate_core.expressions.source import response_headers
 from tollgate_core.formats import FORMATS, UsageFormat
 from tollgate_core.quantity import from_micros, to_decimal, to_micros
@@ -62,6 +69,80 @@ class _Rule:
     when: CapturedExpression
 
 
+@dataclass(frozen=True)
+class Question:
+    """An expression to evaluate; the answer is its value, or an ExpressionError."""
+
+    metric: str
+    expression: CelExpression
+    variables: Mapping[str, object]
+    functions: Mapping[str, Callable[[], object]]
+
+    def is_cheap(self) -> bool:
+        """Whether it needs no deadline."""
+        expression = self.expression
+        values = {name: self.functions[name]() for name in expression.functions & self.functions.keys()}
+        return expression.bounds.allow({**expression.needed(self.variables), **values})
+
+
+class Measurement:
+    """The quantities of one call, question by question."""
+
+    def __init__(
+        self,
+        rules: "tuple[_Rule, ...]",
+        variables: Mapping[str, object],
+        functions: Mapping[str, Callable[[], object]],
+    ) -> None:
+        self._rules = rules
+        self._variables = variables
+        self._functions = functions
+
+    def is_cheap(self) -> bool:
+        """Whether no question needs a deadline."""
+        expressions = [e.rest for rule in self._rules for e in (rule.when, rule.quantity)]
+        return all(Question("", e, self._variables, self._functions).is_cheap() for e in expressions)
+
+    def run(self) -> Measured:
+        """At once, without a deadline."""
+        steps = self.steps()
+        try:
+            question = next(steps)
+            while True:
+                answer: object
+                try:
+                    answer = question.expression.evaluate(question.variables, question.functions)
+                except ExpressionError as error:
+                    answer = error
+                question = steps.send(answer)
+        except StopIteration as done:
+            return cast("Measured", done.value)
+
+    def steps(self) -> Generator[Question, object, Measured]:
+        """Asks the questions whose answers matter; returns what they come to."""
+        quantities: dict[str, Decimal] = {}
+        unmetered: dict[str, str] = {}
+        for rule in self._rules:
+            try:
+                applies = yield from self._ask(rule.metric, rule.when.rest)
+                if not isinstance(applies, bool):
+                    raise ExpressionError(f"when must give a bool, not {type(applies).__name__}")
+                if not applies:
+                    continue
+                number = to_decimal((yield from self._ask(rule.metric, rule.quantity.rest)))
+                number = from_micros(to_micros(number))
+                quantities[rule.metric] = quantities.get(rule.metric, Decimal(0)) + number
+            except (ExpressionError, QuantityError) as error:
+                unmetered[rule.metric] = str(error)[:300]
+        return Measured(quantities, unmetered)
+
+    def _ask(self, metric: str, expression: CelExpression) -> Generator[Question, object, object]:
+        answer = yield Question(metric, expression, self._variables, self._functions)
+        if isinstance(answer, ExpressionError):
+            raise answer
+        return answer
+
+
 class EndpointPlan:
     """The rules of one endpoint. Pure; safe to share between streams."""
 
@@ -108,23 +189,14 @@ class EndpointPlan:
         self, usage: Mapping[str, Any] | None, captured: Mapping[str, Any], response: CallVariables
     ) -> Measured:
         """Every metric's quantity of one call; rules of one metric add up."""
+        return self.measurement(usage, captured, response).run()
+
+    def measurement(
+        self, usage: Mapping[str, Any] | None, captured: Mapping[str, Any], response: CallVariables
+    ) -> "Measurement":
+        """The same, to be run where and when the caller decides."""
         variables: dict[str, object] = {"captured": dict(captured), "response": response.as_cel()}
-        functions = self._functions(usage or {})
-        quantities: dict[str, Decimal] = {}
-        unmetered: dict[str, str] = {}
-        for rule in self._rules:
-            try:
-                applies = rule.when.rest.evaluate(variables, functions)
-                if not isinstance(applies, bool):
-                    raise ExpressionError(f"when must give a bool, not {type(applies).__name__}")
-                if not applies:
-                    continue
-                number = to_decimal(rule.quantity.rest.evaluate(variables, functions))
-                number = from_micros(to_micros(number))
-                quantities[rule.metric] = quantities.get(rule.metric, Decimal(0)) + number
-            except (ExpressionError, QuantityError) as error:
-                unmetered[rule.metric] = str(error)[:300]
-        return Measured(quantities, unmetered)
+        return Measurement(self._rules, variables, self._functions(usage or {}))
 
     def _functions(self, raw: Mapping[str, Any]) -> dict[str, Callable[[], object]]:
         fmt = self.format

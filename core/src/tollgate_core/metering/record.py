@@ -10,49 +10,64 @@ from tollgate_core.admission import Admission
 from tollgate_core.events import Usage, UsageEvent, rfc3339
 from tollgate_core.formats import UsageFormat
 from tollgate_core.metering.observation import Observation
-from tollgate_core.metering.plan import CallVariables, EndpointPlan, Measured
+from tollgate_core.metering.plan import CallVariables, EndpointPlan, Measured, Measurement
 from tollgate_core.metering.verdict import Verdict, judge
 from tollgate_core.quantity import format_decimal
 from tollgate_core.redis_contract import CounterUse, Keys, SettleRequest
 
 
+class Draft:
+    """The event of one request, but for its quantities: ``measurement`` gives them, None where there is none."""
+
+    def __init__(self, admission: Admission, plan: EndpointPlan | None, seen: Observation) -> None:
+        policy = plan.api.on_incomplete if plan else "lastSnapshot"
+        self._admission, self._seen = admission, seen
+        self._format = plan.format if plan else None
+        verdict = judge(seen, self._format, policy, admission.input_estimate)
+        self._verdict = verdict if plan else replace(verdict, quality="partial", usage=seen.usage)
+        self.measurement = _measurement(plan, admission, seen, self._verdict) if plan else None
+        gone = {} if plan else {"*": f"the endpoint {admission.endpoint} is in no known catalog"}
+        self._nothing = Measured({}, gone)
+
+    def event(self, measured: Measured | None) -> UsageEvent:
+        """With the measurement's quantities."""
+        admission, seen, fmt, verdict = self._admission, self._seen, self._format, self._verdict
+        measured = measured or self._nothing
+        return UsageEvent(
+            id=admission.id,
+            source=f"tollgate/{admission.endpoint}",
+            subject=admission.subscription,
+            time=rfc3339(admission.started_ms),
+            data=Usage(
+                customer=admission.customer,
+                product=admission.product,
+                product_version=admission.product_version,
+                catalog=admission.catalog,
+                endpoint=admission.endpoint,
+                outcome=verdict.outcome,
+                quality=verdict.quality,
+                witness=seen.witness,
+                ended_at=rfc3339(seen.ended_ms),
+                format=fmt.name if fmt else None,
+                requested_model=admission.model,
+                served_model=seen.model,
+                streamed=admission.streamed,
+                status_code=seen.status,
+                reason=verdict.reason[:200],
+                usage=dict(verdict.usage) if verdict.usage is not None else None,
+                dimensions=_dimensions(fmt, verdict.usage),
+                quantities={name: format_decimal(number) for name, number in measured.quantities.items()},
+                unmetered=measured.unmetered,
+                prices=admission.prices,
+            ),
+        )
+
+
 def usage_event(admission: Admission, plan: EndpointPlan | None, seen: Observation) -> UsageEvent:
-    """The event of one request. ``plan`` is None where its endpoint is gone from every known catalog: the event then
-    keeps the raw usage and says so, and counts nothing."""
-    policy = plan.api.on_incomplete if plan else "lastSnapshot"
-    fmt = plan.format if plan else None
-    verdict = judge(seen, fmt, policy, admission.input_estimate)
-    if plan is None:
-        verdict = replace(verdict, quality="partial", usage=seen.usage)
-    measured = _measure(plan, admission, seen, verdict)
-    return UsageEvent(
-        id=admission.id,
-        source=f"tollgate/{admission.endpoint}",
-        subject=admission.subscription,
-        time=rfc3339(admission.started_ms),
-        data=Usage(
-            customer=admission.customer,
-            product=admission.product,
-            product_version=admission.product_version,
-            catalog=admission.catalog,
-            endpoint=admission.endpoint,
-            outcome=verdict.outcome,
-            quality=verdict.quality,
-            witness=seen.witness,
-            ended_at=rfc3339(seen.ended_ms),
-            format=fmt.name if fmt else None,
-            requested_model=admission.model,
-            served_model=seen.model,
-            streamed=admission.streamed,
-            status_code=seen.status,
-            reason=verdict.reason[:200],
-            usage=dict(verdict.usage) if verdict.usage is not None else None,
-            dimensions=_dimensions(fmt, verdict.usage),
-            quantities={name: format_decimal(number) for name, number in measured.quantities.items()},
-            unmetered=measured.unmetered,
-            prices=admission.prices,
-        ),
-    )
+    """The event of one request, measured at once. ``plan`` is None where its endpoint is gone from every known
+    catalog: the event then keeps the raw usage and says so, and counts nothing."""
+    draft = Draft(admission, plan, seen)
+    return draft.event(draft.measurement.run() if draft.measurement else None)
 
 
 def settle_request(
@@ -83,14 +98,12 @@ def settle_request(
     )
 
 
-def _measure(plan: EndpointPlan | None, admission: Admission, seen: Observation, verdict: Verdict) -> Measured:
-    if plan is None:
-        return Measured({}, {"*": f"the endpoint {admission.endpoint} is in no known catalog"})
+def _measurement(plan: EndpointPlan, admission: Admission, seen: Observation, verdict: Verdict) -> Measurement | None:
     if verdict.waived:
-        return Measured({}, {})
+        return None
     # Where the status never came, the expressions see a success: that is what the policy prices.
     response = CallVariables(seen.status or 200, seen.response_headers, seen.body, _json(seen.body, plan))
-    return plan.measure(verdict.usage, admission.captured, response)
+    return plan.measurement(verdict.usage, admission.captured, response)
 
 
 def _json(body: bytes | None, plan: EndpointPlan) -> Any:

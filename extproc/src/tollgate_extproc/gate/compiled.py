@@ -6,6 +6,7 @@ from weakref import WeakKeyDictionary
 
 from tollgate_core.catalog import Api, Product
 from tollgate_core.metering import EndpointPlan
+from tollgate_extproc.budget.evaluate import Expressions
 from tollgate_extproc.gate.transform import Rejector, Transformer
 
 ValueT = TypeVar("ValueT")
@@ -14,7 +15,8 @@ ValueT = TypeVar("ValueT")
 class GateRules:
     """Compiled rejection rules, transformations and path patterns, by the record they come from."""
 
-    def __init__(self) -> None:
+    def __init__(self, expressions: Expressions) -> None:
+        self.expressions = expressions
         self._rejectors: dict[tuple[str, str], Rejector] = {}
         self._transformers: dict[tuple[str, str], Transformer] = {}
         self._patterns: WeakKeyDictionary[EndpointPlan, re.Pattern[str]] = WeakKeyDictionary()
@@ -24,22 +26,22 @@ class GateRules:
         key = (api.name, repr(api.rejections))
         if key not in self._rejectors:
             _trim(self._rejectors)
-            self._rejectors[key] = Rejector(api.rejections)
+            self._rejectors[key] = Rejector(api.rejections, f"API {api.name}", self.expressions)
         return self._rejectors[key]
 
     def api_transformer(self, api: Api) -> Transformer:
         """Of an API."""
-        return self._transformer(f"api/{api.name}", api)
+        return self._transformer(f"API {api.name}", api)
 
     def product_transformer(self, product: Product) -> Transformer:
         """Of a product."""
-        return self._transformer(f"product/{product.name}", product)
+        return self._transformer(f"Product {product.name}", product)
 
     def _transformer(self, name: str, owner: Api | Product) -> Transformer:
         key = (name, repr(owner.transformations))
         if key not in self._transformers:
             _trim(self._transformers)
-            self._transformers[key] = Transformer(owner.transformations)
+            self._transformers[key] = Transformer(owner.transformations, name, self.expressions)
         return self._transformers[key]
 
     def path_parameters(self, plan: EndpointPlan, path: str) -> dict[str, str]:

@@ -10,6 +10,7 @@ from tollgate_core.metering import CallVariables, EndpointPlan
 from tollgate_core.periods import Recurrence
 from tollgate_core.pricing import Calendar
 from tollgate_core.redis_contract import Keys, Limit
+from tollgate_extproc.budget.evaluate import Expressions
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,7 @@ def estimate(plan: EndpointPlan, body: Mapping[str, Any] | None, body_bytes: int
     return Estimate(plan.format.prompt_tokens_estimate(body_bytes, body), bound)
 
 
-def demands(
+async def demands(
     subscription: str,
     calendar: Calendar,
     product: Product,
@@ -51,6 +52,7 @@ def demands(
     guess: Estimate,
     captured: Mapping[str, Any],
     now_ms: int,
+    expressions: Expressions,
 ) -> Demands:
     """Everything that applies to this endpoint."""
     endpoint = plan.endpoint.id
@@ -60,7 +62,7 @@ def demands(
         if not limit.endpoints or endpoint in limit.endpoints
     ]
     counters: list[CounterReference] = []
-    estimated = _estimated_quantities(product, plan, guess, captured)
+    estimated = await _estimated_quantities(product, plan, guess, captured, expressions)
     for metric_limit in product.limits:
         if metric_limit.metric not in plan.metrics:
             continue
@@ -87,14 +89,14 @@ def _rate(subscription: str, limit: RateLimit, guess: Estimate) -> Limit:
     )
 
 
-def _estimated_quantities(
-    product: Product, plan: EndpointPlan, guess: Estimate, captured: Mapping[str, Any]
+async def _estimated_quantities(
+    product: Product, plan: EndpointPlan, guess: Estimate, captured: Mapping[str, Any], expressions: Expressions
 ) -> dict[str, float]:
     """The metric's own expressions, over the usage that the provider would report for the estimate."""
     if all(limit.hold for limit in product.limits):
         return {}
     usage = plan.format.estimate(guess.input, guess.output) if plan.format else None
-    measured = plan.measure(usage, captured, CallVariables(200))
+    measured = await expressions.measure(plan.measurement(usage, captured, CallVariables(200)), plan.api.name)
     return {name: float(quantity) for name, quantity in measured.quantities.items()}
 
 

@@ -11,10 +11,11 @@ from redis.exceptions import RedisError
 
 from tollgate_core.admission import Admission, PriceVersion
 from tollgate_core.catalog import Product
-from tollgate_core.errors import ExpressionError
+from tollgate_core.errors import BudgetError, ExpressionError
 from tollgate_core.metering import EndpointPlan, Plans
 from tollgate_core.metering.plan import MAX_CAPTURE_BYTES
 from tollgate_core.redis_contract import AdmitRequest
+from tollgate_extproc.budget.evaluate import Expressions, Place
 from tollgate_extproc.catalog_cache import CatalogCache
 from tollgate_extproc.clock import Clock
 from tollgate_extproc.gate.admit import Admitter, denial_of, rate_limit_headers
@@ -24,6 +25,7 @@ from tollgate_extproc.gate.denial import Denial
 from tollgate_extproc.gate.limits import Demands, demands, estimate
 from tollgate_extproc.gate.request import Request
 from tollgate_extproc.gate.subscriptions import Subscription, Subscriptions
+from tollgate_extproc.gate.transform import TransformationError
 from tollgate_extproc.gate.upstream import UpstreamRequest, upstream_request
 from tollgate_extproc.metrics import Metrics
 
@@ -122,43 +124,60 @@ class Gate:
             refused = Admission("", 0, 0, "", "", "", "", "", "", "", False, 0)
             verdict = await self._call(caller, refused, Demands((), ()), granted=False)
             return verdict if isinstance(verdict, Denial) else UNAVAILABLE
-        prepared = self._prepare(plan, product, request)
+        prepared = await self._prepare(plan, product, request)
         if isinstance(prepared, Denial):
             return prepared
         return await self._admit(caller, plan, product, request, prepared)
 
-    def _prepare(self, plan: EndpointPlan, product: Product, request: Request) -> "_Prepared | Denial":
-        rules = self._rules
-        request.params = rules.path_parameters(plan, request.path)
+    async def _prepare(self, plan: EndpointPlan, product: Product, request: Request) -> "_Prepared | Denial":
+        request.params = self._rules.path_parameters(plan, request.path)
         client = request.json_object
         if plan.format is not None:
             malformed = _malformed(request, client)
             if malformed:
                 return malformed
-        rejected = rules.rejector(plan.api).reject(request, plan.endpoint.id)
-        if rejected:
-            return rejected
-        captured = _capture(plan, request)
+        try:
+            captured = await self._apply_expressions(plan, product, request)
+        except BudgetError as error:
+            return _over_budget(error)
+        except TransformationError as error:
+            _log.warning("transformation failed", endpoint=plan.endpoint.id, place=str(error))
+            return Denial(400, "transformation_failed", "The request cannot be transformed as this API declares.")
         if isinstance(captured, Denial):
             return captured
-        try:
-            rules.api_transformer(plan.api).apply(request, plan.endpoint.id)
-            rules.product_transformer(product).apply(request, plan.endpoint.id)
-        except ExpressionError as error:
-            _log.warning("transformation failed", endpoint=plan.endpoint.id, error=str(error))
-            return Denial(400, "transformation_failed", "The request cannot be transformed as this API declares.")
         body = request.json_object
         if plan.format is not None and body is None:
             return Denial(400, "invalid_json", "The transformed body is no JSON object.")
         return _Prepared(client, body, captured)
+
+    async def _apply_expressions(
+        self, plan: EndpointPlan, product: Product, request: Request
+    ) -> "dict[str, Any] | Denial":
+        """Rejects or captures, then transforms. Raises BudgetError and TransformationError."""
+        rules = self._rules
+        rejected = await rules.rejector(plan.api).reject(request, plan.endpoint.id)
+        if rejected:
+            return rejected
+        captured = await _capture(plan, request, rules.expressions)
+        if not isinstance(captured, Denial):
+            await rules.api_transformer(plan.api).apply(request, plan.endpoint.id)
+            await rules.product_transformer(product).apply(request, plan.endpoint.id)
+        return captured
 
     async def _admit(
         self, caller: Caller, plan: EndpointPlan, product: Product, request: Request, prepared: "_Prepared"
     ) -> Admitted | Denial:
         fmt, now = plan.format, self._clock()
         guess = estimate(plan, prepared.body, len(request.body))
-        wanted = demands(
-            caller.subscription.name, caller.subscription.calendar, product, plan, guess, prepared.captured, now
+        wanted = await demands(
+            caller.subscription.name,
+            caller.subscription.calendar,
+            product,
+            plan,
+            guess,
+            prepared.captured,
+            now,
+            self._rules.expressions,
         )
         streamed = fmt is not None and prepared.body is not None and fmt.is_stream(prepared.body, request.path)
         model = fmt.request_model(prepared.client or {}, request.params) if fmt else None
@@ -262,17 +281,26 @@ def _malformed(request: Request, client: dict[str, Any] | None) -> Denial | None
     return None
 
 
-def _capture(plan: EndpointPlan, request: Request) -> dict[str, Any] | Denial:
+def _over_budget(error: BudgetError) -> Denial:
+    """The fault is in the API's own manifest, or in how much there is to do; not in the request."""
+    text = f"This API cannot process the request: {error}"
+    return Denial(503, "expression_not_run", text, 1000) if error.passing else Denial(500, "expression_stopped", text)
+
+
+async def _capture(plan: EndpointPlan, request: Request, expressions: Expressions) -> dict[str, Any] | Denial:
     """The request side of the metrics' expressions. A part that cannot be computed is refused: a client could else
     choose requests that nobody can meter."""
     captured: dict[str, Any] = {}
     variables = request.variables() if plan.captures else {}
     for capture in plan.captures:
+        place = Place(f"API {plan.api.name}", f"the metering expression {capture.key}")
         try:
-            value = capture.expression.evaluate(variables)
+            value = await expressions.cel(capture.expression, variables, place)
             size = len(orjson.dumps(value))
-        except (ExpressionError, TypeError) as error:
-            _log.info("unmeterable request", endpoint=plan.endpoint.id, error=str(error))
+        except BudgetError:
+            raise
+        except (ExpressionError, TypeError):  # its words may hold parts of the request
+            _log.info("unmeterable request", endpoint=plan.endpoint.id, expression=capture.key)
             text = f"{capture.key} cannot be computed from this request, and this API's metering needs it."
             return Denial(400, "unmeterable_request", text)
         if size > MAX_CAPTURE_BYTES:

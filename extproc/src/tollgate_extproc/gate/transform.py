@@ -9,8 +9,9 @@ from dataclasses import dataclass
 import orjson
 
 from tollgate_core.catalog import Rejection, Transformation
-from tollgate_core.errors import ExpressionError
-from tollgate_core.expressions import CelExpression, JqProgram, Scope, compile_cel, compile_jq
+from tollgate_core.errors import BudgetError, ExpressionError
+from tollgate_core.expressions import CelExpression, Scope, compile_cel
+from tollgate_extproc.budget.evaluate import Expressions, Place
 from tollgate_extproc.gate.denial import Denial
 from tollgate_extproc.gate.request import Request
 
@@ -20,44 +21,59 @@ _SCOPE = Scope(frozenset({"request", "path"}))
 @dataclass(frozen=True)
 class _Step:
     declared: Transformation
-    program: JqProgram | CelExpression | None
+    place: Place
+    cel: CelExpression | None
 
 
 class Transformer:
-    """The compiled transformations of one API or product."""
+    """The transformations of one API or product, which ``resource`` names with its kind."""
 
-    def __init__(self, declared: Sequence[Transformation]) -> None:
-        self._steps = [_Step(t, _compile(t)) for t in declared]
+    def __init__(self, declared: Sequence[Transformation], resource: str, expressions: Expressions) -> None:
+        self._expressions = expressions
+        self._steps = [
+            _Step(
+                transformation,
+                Place(resource, f"spec.transformations.request[{i}].{transformation.kind}"),
+                # jq is compiled where it runs: jq works constants out while it compiles
+                compile_cel(transformation.text, _SCOPE) if transformation.kind == "cel" else None,
+            )
+            for i, transformation in enumerate(declared)
+        ]
 
-    def apply(self, request: Request, endpoint: str) -> bool:
-        """Change the request in place; whether anything applied. Raises ExpressionError where a value cannot be had."""
+    async def apply(self, request: Request, endpoint: str) -> bool:
+        """Change the request in place; whether anything applied. Raises TransformationError where a value cannot be
+        had, BudgetError where that takes too much."""
         steps = [s for s in self._steps if not s.declared.endpoints or endpoint in s.declared.endpoints]
         for step in steps:
-            _change(request, step.declared, _value(step, request))
+            try:
+                value = await self._value(step, request)
+            except BudgetError:
+                raise
+            except ExpressionError as error:
+                raise TransformationError(step.place) from error
+            _change(request, step.declared, value)
         return bool(steps)
 
+    async def _value(self, step: _Step, request: Request) -> str:
+        if step.cel is not None:
+            value = await self._expressions.cel(step.cel, request.variables(), step.place)
+        elif step.declared.kind == "jq":
+            value = await self._expressions.jq(step.declared.text, request.variables(), step.place)
+        else:
+            return step.declared.text
+        if isinstance(value, str):
+            return value
+        try:
+            return orjson.dumps(value).decode()
+        except TypeError as error:
+            raise ExpressionError(f"gave {type(value).__name__}, which is no JSON value") from error
 
-def _compile(declared: Transformation) -> JqProgram | CelExpression | None:
-    match declared.kind:
-        case "jq":
-            return compile_jq(declared.text)
-        case "cel":
-            return compile_cel(declared.text, _SCOPE)
-        case "value" | "none":
-            return None
 
+class TransformationError(Exception):
+    """A value cannot be had. Why may hold parts of the request, so only the place is told on."""
 
-def _value(step: _Step, request: Request) -> str:
-    if step.program is None:
-        return step.declared.text
-    variables = request.variables()
-    value = step.program.first(variables) if isinstance(step.program, JqProgram) else step.program.evaluate(variables)
-    if isinstance(value, str):
-        return value
-    try:
-        return orjson.dumps(value).decode()
-    except TypeError as error:
-        raise ExpressionError(f"{step.declared.text!r} gave {type(value).__name__}, which is no JSON value") from error
+    def __init__(self, place: Place) -> None:
+        super().__init__(str(place))
 
 
 def _change(request: Request, declared: Transformation, value: str) -> None:
@@ -79,18 +95,25 @@ def _change(request: Request, declared: Transformation, value: str) -> None:
 class Rejector:
     """The compiled rejection rules of an API."""
 
-    def __init__(self, declared: Sequence[Rejection]) -> None:
-        self._rules = [(rule, compile_cel(rule.when, _SCOPE)) for rule in declared]
+    def __init__(self, declared: Sequence[Rejection], resource: str, expressions: Expressions) -> None:
+        self._expressions = expressions
+        self._rules = [
+            (rule, compile_cel(rule.when, _SCOPE), Place(resource, f"spec.rejectionRules[{i}].when"))
+            for i, rule in enumerate(declared)
+        ]
 
-    def reject(self, request: Request, endpoint: str) -> Denial | None:
-        """The first rule that is true. A rule that cannot be computed (a field is missing) is not true."""
+    async def reject(self, request: Request, endpoint: str) -> Denial | None:
+        """The first rule that is true. A rule that cannot be computed (a field is missing) is not true; one that takes
+        too much raises BudgetError: a body that is large enough must not get past it."""
         variables: dict[str, object] | None = None
-        for rule, expression in self._rules:
+        for rule, expression, place in self._rules:
             if rule.endpoints and endpoint not in rule.endpoints:
                 continue
             variables = variables or request.variables()
             try:
-                matched = expression.evaluate(variables) is True
+                matched = await self._expressions.cel(expression, variables, place) is True
+            except BudgetError:
+                raise
             except ExpressionError:
                 matched = False
             if matched:

@@ -17,8 +17,9 @@ from redis.exceptions import RedisError
 
 from tollgate_core.admission import Admission
 from tollgate_core.events import UsageEvent
-from tollgate_core.metering import Observation, settle_request, usage_event
+from tollgate_core.metering import Draft, EndpointPlan, Measured, Observation, settle_request
 from tollgate_core.redis_contract import Keys, SettleRequest, script_source
+from tollgate_extproc.budget.evaluate import Expressions
 from tollgate_extproc.catalog_cache import CatalogCache
 from tollgate_extproc.clock import Clock
 from tollgate_extproc.metrics import Metrics
@@ -49,6 +50,7 @@ class Settler:
         *,
         join_grace_seconds: int,
         metrics: Metrics,
+        expressions: Expressions,
         spool: Spool | None = None,
         on_confirmed: Callable[[str], None] | None = None,
     ) -> None:
@@ -57,6 +59,8 @@ class Settler:
         self._clock = clock
         self._grace_ms = join_grace_seconds * 1000
         self._metrics = metrics
+        self._expressions = expressions
+        self._measuring: dict[tuple[str, str, bool], asyncio.Task[None]] = {}
         self._spool = spool
         self._on_confirmed = on_confirmed
         self._script = redis.register_script(script_source("settle"))
@@ -72,17 +76,41 @@ class Settler:
         """Events that the ledger has not confirmed yet."""
         return len(self._outstanding)
 
-    def settle(self, admission: Admission, seen: Observation, *, final: bool) -> UsageEvent:
+    def settle(self, admission: Admission, seen: Observation, *, final: bool) -> None:
         """Write the event and queue its settlement; returns at once. A word that is not exact, or not ``final``, is
-        kept as provisional until the access log has spoken."""
+        kept as provisional until the access log has spoken. An expression that could take long is waited for in the
+        background; until then the access log's reader has not confirmed the line."""
         plans = self._catalogs.plans(admission.catalog)
         plan = plans.endpoints.get(admission.endpoint) if plans else None
-        event = usage_event(admission, plan, seen)
+        draft = Draft(admission, plan, seen)
+        measurement = draft.measurement
+        if plan is None or measurement is None:
+            self._write(admission, plan, seen, draft.event(None), final=final)
+        elif measurement.is_cheap():
+            self._write(admission, plan, seen, draft.event(measurement.run()), final=final)
+        elif (key := (admission.id, seen.witness, final)) not in self._measuring:
+            task = asyncio.ensure_future(self._settle_later(admission, plan, seen, draft, final=final))
+            self._measuring[key] = task
+            task.add_done_callback(lambda _: self._measuring.pop(key))
+
+    async def _settle_later(
+        self, admission: Admission, plan: EndpointPlan, seen: Observation, draft: Draft, *, final: bool
+    ) -> None:
+        assert draft.measurement is not None  # noqa: S101
+        try:
+            measured = await self._expressions.measure(draft.measurement, plan.api.name)
+        except Exception:
+            _log.exception("a call could not be measured", request=admission.id)
+            measured = Measured({}, {"*": "the expressions could not be evaluated"})
+        self._write(admission, plan, seen, draft.event(measured), final=final)
+
+    def _write(
+        self, admission: Admission, plan: EndpointPlan | None, seen: Observation, event: UsageEvent, *, final: bool
+    ) -> None:
         self._metrics.settled(event)
         decided = seen.witness != "meter" or (final and plan is not None and event.data.quality == "exact")
         deadline = 0 if decided else self._clock() + self._grace_ms
         self.submit(settle_request(admission, event, final=decided, deadline_ms=deadline))
-        return event
 
     def submit(self, request: SettleRequest) -> None:
         """Queue one settlement."""
@@ -115,6 +143,8 @@ class Settler:
 
     async def drain(self, seconds: float) -> None:
         """Before the process ends: send what is queued, and keep on disk what could not be sent."""
+        if self._measuring:
+            await asyncio.wait(self._measuring.values(), timeout=seconds)
         with contextlib.suppress(TimeoutError, RedisError, OSError):
             await asyncio.wait_for(self._send_all(), seconds)
         self._to_spool()

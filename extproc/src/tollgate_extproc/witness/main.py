@@ -13,6 +13,7 @@ from redis.exceptions import RedisError
 from tollgate_core.admission import Admission
 from tollgate_core.logs import configure_logging
 from tollgate_core.metering import Plans
+from tollgate_extproc.budget.evaluate import Expressions
 from tollgate_extproc.catalog_cache import CatalogCache
 from tollgate_extproc.clock import Clock, system_clock
 from tollgate_extproc.health import HealthServer
@@ -168,6 +169,7 @@ async def run(settings: Settings) -> None:
     redis = connect(settings.redis_url)
     catalogs = CatalogCache(redis)
     metrics = Metrics()
+    expressions = Expressions(settings.budget, metrics)
     checkpoint = Checkpoint(settings.state_dir / "witness.checkpoint")
     settler = Settler(
         redis,
@@ -175,6 +177,7 @@ async def run(settings: Settings) -> None:
         system_clock,
         join_grace_seconds=settings.join_grace_seconds,
         metrics=metrics,
+        expressions=expressions,
         on_confirmed=checkpoint.confirm,
     )
     witness = Witness(settings, redis, catalogs, settler, checkpoint, system_clock)
@@ -187,6 +190,7 @@ async def run(settings: Settings) -> None:
         )
     finally:
         await settler.drain(_DRAIN_SECONDS)
+        await expressions.close()
         health.stop()
         hooks.stop()
         checkpoint.save()
