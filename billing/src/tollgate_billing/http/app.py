@@ -7,7 +7,7 @@ from fastapi import Depends, FastAPI
 
 from tollgate_billing.http import problems
 from tollgate_billing.http.auth import require_admin
-from tollgate_billing.http.changes import change_routes
+from tollgate_billing.http.changes import ending_routes, plan_routes
 from tollgate_billing.http.customer import customer_routes
 from tollgate_billing.http.operations import operations_routes
 from tollgate_billing.http.provider import letter_routes, usage_routes
@@ -34,7 +34,8 @@ def build_app(services: Services, on_serving: Callable[[], None] | None = None) 
         letter_routes(services),
         key_routes(services),
         statement_routes(services),
-        change_routes(services),
+        plan_routes(services),
+        ending_routes(services),
         subscription_routes(services),
     ):
         app.include_router(router, prefix="/v1", dependencies=admin)

@@ -77,12 +77,14 @@ class NewCharge(_Request):
     comment: Annotated[str, Field(min_length=1, max_length=500)]
 
 
-def change_routes(services: Services) -> APIRouter:
-    """Begin, switch, seats, migrate, cancel, reactivate, charge."""
-    router = APIRouter()
+class _Changer:
+    """Runs a change in one transaction, or shows what it would do."""
 
-    def apply(name: str, preview: bool, change: Change) -> Json:
-        now, database = services.clock(), services.database
+    def __init__(self, services: Services) -> None:
+        self._services = services
+
+    def apply(self, name: str, preview: bool, change: Change) -> Json:
+        now, database = self._services.clock(), self._services.database
         transaction: AbstractContextManager[Connection] = database.preview() if preview else database.write()
         try:
             with transaction as connection:
@@ -90,12 +92,17 @@ def change_routes(services: Services) -> APIRouter:
                 if row is None:
                     raise Problem(404, f"there is no subscription {name}")
                 change(connection, row, now)
-                answer = _state(connection, services, name, now)
+                answer = _state(connection, self._services, name, now)
         except changes.ChangeRefusedError as error:
             raise Problem(409, str(error)) from error
         if not preview:
             reprice_changed(database, {name: now}, now)
         return {**answer, "preview": preview}
+
+
+def plan_routes(services: Services) -> APIRouter:
+    """Begin, switch, seats, migrate."""
+    router, apply = APIRouter(), _Changer(services).apply
 
     @router.post("/subscriptions", status_code=201)
     def begin(asked: NewSubscription) -> Json:
@@ -135,6 +142,13 @@ def change_routes(services: Services) -> APIRouter:
                 migrated.append({"price": pin.price, "version": pin.version})
 
         return {**apply(name, preview, change), "migrated": migrated}
+
+    return router
+
+
+def ending_routes(services: Services) -> APIRouter:
+    """Cancel, reactivate, charge."""
+    router, apply = APIRouter(), _Changer(services).apply
 
     @router.post("/subscriptions/{name:path}/cancel")
     def cancel(name: str, asked: Annotated[Cancellation | None, Body()] = None, preview: Preview = False) -> Json:
