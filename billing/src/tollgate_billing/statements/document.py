@@ -30,7 +30,7 @@ def document_of(draft: Draft, status: str) -> Json:
         "closes_at" if status == "draft" else "closed_at": rfc3339(draft.moment_ms),
         "period": _span(draft.period),
         "lines": [_line(line, draft.qualities.get(line.key, {})) for line in draft.lines],
-        "held": [_held(total) for total in draft.held],
+        "held": [_held(total, draft.is_free) for total in draft.held],
         "total": _money(draft.total),
         "brought_forward": _money(draft.brought),
         "due": _money(draft.due),
@@ -77,12 +77,12 @@ def _share(share: Share, line: Line) -> Json:
     }
 
 
-def _held(total: UsageTotal) -> Json:
+def _held(total: UsageTotal, is_free: bool) -> Json:
     return {
         "metric": total.metric,
         "quantity": format_decimal(from_micros(total.micros)),
         "events": total.events,
-        "note": "no price applies yet: not charged",
+        "note": "free of charge" if is_free else "no price applies yet: not charged",
     }
 
 

@@ -26,12 +26,15 @@ class Terms:
 
     prices: Mapping[PriceKey, Price]
     aggregations: Mapping[str, Aggregation]
+    #: Products whose unpriced usage is given away.
+    free: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
 class Draft:
     """``moment_ms`` is when it is (or would be) closed. ``brought`` is what earlier statements left as a credit, never
-    positive; ``due`` is what remains to be paid, never negative; ``held`` is usage that no price charges."""
+    positive; ``due`` is what remains to be paid, never negative; ``held`` is usage that no price charges, given away
+    where ``is_free``."""
 
     subscription: Subscription
     sequence: int
@@ -43,6 +46,7 @@ class Draft:
     total: Money
     brought: Money
     held: tuple[UsageTotal, ...]
+    is_free: bool
     previous_hash: str
 
     @property
@@ -58,7 +62,9 @@ class Draft:
 
 def terms_now(connection: Connection, catalog: Catalog) -> Terms:
     """By the current catalog; a price version's own terms never change."""
-    return Terms(stored_prices(connection), {metric.name: metric.aggregation for metric in catalog.metrics})
+    aggregations = {metric.name: metric.aggregation for metric in catalog.metrics}
+    free = frozenset(product.name for product in catalog.products if product.unpriced == "free")
+    return Terms(stored_prices(connection), aggregations, free)
 
 
 def draft_now(connection: Connection, terms: Terms, row: Subscription, now_ms: int) -> Draft:
@@ -91,6 +97,7 @@ def draft_at(connection: Connection, terms: Terms, row: Subscription, moment_ms:
         total=Money(sum(line.minor for line in lines), currency),
         brought=Money(_credit(last, row), currency),
         held=_held(connection, row, moment_ms),
+        is_free=row.product in terms.free,
         previous_hash=last.hash if last else "",
     )
 

@@ -6,7 +6,7 @@ from decimal import Decimal
 from functools import cache, cached_property
 from typing import Any, cast
 
-from tollgate_core.catalog import Api, Catalog, Endpoint, Metric, Product
+from tollgate_core.catalog import Aggregation, Api, Catalog, Endpoint, Metric, Price, Product
 from tollgate_core.errors import ExpressionError, QuantityError
 from tollgate_core.expressions import (
     Capture,
@@ -18,7 +18,8 @@ from tollgate_core.expressions import (
 )
 from tollgate_core.expressions.source import response_headers
 from tollgate_core.formats import FORMATS, UsageFormat
-from tollgate_core.quantity import from_micros, to_decimal, to_micros
+from tollgate_core.metering.aggregation import call_quantity, combine
+from tollgate_core.quantity import from_micros, to_micros
 
 _USAGE_FUNCTIONS = frozenset({"usage", *(f.usage_function for f in FORMATS.values())})
 #: A captured value travels with the request through Envoy and into its log: it must stay small.
@@ -65,6 +66,7 @@ class Measured:
 @dataclass(frozen=True)
 class _Rule:
     metric: str
+    aggregation: Aggregation
     quantity: CapturedExpression
     when: CapturedExpression
 
@@ -129,9 +131,9 @@ class Measurement:
                     raise ExpressionError(f"when must give a bool, not {type(applies).__name__}")
                 if not applies:
                     continue
-                number = to_decimal((yield from self._ask(rule.metric, rule.quantity.rest)))
-                number = from_micros(to_micros(number))
-                quantities[rule.metric] = quantities.get(rule.metric, Decimal(0)) + number
+                value = yield from self._ask(rule.metric, rule.quantity.rest)
+                number = from_micros(to_micros(call_quantity(rule.aggregation, value)))
+                quantities[rule.metric] = combine(rule.aggregation, quantities.get(rule.metric), number)
             except (ExpressionError, QuantityError) as error:
                 unmetered[rule.metric] = str(error)[:300]
         return Measured(quantities, unmetered)
@@ -152,7 +154,7 @@ class EndpointPlan:
         self.format = FORMATS[endpoint.format] if endpoint.format else None
         scope = usage_scope(self.format, frozenset(_group_names(endpoint.pattern)))
         self._rules = tuple(
-            _Rule(metric.name, self._split(usage.quantity, scope), self._split(usage.when, scope))
+            _Rule(metric.name, metric.aggregation, self._split(usage.quantity, scope), self._split(usage.when, scope))
             for metric in metrics
             for usage in metric.usage
             if endpoint.id in usage.endpoints
@@ -237,11 +239,17 @@ def _group_names(pattern: str) -> list[str]:
 
 
 class Plans:
-    """All plans of one catalog, by endpoint id, with look-ups by name."""
+    """All plans of one catalog, by endpoint id, with look-ups by name. ``prices`` are those of products that refuse
+    calls which no price charges."""
 
     def __init__(self, catalog: Catalog, hashed: str) -> None:
         self.hash = hashed
         self.products: Mapping[str, Product] = {product.name: product for product in catalog.products}
+        self.prices: Mapping[str, tuple[Price, ...]] = {
+            product.name: tuple(price for price in catalog.prices if price.product == product.name)
+            for product in catalog.products
+            if product.unpriced == "reject"
+        }
         self.endpoints: Mapping[str, EndpointPlan] = {
             endpoint.id: EndpointPlan(api, endpoint, catalog.metrics)
             for api in catalog.apis

@@ -13,7 +13,8 @@ from zoneinfo import ZoneInfo
 from tollgate_core.catalog import Price
 from tollgate_core.errors import ExpressionError
 from tollgate_core.events import UsageEvent
-from tollgate_core.expressions import CelExpression, Scope, compile_cel
+from tollgate_core.expressions import CelExpression, Scope, admit_cel, compile_cel
+from tollgate_core.expressions.source import comprehensions
 from tollgate_core.metering.plan import DIMENSIONS
 
 _INPUT = frozenset(
@@ -27,6 +28,9 @@ CONDITION_SCOPE = Scope(
     )
 )
 Variables = Mapping[str, object]
+#: What is known of a call at admission. (An upstream may serve another model than the requested one; then the event's
+#: own condition decides.)
+_BEFORE_THE_CALL = frozenset({"model", "requestedModel", "endpoint", "api", "format", "streamed"})
 
 
 @lru_cache(maxsize=1024)
@@ -36,9 +40,12 @@ def compile_condition(source: str) -> CelExpression:
 
 
 def try_condition(source: str) -> None:
-    """Raises ExpressionError where the condition does not compile or gives no bool for a made-up call."""
-    expression = compile_condition(source)
-    if expression.roots <= {"model", "requestedModel", "servedModel", "endpoint", "api", "format", "streamed"}:
+    """Raises ExpressionError where the condition may not be used, or gives no bool for a made-up call. Conditions run
+    where nothing can stop them, for every event: so they have no loops."""
+    if comprehensions(source)[1]:
+        raise ExpressionError("a price's condition takes no all, exists, exists_one, map and filter")
+    expression = admit_cel(source, CONDITION_SCOPE)
+    if expression.roots <= _BEFORE_THE_CALL | {"servedModel"}:
         value = expression.evaluate(dict.fromkeys(expression.roots - {"streamed"}, "") | {"streamed": False})
         if not isinstance(value, bool):
             raise ExpressionError(f"must give a bool, not {type(value).__name__}")
@@ -86,6 +93,25 @@ def choose(prices: Sequence[Price], variables: Variables, quantity: Decimal) -> 
         if not price.when or _holds(price.when, variables, quantity):
             return price
     return None
+
+
+def may_apply(price: Price, endpoint: str, format_name: str, model: str, *, streamed: bool) -> bool:
+    """Whether a price could charge a call that is about to be made. A condition over what only the response tells
+    may hold."""
+    if not price.when:
+        return True
+    expression = compile_condition(price.when)
+    if not expression.roots <= _BEFORE_THE_CALL:
+        return True
+    variables = {
+        "model": model,
+        "requestedModel": model,
+        "endpoint": endpoint,
+        "api": endpoint.rpartition("/")[0],
+        "format": format_name,
+        "streamed": streamed,
+    }
+    return _holds(price.when, variables, Decimal(0))
 
 
 def _holds(source: str, variables: Variables, quantity: Decimal) -> bool:

@@ -26,6 +26,7 @@ from tollgate_extproc.gate.limits import Demands, demands, estimate
 from tollgate_extproc.gate.request import Request
 from tollgate_extproc.gate.subscriptions import Subscription, Subscriptions
 from tollgate_extproc.gate.transform import TransformationError
+from tollgate_extproc.gate.unpriced import refuse_unpriced
 from tollgate_extproc.gate.upstream import UpstreamRequest, upstream_request
 from tollgate_extproc.metrics import Metrics
 
@@ -181,6 +182,9 @@ class Gate:
         )
         streamed = fmt is not None and prepared.body is not None and fmt.is_stream(prepared.body, request.path)
         model = fmt.request_model(prepared.client or {}, request.params) if fmt else None
+        unpriced = refuse_unpriced(caller.plans, product.name, plan, model or "", streamed=streamed)
+        if unpriced:
+            return unpriced
         admission = Admission(
             id=_billing_id(request),
             started_ms=now,

@@ -200,7 +200,12 @@ def _check_product(product: Manifest, index: Index) -> Iterator[Finding]:
         yield from _selectors(product, limit.endpoints, index, f"spec.rateLimits[{i}].endpoints")
         yield from _duration(f"spec.rateLimits[{i}].window", limit.window or "1s")
     for i, metric_limit in enumerate(spec.limits):
-        yield from _missing(BillableMetric, namespace, metric_limit.metric, index, f"spec.limits[{i}].metric")
+        where = f"spec.limits[{i}].metric"
+        yield from _missing(BillableMetric, namespace, metric_limit.metric, index, where)
+        metric = index.find(BillableMetric, namespace, metric_limit.metric)
+        if metric and metric.spec.aggregation not in {"sum", "count"}:
+            message = f"a limit needs a metric whose calls add up (sum or count), not {metric.spec.aggregation}"
+            yield Finding(Problem(where, message))
     granted = {i.rsplit("/", 1)[1] for i in index.endpoint_ids(product, spec.endpoints)}
     for i, transformation in enumerate(spec.transformations.request):
         for name in set(transformation.endpoints or []) - granted:

@@ -3,14 +3,15 @@
 import re
 from collections.abc import Iterator
 
+from tollgate_core.catalog import Aggregation
 from tollgate_core.errors import ExpressionError, QuantityError
 from tollgate_core.expressions import CelExpression, Scope, admit_cel, admit_jq, capture_request_part
 from tollgate_core.expressions.source import response_headers
 from tollgate_core.formats import FORMATS
 from tollgate_core.manifests import API, BillableMetric, Endpoint, MetricUsage, RejectionRule, Transformation
 from tollgate_core.manifests.api import PATH_PARAMETER
+from tollgate_core.metering.aggregation import call_quantity
 from tollgate_core.metering.plan import CallVariables, normalised, usage_scope
-from tollgate_core.quantity import to_decimal
 from tollgate_operator.reconcile.index import Index
 
 _HEADER = re.compile(r"[a-zA-Z0-9_-]+")
@@ -50,13 +51,13 @@ def check_metric_expressions(metric: BillableMetric, position: int, usage: Metri
             assert api is not None  # noqa: S101
             for name, source in (("quantity", usage.quantity), ("when", usage.when)):
                 try:
-                    _check_expression(name, source, api, endpoint)
+                    _check_expression(name, source, api, endpoint, metric.spec.aggregation)
                 except ExpressionError as error:
                     where = f"spec.usage[{position}].{name}"
                     yield where, ExpressionError(f"{error} (endpoint {api.metadata.name}/{endpoint.name})")
 
 
-def _check_expression(name: str, source: str, api: API, endpoint: Endpoint) -> None:
+def _check_expression(name: str, source: str, api: API, endpoint: Endpoint, aggregation: Aggregation) -> None:
     fmt = FORMATS[endpoint.format] if endpoint.format else None
     expression = admit_cel(source, usage_scope(fmt, frozenset(PATH_PARAMETER.findall(endpoint.path))))
     capture_request_part(expression, [f.usage_function for f in FORMATS.values()] + ["usage"])
@@ -72,10 +73,10 @@ def _check_expression(name: str, source: str, api: API, endpoint: Endpoint) -> N
     # A macro can loop for hours over a list that is written in its own source, and a pattern can be large.
     is_cheap = expression.bounds.input_bytes > 0 and not _MACRO.search(source)
     if expression.roots <= {"response"} and not reads_body and not names and is_cheap:
-        _try(name, expression, endpoint)
+        _try(name, expression, endpoint, aggregation)
 
 
-def _try(name: str, expression: CelExpression, endpoint: Endpoint) -> None:
+def _try(name: str, expression: CelExpression, endpoint: Endpoint, aggregation: Aggregation) -> None:
     """Evaluate with a made-up usage: finds unknown usage fields and type errors."""
     fmt = FORMATS[endpoint.format] if endpoint.format else None
     variables: dict[str, object] = {"response": CallVariables(200).as_cel()}
@@ -89,6 +90,6 @@ def _try(name: str, expression: CelExpression, endpoint: Endpoint) -> None:
         raise ExpressionError(f"must give a bool, not {type(value).__name__}")
     if name == "quantity":
         try:
-            to_decimal(value)
+            call_quantity(aggregation, value)
         except QuantityError as error:
             raise ExpressionError(str(error)) from error
