@@ -1,0 +1,196 @@
+"""Changes of subscriptions, and statements, over HTTP: what a preview shows is what is then charged."""
+
+import csv
+import io
+from collections import defaultdict
+from decimal import Decimal
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+from fastapi.testclient import TestClient
+
+from tests.integration.billing.conftest import Clock
+from tests.integration.billing.neighbours import ADMIN, Valkey
+from tests.integration.billing.test_ingest import drain
+from tests.unit.billing.builders import NOW_MS, make_catalog, make_event, make_fee, make_price
+from tollgate_billing.main import Billing
+from tollgate_core.catalog import Catalog, Product
+
+DAY = 86_400_000
+Json = dict[str, Any]
+
+
+def plans(**edited: Any) -> Catalog:
+    """Two products and a subscription-free third one in another currency."""
+    return make_catalog(
+        products=(
+            Product(name="pro", version="1", endpoints=(), switches=("team", "euro")),
+            Product(name="team", version="1", endpoints=()),
+            Product(name="euro", version="1", endpoints=()),
+        ),
+        prices=(
+            make_fee(),
+            make_fee(name="seats", amount="10", max_seats=5, min_seats=1),
+            make_price(**{"version": "p1", "per": "1", "included": "0", "amount": "1", **edited}),
+            make_fee(name="team-fee", product="team", amount="300"),
+            make_fee(name="euro-fee", product="euro", currency="EUR"),
+        ),
+    )
+
+
+@pytest.fixture
+def subscription(http: TestClient, billing: Billing, valkey: Valkey) -> str:
+    """One that was made by the API."""
+    valkey.publish(plans())
+    billing.keeper.tick()
+    made = post(http, "/v1/subscriptions", name="globex", product="pro", customer="globex", currency="USD")
+    assert made["subscription"]["origin"] == "api"
+    return "globex"
+
+
+def post(http: TestClient, path: str, status: tuple[int, ...] = (200, 201), **body: Any) -> Json:
+    preview = body.pop("preview", False)
+    response = http.post(path, json=body, headers=ADMIN, params={"preview": "true"} if preview else {})
+    assert response.status_code in status, response.text
+    answer: Json = response.json()
+    return answer
+
+
+def get(http: TestClient, path: str) -> Json:
+    response = http.get(path, headers=ADMIN)
+    assert response.status_code == 200, response.text
+    answer: Json = response.json()
+    return answer
+
+
+def lines(document: Json) -> list[tuple[str, str]]:
+    return [(line["price"], line["amount"]) for line in document["lines"]]
+
+
+def by_price(charged: list[tuple[str, str]]) -> dict[str, Decimal]:
+    sums: defaultdict[str, Decimal] = defaultdict(Decimal)
+    for price, amount in charged:
+        sums[price] += Decimal(amount)
+    return dict(sums)
+
+
+@pytest.mark.parametrize(
+    ("change", "body"),
+    [
+        ("switch", {"product": "team"}),
+        ("seats", {"price": "seats", "seats": 4}),
+        ("cancel", {"at": "now"}),
+        ("charges", {"id": "c1", "amount": "12.50", "comment": "help"}),
+    ],
+)
+def test_a_preview_is_what_is_then_charged(
+    http: TestClient, billing: Billing, clock: Clock, subscription: str, change: str, body: Json
+) -> None:
+    assert billing.closer.tick() == set()
+    clock.now_ms += 10 * DAY
+    before = get(http, f"/v1/subscriptions/{subscription}/invoice")
+    shown = post(http, f"/v1/subscriptions/{subscription}/{change}", preview=True, **body)
+    assert get(http, f"/v1/subscriptions/{subscription}/invoice") == before
+    done = post(http, f"/v1/subscriptions/{subscription}/{change}", **body)
+    assert {**shown, "preview": False, "subscription": None} == {**done, "subscription": None}
+    clock.now_ms += 40 * DAY
+    assert billing.closer.tick() == set()
+    billed = get(http, f"/v1/subscriptions/{subscription}/statements")["statements"]
+    until = shown["draft"]["closes_at"]
+    charged = [line for statement in billed if statement["closed_at"] <= until for line in lines(statement)]
+    assert by_price(charged) == by_price(lines(shown["draft"]))
+
+
+@pytest.mark.parametrize(
+    ("change", "body", "reason"),
+    [
+        ("switch", {"product": "pro"}, "is on the product pro already"),
+        ("switch", {"product": "gold"}, "is not allowed; allowed: team, euro"),
+        ("switch", {"product": "euro"}, "has no price in USD"),
+        ("seats", {"price": "seats", "seats": 6}, "allows 1 to 5 seats, not 6"),
+        ("seats", {"price": "nope", "seats": 1}, "has no price nope"),
+        ("migrate", {"prices": ["nope"]}, "has no price nope"),
+        ("reactivate", {}, "is not cancelled"),
+    ],
+)
+def test_what_is_refused_says_why(http: TestClient, subscription: str, change: str, body: Json, reason: str) -> None:
+    assert reason in post(http, f"/v1/subscriptions/{subscription}/{change}", (409,), **body)["detail"]
+
+
+@pytest.mark.parametrize("amount", ["0", "0.001", "ten", "1e3", ""])
+def test_a_charge_is_an_amount_of_whole_minor_units(http: TestClient, subscription: str, amount: str) -> None:
+    refused = post(http, f"/v1/subscriptions/{subscription}/charges", (422,), id="c", amount=amount, comment="x")
+    assert "amount" in str(refused)
+
+
+def test_the_same_charge_twice_is_one(http: TestClient, subscription: str) -> None:
+    path = f"/v1/subscriptions/{subscription}/charges"
+    for _ in range(2):
+        post(http, path, id="c", amount="-5", comment="sorry")
+    assert ("charge:c", "-5.00") in lines(get(http, f"/v1/subscriptions/{subscription}/invoice"))
+    assert "another content" in post(http, path, (409,), id="c", amount="-6", comment="sorry")["detail"]
+
+
+def test_what_a_manifest_declares_is_changed_there(http: TestClient) -> None:
+    name = quote("team/acme", safe="")
+    for change, body in (("cancel", {}), ("switch", {"product": "x"})):
+        refused = post(http, f"/v1/subscriptions/{name}/{change}", (409,), **body)
+        assert "declared in the cluster" in refused["detail"]
+
+
+def test_a_migration_takes_the_edit_and_nothing_else_does(
+    http: TestClient, billing: Billing, valkey: Valkey, clock: Clock, subscription: str
+) -> None:
+    valkey.publish(plans(version="v2", display_name="dearer"))
+    billing.keeper.tick()
+    clock.now_ms += DAY
+    path = f"/v1/subscriptions/{subscription}/migrate"
+    assert post(http, path, preview=True)["migrated"] == [{"price": "token-price", "version": "v2"}]
+    assert post(http, path)["migrated"] == [{"price": "token-price", "version": "v2"}]
+    assert post(http, path)["migrated"] == []
+
+
+def test_cancelled_at_the_end_it_works_until_then_and_can_be_kept(
+    http: TestClient, billing: Billing, clock: Clock, subscription: str
+) -> None:
+    cancelled = post(http, f"/v1/subscriptions/{subscription}/cancel")["subscription"]
+    assert (cancelled["state"], cancelled["ended_at"][:10]) == ("active", "2097-02-28")
+    kept = post(http, f"/v1/subscriptions/{subscription}/reactivate")["subscription"]
+    assert (kept["state"], kept["ended_at"]) == ("active", None)
+    post(http, f"/v1/subscriptions/{subscription}/cancel")
+    clock.now_ms += 40 * DAY
+    billing.closer.tick()
+    row = next(r for r in get(http, "/v1/subscriptions")["subscriptions"] if r["name"] == subscription)
+    assert row["state"] == "cancelled"
+    assert row["closed_until"] == cancelled["ended_at"]
+    (opening,) = get(http, f"/v1/subscriptions/{subscription}/statements")["statements"]
+    assert lines(opening) == [("fee", "49.00"), ("seats", "10.00")]
+
+
+def test_statements_can_be_had_as_json_csv_and_a_page(
+    http: TestClient, billing: Billing, valkey: Valkey, clock: Clock, subscription: str
+) -> None:
+    valkey.append(make_event("e", "7", subscription=subscription, customer="globex", at_ms=NOW_MS))
+    drain(billing)
+    post(http, f"/v1/subscriptions/{subscription}/charges", id="c", amount="1", comment="=cmd()<script>")
+    clock.now_ms += 31 * DAY
+    billing.closer.tick()
+    page = get(http, f"/v1/subscriptions/{subscription}/statements?limit=1")
+    (first,) = page["statements"]
+    assert get(http, f"/v1/statements/{first['id']}") == first
+    rest = get(http, f"/v1/subscriptions/{subscription}/statements?after={page['next']}")["statements"]
+    assert [s["sequence"] for s in [first, *rest]] == list(range(1, len(rest) + 2))
+    assert get(http, f"/v1/subscriptions/{subscription}/verify") == {"statements": len(rest) + 1, "changed": []}
+    whole = [first, *rest]
+    rows = [
+        row
+        for statement in whole
+        for row in csv.DictReader(io.StringIO(http.get(f"/v1/statements/{statement['id']}/csv", headers=ADMIN).text))
+    ]
+    assert ("token-price", "7.00") in [(row["price"], row["amount"]) for row in rows]
+    assert "'=cmd()<script>" in [row["display_name"] for row in rows]
+    pages = [http.get(f"/v1/statements/{s['id']}/page", headers=ADMIN).text for s in whole]
+    assert any("=cmd()&lt;script&gt;" in text for text in pages)
+    assert not any("<script>" in text for text in pages)
+    assert http.get("/v1/statements/nope", headers=ADMIN).status_code == 404
