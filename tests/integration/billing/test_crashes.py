@@ -2,6 +2,9 @@
 
 import subprocess
 import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
 
 import httpx
 import pytest
@@ -12,8 +15,10 @@ from tests.unit.billing.conftest import fresh_postgresql
 from tollgate_billing.clock import system_clock
 from tollgate_billing.ledger.database import Database
 from tollgate_billing.ledger.verification import verify
+from tollgate_core.catalog import Subscription
 from tollgate_core.redis_contract import Keys, partition_of
 
+DAY = 86_400_000
 KEYS = "/v1/subscriptions/team%2Facme/keys"
 
 
@@ -41,6 +46,43 @@ def test_dying_at_any_point_counts_everything_once(
     assert process.quantity() == str(sum(range(100)))
     assert process.get("/v1/totals")["events_total"] == 100
     assert len(process.get("/v1/dead-letters")["dead_letters"]) == 1
+    assert_sound(process)
+
+
+def _everywhere() -> Iterator[Any]:
+    """All points on both databases; `make test` takes some of them."""
+    short = {("in-close", "sqlite"), ("after-commit-close", "sqlite"), ("before-commit-close", "postgresql")}
+    for point in ("before-close", "in-close", "before-commit-close", "after-commit-close"):
+        for dialect in ("sqlite", "postgresql"):
+            yield pytest.param(point, dialect, marks=() if (point, dialect) in short else pytest.mark.slow)
+
+
+@pytest.mark.parametrize(("point", "dialect"), _everywhere())
+def test_dying_while_closing_gives_the_same_statements(
+    process: BillingProcess, mortal_valkey: Valkey, point: str, dialect: str, request: pytest.FixtureRequest
+) -> None:
+    """Every start closes one step more or none; in the end all is there once."""
+    if dialect == "postgresql":
+        process.database_url = fresh_postgresql(request.getfixturevalue("postgresql"))
+    declared = Subscription(name=SUBSCRIPTION, product="pro", customer="acme", starts_at="2026-01-31T00:00:00Z")
+    mortal_valkey.publish(make_catalog(subscriptions=(declared,)))
+    january = int(datetime(2026, 2, 1, tzinfo=UTC).timestamp() * 1000)
+    mortal_valkey.append(make_event("a", "3500000", at_ms=january), make_event("b", "1", at_ms=january + 60 * DAY))
+    process.start(TOLLGATE_CLOSE_DELAY_SECONDS="100000000")  # all is recorded before anything is closed
+    wait_until(lambda: process.get("/v1/totals")["events_total"] == 2)
+    process.stop_all()
+    for _ in range(2):
+        assert process.start(wait=False, TOLLGATE_CRASH_AT=point, TOLLGATE_CLOSE_DELAY_SECONDS="0").wait(20) == 137
+    for consumer in ("billing-1", "billing-2")[: 2 if dialect == "postgresql" else 1]:
+        process.start(TOLLGATE_CLOSE_DELAY_SECONDS="0", TOLLGATE_CONSUMER=consumer)
+    months = (datetime.now(UTC).year - 2026) * 12 + datetime.now(UTC).month  # statements so far: opening and months
+    path = "/v1/subscriptions/team%2Facme/statements"
+    wait_until(lambda: len(process.get(path)["statements"]) >= months - 1)
+    found = process.get(path)["statements"]
+    assert [statement["sequence"] for statement in found] == list(range(1, len(found) + 1))
+    assert [statement["total"]["minor"] for statement in found][:3] == [4900, 4900 + 750, 4900]
+    assert {statement["total"]["minor"] for statement in found[3:]} == {4900}
+    assert process.get("/v1/subscriptions/team%2Facme/verify")["changed"] == []
     assert_sound(process)
 
 

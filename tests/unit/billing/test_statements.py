@@ -24,6 +24,7 @@ from tollgate_billing.ledger.database import Database
 from tollgate_billing.ledger.pins import add_pins, end_pins
 from tollgate_billing.ledger.subscriptions import find_subscription
 from tollgate_billing.ledger.tables import money_postings
+from tollgate_billing.ledger.verification import verify
 from tollgate_billing.statements.charges import Charge, add_charge
 from tollgate_billing.statements.closing import Closer
 from tollgate_billing.statements.drafting import draft_now, terms_now
@@ -62,6 +63,7 @@ def statements(database: Database) -> list[StoredStatement]:
     with database.read() as connection:
         found = list_statements(connection, SUBSCRIPTION)
         assert broken_chain(found) == []
+        assert verify(connection) == []
         sums: dict[tuple[str, str], int] = {}
         for row in connection.execute(select(money_postings)).mappings():
             key = (row["transaction"], row["currency"])

@@ -5,7 +5,14 @@ from typing import Any
 from sqlalchemy import Connection, Select, and_, case, exists, func, literal, or_, select
 
 from tollgate_billing.ledger.commodity import USAGE_PREFIX
-from tollgate_billing.ledger.tables import event_corrections, postings, usage_events
+from tollgate_billing.ledger.tables import (
+    event_corrections,
+    money_postings,
+    postings,
+    statement_lines,
+    statements,
+    usage_events,
+)
 
 _HALF = 10**9
 _SHOWN = 10
@@ -26,6 +33,9 @@ def _checks() -> list[tuple[str, Select[Any]]]:
         ("an account was taken other than once", _weights()),
         ("an account does not belong to its subscription", _accounts()),
         ("a correction without its predecessor", _gaps()),
+        ("postings of money do not sum to zero", _money()),
+        ("a statement's total is not the sum of its lines", _statements()),
+        ("a statement is missing", _missing_statements()),
     ]
 
 
@@ -67,3 +77,20 @@ def _gaps() -> Select[Any]:
     follows_event = and_(c.revision == 1, exists().where(usage_events.c.id == c.event_id))
     follows = exists().where(earlier.c.event_id == c.event_id, earlier.c.revision == c.revision - 1)
     return select(c.event_id).where(~or_(follows_event, follows))
+
+
+def _money() -> Select[Any]:
+    m = money_postings.c
+    return select(m.transaction).group_by(m.transaction, m.currency).having(func.sum(m.minor) != 0)
+
+
+def _statements() -> Select[Any]:
+    s, li = statements.c, statement_lines.c
+    sums = select(li.statement, func.sum(li.minor).label("minor")).group_by(li.statement).subquery()
+    joined = statements.outerjoin(sums, sums.c.statement == s.id)
+    return select(s.id).select_from(joined).where(func.coalesce(sums.c.minor, 0) != s.total_minor)
+
+
+def _missing_statements() -> Select[Any]:
+    s = statements.c
+    return select(s.subscription).group_by(s.subscription).having(func.max(s.sequence) != func.count())
