@@ -1,6 +1,6 @@
-"""``make bench``: the data path; ``make bench ARGS=kubernetes``: the operator on Kubernetes;
-``make bench ARGS=expressions``: evaluation in place and in a worker. Prints tables; ``--json``
-for machines."""
+"""``make bench``: the data path; ``make bench ARGS=kubernetes``: the operator on Kubernetes; ``ARGS=expressions``:
+evaluation in place and in a worker; ``ARGS=pricing``: the ledger, drafts and closing. Prints tables; ``--json`` for
+machines."""
 
 import argparse
 import json
@@ -13,12 +13,14 @@ import psutil
 from rich.console import Console
 from rich.table import Table
 
-from tests.bench import expressions, ingest, kubernetes, streams
+from tests.bench import expressions, ingest, kubernetes, pricing, streams
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("part", nargs="?", default="streams", choices=["streams", "kubernetes", "expressions"])
+    parser.add_argument(
+        "part", nargs="?", default="streams", choices=["streams", "kubernetes", "expressions", "pricing"]
+    )
     parser.add_argument("--subscriptions", type=int, default=kubernetes.Size.subscriptions, help="on Kubernetes")
     parser.add_argument("--streams", type=int, default=64)
     parser.add_argument("--seconds", type=float, default=10)
@@ -31,6 +33,10 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="tollgate-bench-") as directory:
         if options.part == "expressions":
             print(json.dumps(expressions.run(), indent=2))
+            return
+        if options.part == "pricing":
+            found = pricing.run(Path(directory), options.events, options.subscriptions)
+            print(json.dumps({name: round(value, 1) for name, value in found.items()}, indent=2))
             return
         if options.part == "kubernetes":
             size = kubernetes.Size(subscriptions=options.subscriptions)

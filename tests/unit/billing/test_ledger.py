@@ -133,6 +133,7 @@ def test_verify_finds_what_is_wrong(database: Database) -> None:
         "lines without an event or correction",
         "an account was taken other than once",
         "an account does not belong to its subscription",
+        "sums by the hour are not those of the postings",
     ]
 
 

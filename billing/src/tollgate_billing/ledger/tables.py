@@ -14,7 +14,6 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
-    text,
 )
 
 metadata = MetaData()
@@ -80,15 +79,21 @@ Index(
     sqlite_where=_usage_lines,
     postgresql_where=_usage_lines,
 )
-#: Usage that no price charges: rare, and asked for with every draft.
-UNPRICED = text("postings.subscription IS NOT NULL AND postings.commodity NOT LIKE '%@%'")
-_unpriced_lines = text("subscription IS NOT NULL AND commodity NOT LIKE '%@%'")
-Index(
-    "ix_postings_unpriced",
-    postings.c.subscription,
-    postings.c.at_ms,
-    sqlite_where=_unpriced_lines,
-    postgresql_where=_unpriced_lines,
+#: Sums of usage postings by the hour: a projection, kept in the transaction that writes the postings. The amount is
+#: ``high * 10^9 + low``, so that no sum leaves 64 bits.
+usage_hours = Table(
+    "usage_hours",
+    metadata,
+    Column("subscription", String(400), nullable=False),
+    Column("hour_ms", BigInteger, nullable=False),
+    Column("account", Text, nullable=False),
+    Column("commodity", Text, nullable=False),
+    Column("quality", String(16), nullable=False),
+    Column("high", BigInteger, nullable=False),
+    Column("low", BigInteger, nullable=False),
+    Column("weight", BigInteger, nullable=False),
+    Column("first_ms", BigInteger, nullable=False),
+    PrimaryKeyConstraint("subscription", "hour_ms", "account", "commodity", "quality"),
 )
 
 catalogs = Table(

@@ -2,9 +2,10 @@
 
 from typing import Any
 
-from sqlalchemy import Connection, Select, and_, case, exists, func, literal, or_, select
+from sqlalchemy import Connection, Select, and_, case, exists, func, literal, or_, select, union_all
 
 from tollgate_billing.ledger.commodity import USAGE_PREFIX
+from tollgate_billing.ledger.hours import HOUR_MS
 from tollgate_billing.ledger.tables import (
     event_corrections,
     money_postings,
@@ -12,6 +13,7 @@ from tollgate_billing.ledger.tables import (
     statement_lines,
     statements,
     usage_events,
+    usage_hours,
 )
 
 _HALF = 10**9
@@ -33,6 +35,7 @@ def _checks() -> list[tuple[str, Select[Any]]]:
         ("an account was taken other than once", _weights()),
         ("an account does not belong to its subscription", _accounts()),
         ("a correction without its predecessor", _gaps()),
+        ("sums by the hour are not those of the postings", _hours()),
         ("postings of money do not sum to zero", _money()),
         ("a statement's total is not the sum of its lines", _statements()),
         ("a statement is missing", _missing_statements()),
@@ -94,3 +97,25 @@ def _statements() -> Select[Any]:
 def _missing_statements() -> Select[Any]:
     s = statements.c
     return select(s.subscription).group_by(s.subscription).having(func.max(s.sequence) != func.count())
+
+
+def _hours() -> Select[Any]:
+    """Both sides of each key add up to the same, also where one side is missing."""
+    p, h = postings.c, usage_hours.c
+    hour = (p.at_ms - p.at_ms % HOUR_MS).label("hour_ms")
+    booked = select(
+        p.subscription,
+        hour,
+        p.account,
+        p.commodity,
+        p.quality,
+        p.amount_micros // _HALF,
+        p.amount_micros % _HALF,
+        p.weight,
+    ).where(p.subscription.is_not(None))
+    summed = select(h.subscription, h.hour_ms, h.account, h.commodity, h.quality, -h.high, -h.low, -h.weight)
+    sides = union_all(booked, summed).subquery()
+    key = list(sides.c)[:5]
+    high, low, weight = (func.sum(part) for part in list(sides.c)[5:])
+    groups = select(sides.c.subscription).group_by(*key)
+    return groups.having(or_(high * _HALF + low != 0, weight != 0))

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Dialect, Table, insert, select
 from sqlalchemy.dialects import sqlite
 
 from tollgate_billing.ledger.entries import Counted, Entry, Line, lines_of
+from tollgate_billing.ledger.hours import add_to_hours
 from tollgate_billing.ledger.judgement import CONFLICT_REASON, Judgement, Known, judge
 from tollgate_billing.ledger.letters import Letter, store_letters
 from tollgate_billing.ledger.pricebook import PriceBook
@@ -93,6 +94,8 @@ def flush(connection: Connection, rows: Rows) -> None:
     ):
         if pending:
             connection.exec_driver_sql(_insert_text(table, connection.dialect), pending)
+            if table is postings:
+                add_to_hours(connection, pending)
             pending.clear()
 
 

@@ -13,6 +13,7 @@ def upgrade() -> None:
     """Make the tables; subscriptions that are there keep their anchor as their start."""
     _subscriptions()
     _pins()
+    _hours()
     _statements()
     _money()
     for table in ("statements", "statement_lines", "charges", "money_postings"):
@@ -43,14 +44,6 @@ def _subscriptions() -> None:
 
 
 def _pins() -> None:
-    unpriced = sa.text("subscription IS NOT NULL AND commodity NOT LIKE '%@%'")
-    op.create_index(
-        "ix_postings_unpriced",
-        "postings",
-        ["subscription", "at_ms"],
-        sqlite_where=unpriced,
-        postgresql_where=unpriced,
-    )
     op.create_table(
         "subscription_prices",
         _string("subscription", 400),
@@ -60,6 +53,28 @@ def _pins() -> None:
         sa.Column("seats", sa.Integer, nullable=False),
         _big("until_ms", nullable=True),
         sa.PrimaryKeyConstraint("subscription", "price", "since_ms"),
+    )
+
+
+def _hours() -> None:
+    op.create_table(
+        "usage_hours",
+        _string("subscription", 400),
+        _big("hour_ms"),
+        _text("account"),
+        _text("commodity"),
+        _string("quality", 16),
+        _big("high"),
+        _big("low"),
+        _big("weight"),
+        _big("first_ms"),
+        sa.PrimaryKeyConstraint("subscription", "hour_ms", "account", "commodity", "quality"),
+    )
+    op.execute(
+        "INSERT INTO usage_hours (subscription, hour_ms, account, commodity, quality, high, low, weight, first_ms) "
+        "SELECT subscription, at_ms - at_ms % 3600000, account, commodity, quality, SUM(amount_micros / 1000000000), "
+        "SUM(amount_micros % 1000000000), SUM(weight), MIN(at_ms) FROM postings WHERE subscription IS NOT NULL "
+        "GROUP BY subscription, at_ms - at_ms % 3600000, account, commodity, quality"
     )
 
 
