@@ -28,6 +28,7 @@ from tollgate_billing.ledger.verification import verify
 from tollgate_billing.statements.charges import Charge, add_charge
 from tollgate_billing.statements.closing import Closer
 from tollgate_billing.statements.drafting import draft_now, terms_now
+from tollgate_billing.statements.margins import margins
 from tollgate_billing.statements.store import StoredStatement, broken_chain, list_statements
 from tollgate_billing.subscriptions.pinning import first_pins, offer
 from tollgate_core.catalog import Catalog, Metric, Price, PriceTier, Product, Subscription
@@ -346,3 +347,37 @@ def test_killed_at_any_point_it_goes_on_where_it_was(database: Database, point: 
             continue
     found = close_until(database, catalog, MONTHS[2])
     assert [statement.total_minor for statement in found] == [4900, 5650, 4900, 4900]
+
+
+def test_margins_beside_what_was_charged(database: Database) -> None:
+    """pain-points 38"""
+    cheap = make_price(name="mini", when='model == "mini"', per="1", included="10", amount="2", cost="0.5")
+    dear = make_price(per="1", included="0", amount="1", cost="3")
+    catalog = catalog_of(make_fee(), dear, cheap)
+    apply_catalog(database, catalog, START)
+    use(database, "a", START + DAY, "30", served_model="mini")
+    use(database, "b", START + DAY, "5", served_model="large")
+    close_until(database, catalog, MONTHS[0])
+    with database.read() as connection:
+        (product,) = margins(connection, ("product",), 0, MONTHS[1])
+        by_price = {m.key: m for m in margins(connection, ("customer", "price"), 0, MONTHS[1])}
+    assert (str(product.charged), str(product.costs), str(product.margin)) == ("143.00 USD", "30.00 USD", "113.00 USD")
+    assert str(by_price["acme", "mini"].margin) == "25.00 USD"
+    assert str(by_price["acme", "token-price"].margin) == "-10.00 USD"
+
+
+def test_one_that_cannot_be_closed_stops_no_other(database: Database) -> None:
+    """An amount that no ledger row holds."""
+    catalog = catalog_of(make_price(per="0.000001", included="0", amount="1000000000"))
+    other = Subscription(name="other", product="pro", customer="other", starts_at="2026-01-31T00:00:00Z")
+    both = make_catalog(prices=catalog.prices, products=catalog.products, subscriptions=(*catalog.subscriptions, other))
+    apply_catalog(database, both, START)
+    use(database, "huge", START + DAY, "9000000000000")
+    event = make_event(
+        "fine", at_ms=START + DAY, subscription="other", customer="other", quantities={"tokens": "0.000001"}
+    )
+    record(database, event, now_ms=START + DAY)
+    worker = closer(database, both, MONTHS[0])
+    assert worker.tick() == worker.tick() == {SUBSCRIPTION}
+    with database.read() as connection:
+        assert [statement.subscription for statement in list_statements(connection)] == ["other"]

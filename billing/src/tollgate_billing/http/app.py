@@ -12,7 +12,7 @@ from tollgate_billing.http.customer import customer_routes
 from tollgate_billing.http.operations import operations_routes
 from tollgate_billing.http.provider import letter_routes, usage_routes
 from tollgate_billing.http.services import Services
-from tollgate_billing.http.statements import statement_routes
+from tollgate_billing.http.statements import margin_routes, statement_routes
 from tollgate_billing.http.subscriptions import key_routes, subscription_routes
 
 
@@ -34,6 +34,7 @@ def build_app(services: Services, on_serving: Callable[[], None] | None = None) 
         letter_routes(services),
         key_routes(services),
         statement_routes(services),
+        margin_routes(services),
         plan_routes(services),
         ending_routes(services),
         subscription_routes(services),

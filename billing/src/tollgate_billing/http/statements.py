@@ -3,14 +3,17 @@
 import csv
 import io
 import json
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Response
+from pydantic import AwareDatetime
 
+from tollgate_billing.clock import to_milliseconds
 from tollgate_billing.http.problems import Problem
 from tollgate_billing.http.services import Services
 from tollgate_billing.http.subscriptions import existing
 from tollgate_billing.http.views import Json, view_statement
+from tollgate_billing.statements.margins import Margin, margins
 from tollgate_billing.statements.page import statement_page
 from tollgate_billing.statements.store import StoredStatement, broken_chain, find_statement, list_statements
 
@@ -56,6 +59,35 @@ def statement_routes(services: Services) -> APIRouter:
         return {"statements": len(found), "changed": broken_chain(found)}
 
     return router
+
+
+def margin_routes(services: Services) -> APIRouter:
+    """What was charged beside what it cost."""
+    router = APIRouter()
+
+    @router.get("/margins")
+    def of_time(
+        by: Annotated[list[Literal["product", "customer", "price"]], Query()] = ["product"],  # noqa: B006 (FastAPI copies it)
+        since: AwareDatetime | None = None,
+        until: AwareDatetime | None = None,
+    ) -> Json:
+        start = to_milliseconds(since) if since else 0
+        end = to_milliseconds(until) if until else services.clock() + 1
+        with services.database.read() as connection:
+            found = margins(connection, tuple(by), start, end)
+        return {"by": by, "margins": [_view_margin(margin) for margin in found]}
+
+    return router
+
+
+def _view_margin(margin: Margin) -> Json:
+    return {
+        "key": list(margin.key),
+        "currency": margin.currency,
+        "charged": margin.charged.amount,
+        "cost": margin.costs.amount if margin.costs else None,
+        "margin": margin.margin.amount if margin.margin else None,
+    }
 
 
 def statement_csv(statement: StoredStatement) -> str:

@@ -2,7 +2,6 @@
 
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import text
 
 from tollgate_billing.ledger.database import Database
 
@@ -15,7 +14,6 @@ def migrate(database: Database) -> None:
     config.set_main_option("script_location", "tollgate_billing:ledger/migrations")
     config.set_main_option("path_separator", "os")
     with database.write() as connection:
-        if database.dialect == "postgresql":
-            connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
+        database.alone(connection, _LOCK)
         config.attributes["connection"] = connection
         command.upgrade(config, "head")

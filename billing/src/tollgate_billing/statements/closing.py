@@ -28,9 +28,12 @@ from tollgate_billing.statements.moments import next_moment
 from tollgate_billing.statements.store import Row, chain_hash, statement_id
 from tollgate_billing.subscriptions.changes import expire
 from tollgate_core.catalog import Catalog
+from tollgate_core.money import Money
 
 _log = structlog.get_logger("closing")
 _PAUSE_SECONDS = 1.0
+_AGAIN_MS = 60_000
+_LARGEST_MINOR = 10**18
 
 
 @dataclass(frozen=True)
@@ -61,6 +64,8 @@ class Closer:
         self._health = health
         self._checkpoint = checkpoint
         self._known: dict[str, _Known] = {}
+        #: When one that could not be closed is tried again.
+        self._again: dict[str, int] = {}
 
     def run(self, stop: threading.Event) -> None:
         """Until ``stop`` is set."""
@@ -89,13 +94,16 @@ class Closer:
         if any(row.ended_ms is not None and row.ended_ms <= now and row.state != "cancelled" for row in rows):
             with self._database.write() as connection:
                 expire(connection, now)
-        wrong: set[str] = set()
+        wrong = {row.name for row in due if self._again.get(row.name, 0) > now}
         for row in due:
+            if row.name in wrong:
+                continue
             try:
                 while self._close_next(terms, row.name, until):
                     pass
             except (ArithmeticError, ValueError, KeyError, AssertionError) as error:
                 wrong.add(row.name)
+                self._again[row.name] = now + _AGAIN_MS
                 _log.error("cannot be closed", subscription=row.name, error=f"{type(error).__name__}: {error}")
         return wrong
 
@@ -151,6 +159,9 @@ def close(
 
 def _write(connection: Connection, draft: Draft, now_ms: int) -> None:
     row = draft.subscription
+    largest = max(abs(minor) for minor in (draft.total.minor, *(line.minor for line in draft.lines)))
+    if largest > _LARGEST_MINOR:
+        raise OverflowError(f"an amount of {Money(largest, draft.total.currency)} is beyond what the ledger holds")
     key = statement_id(row.name, draft.sequence)
     body = canonical({"id": key, **document_of(draft, "final")})
     statement: Row = {

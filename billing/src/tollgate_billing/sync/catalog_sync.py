@@ -20,6 +20,7 @@ from tollgate_core.catalog import Catalog
 from tollgate_core.redis_contract import Keys, raw, text
 
 _log = structlog.get_logger("catalog")
+_LOCK = 7466_0102
 
 
 class CatalogSync:
@@ -58,6 +59,7 @@ class CatalogSync:
             _log.error("catalog refused", hash=hashed, error=str(error))
             return False
         with self._database.write() as connection:
+            self._database.alone(connection, _LOCK)  # replicas see a new catalog at the same moment
             now = self._clock()
             store_catalog(connection, hashed, content, catalog, now)
             changed = declare(connection, catalog, now, partial(self._settle, catalog))
