@@ -350,7 +350,6 @@ def test_killed_at_any_point_it_goes_on_where_it_was(database: Database, point: 
 
 
 def test_margins_beside_what_was_charged(database: Database) -> None:
-    """pain-points 38"""
     cheap = make_price(name="mini", when='model == "mini"', per="1", included="10", amount="2", cost="0.5")
     dear = make_price(per="1", included="0", amount="1", cost="3")
     catalog = catalog_of(make_fee(), dear, cheap)

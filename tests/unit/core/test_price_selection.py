@@ -33,12 +33,10 @@ LARGE = make_price(name="large", when='model.startsWith("gpt-5") && !model.conta
 def test_the_served_model_decides_and_the_requested_one_where_it_is_not_known(
     requested: str, served: str, expected: str
 ) -> None:
-    """pain-points 16"""
     assert chosen(DEFAULT, LARGE, requested_model=requested, served_model=served) == expected
 
 
 def test_without_a_fallback_an_unknown_model_has_no_price() -> None:
-    """pain-points 8"""
     assert chosen(LARGE, requested_model="llama") is None
 
 
@@ -65,7 +63,6 @@ def test_priority_then_name_decide_among_conditions_that_hold() -> None:
     ],
 )
 def test_context_size_tier_cache_and_time_of_day(when: str, expected: str) -> None:
-    """pain-points 25, 26"""
     special = make_price(name="special", when=when)
     usage = {"completion_tokens": 9, "service_tier": "batch"}
     dimensions = {"input": 100_000, "cache_read": 150_000, "output": 9}
