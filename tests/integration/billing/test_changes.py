@@ -194,3 +194,26 @@ def test_statements_can_be_had_as_json_csv_and_a_page(
     assert any("=cmd()&lt;script&gt;" in text for text in pages)
     assert not any("<script>" in text for text in pages)
     assert http.get("/v1/statements/nope", headers=ADMIN).status_code == 404
+
+
+def test_a_wallet_shows_settled_pending_and_available_apart(
+    http: TestClient, billing: Billing, clock: Clock, subscription: str
+) -> None:
+    path = f"/v1/subscriptions/{subscription}"
+    given = post(http, f"{path}/grants", id="g", amount="200", source="topUp", comment="card")
+    assert (given["settled"], given["pending"], given["available"]) == ("200.00", "118.00", "82.00")
+    assert post(http, f"{path}/grants", id="g", amount="200") | {"grants": None} == given | {"grants": None}
+    assert "another content" in post(http, f"{path}/grants", (409,), id="g", amount="201")["detail"]
+    for wrong in ("0", "-1", "0.001"):
+        assert "amount" in str(post(http, f"{path}/grants", (422,), id="x", amount=wrong))
+    late = "2020-01-01T00:00:00Z"
+    assert "passed" in post(http, f"{path}/grants", (422,), id="x", amount="1", expires_at=late)["detail"]
+    clock.now_ms += DAY
+    billing.closer.tick()
+    (opening,) = get(http, f"{path}/statements")["statements"]
+    assert (opening["paid_from_wallet"]["amount"], opening["due"]["amount"]) == ("59.00", "0.00")
+    wallet = get(http, f"{path}/wallet")
+    assert (wallet["settled"], wallet["pending"]) == ("141.00", "59.00")
+    back = http.delete(f"{path}/grants/g", headers=ADMIN).json()
+    assert (back["settled"], back["available"]) == ("0.00", "-59.00")
+    assert http.delete(f"{path}/grants/nope", headers=ADMIN).status_code == 404

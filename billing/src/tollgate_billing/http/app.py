@@ -14,6 +14,7 @@ from tollgate_billing.http.provider import letter_routes, usage_routes
 from tollgate_billing.http.services import Services
 from tollgate_billing.http.statements import margin_routes, statement_routes
 from tollgate_billing.http.subscriptions import key_routes, subscription_routes
+from tollgate_billing.http.wallets import wallet_routes
 
 
 def build_app(services: Services, on_serving: Callable[[], None] | None = None) -> FastAPI:
@@ -37,6 +38,7 @@ def build_app(services: Services, on_serving: Callable[[], None] | None = None) 
         margin_routes(services),
         plan_routes(services),
         ending_routes(services),
+        wallet_routes(services),
         subscription_routes(services),
     ):
         app.include_router(router, prefix="/v1", dependencies=admin)

@@ -167,7 +167,7 @@ def ending_routes(services: Services) -> APIRouter:
     @router.post("/subscriptions/{name:path}/charges", status_code=201)
     def charge(name: str, asked: NewCharge, preview: Preview = False) -> Json:
         def change(connection: Connection, row: Subscription, now: int) -> None:
-            minor = _minor(asked.amount, row.currency)
+            minor = minor_of(asked.amount, row.currency)
             try:
                 wanted = Charge(asked.id, name, now, minor, row.currency, asked.comment, now)
                 add_charge(connection, wanted)
@@ -185,7 +185,8 @@ def _state(connection: Connection, services: Services, name: str, now_ms: int) -
     return {"subscription": view_subscription(row), "draft": document_of(draft, "draft")}
 
 
-def _minor(amount: str, currency: str) -> int:
+def minor_of(amount: str, currency: str) -> int:
+    """Major units as whole minor ones; raises a 422 that names the field."""
     if currency not in CURRENCIES:
         raise Problem(409, "the subscription has no currency yet: its product has no price")
     try:

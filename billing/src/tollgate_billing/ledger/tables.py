@@ -161,6 +161,7 @@ statements = Table(
     Column("currency", String(3), nullable=False),
     Column("total_minor", BigInteger, nullable=False),
     Column("brought_minor", BigInteger, nullable=False),
+    Column("applied_minor", BigInteger, nullable=False),
     Column("due_minor", BigInteger, nullable=False),
     Column("body", Text, nullable=False),
     Column("previous_hash", String(64), nullable=False),
@@ -200,6 +201,33 @@ charges = Table(
     Column("comment", Text, nullable=False),
     Column("recorded_ms", BigInteger, nullable=False),
     Index("ix_charges_subscription", "subscription", "at_ms"),
+)
+
+wallet_grants = Table(
+    "wallet_grants",
+    metadata,
+    Column("id", String(128), primary_key=True),
+    Column("subscription", String(400), nullable=False),
+    Column("minor", BigInteger, nullable=False),
+    Column("currency", String(3), nullable=False),
+    Column("priority", Integer, nullable=False),
+    Column("granted_ms", BigInteger, nullable=False),
+    Column("expires_ms", BigInteger),
+    Column("source", String(16), nullable=False),
+    Column("comment", Text, nullable=False),
+    Index("ix_wallet_grants_subscription", "subscription"),
+    Index("ix_wallet_grants_expires", "expires_ms"),
+)
+
+#: A statement takes from a grant once; so do its expiry and its withdrawal.
+wallet_burns = Table(
+    "wallet_burns",
+    metadata,
+    Column("grant", String(128), nullable=False),
+    Column("taken_by", String(128), nullable=False),
+    Column("minor", BigInteger, nullable=False),
+    Column("reason", String(16), nullable=False),
+    PrimaryKeyConstraint("grant", "taken_by"),
 )
 
 #: Double entry in minor units; the lines of a transaction sum to zero in each currency.

@@ -14,10 +14,13 @@ from tollgate_billing.ledger.tables import (
     statements,
     usage_events,
     usage_hours,
+    wallet_burns,
+    wallet_grants,
 )
 
 _HALF = 10**9
 _SHOWN = 10
+WALLET_PREFIX = "wallet:"
 
 
 def verify(connection: Connection) -> list[str]:
@@ -39,6 +42,8 @@ def _checks() -> list[tuple[str, Select[Any]]]:
         ("postings of money do not sum to zero", _money()),
         ("a statement's total is not the sum of its lines", _statements()),
         ("a statement is missing", _missing_statements()),
+        ("a grant was burned beyond its amount", _overburned()),
+        ("a wallet's account is not what its grants hold", _wallets()),
     ]
 
 
@@ -119,3 +124,21 @@ def _hours() -> Select[Any]:
     high, low, weight = (func.sum(part) for part in list(sides.c)[5:])
     groups = select(sides.c.subscription).group_by(*key)
     return groups.having(or_(high * _HALF + low != 0, weight != 0))
+
+
+def _overburned() -> Select[Any]:
+    g, b = wallet_grants.c, wallet_burns.c
+    burned = select(b.grant, func.sum(b.minor).label("minor")).group_by(b.grant).subquery()
+    joined = wallet_grants.join(burned, burned.c.grant == g.id)
+    return select(g.id).select_from(joined).where(or_(burned.c.minor > g.minor, burned.c.minor < 0))
+
+
+def _wallets() -> Select[Any]:
+    """The account is owed to the customer: minus what is left of all grants."""
+    g, b, m = wallet_grants.c, wallet_burns.c, money_postings.c
+    account = literal(WALLET_PREFIX).concat(g.subscription)
+    given = select(account.label("account"), g.currency, g.minor)
+    taken = select(account, g.currency, -b.minor).join_from(wallet_burns, wallet_grants, b.grant == g.id)
+    booked = select(m.account, m.currency, m.minor).where(m.account.like(f"{WALLET_PREFIX}%"))
+    sides = union_all(given, taken, booked).subquery()
+    return select(sides.c.account).group_by(sides.c.account, sides.c.currency).having(func.sum(sides.c.minor) != 0)

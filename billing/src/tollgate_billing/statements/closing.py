@@ -27,6 +27,7 @@ from tollgate_billing.statements.facts import account_of
 from tollgate_billing.statements.moments import next_moment
 from tollgate_billing.statements.store import Row, chain_hash, statement_id
 from tollgate_billing.subscriptions.changes import expire
+from tollgate_billing.wallets.grants import expire_grants, record_burns, wallet_account, with_expired_grants
 from tollgate_core.catalog import Catalog
 from tollgate_core.money import Money
 
@@ -105,7 +106,18 @@ class Closer:
                 wrong.add(row.name)
                 self._again[row.name] = now + _AGAIN_MS
                 _log.error("cannot be closed", subscription=row.name, error=f"{type(error).__name__}: {error}")
+        self._expire_grants(until, wrong)
         return wrong
+
+    def _expire_grants(self, until_ms: int, wrong: set[str]) -> None:
+        """After all was closed that they could pay for."""
+        with self._database.read() as connection:
+            names = with_expired_grants(connection, until_ms)
+        for name in names:
+            if name not in wrong:
+                with self._database.write() as connection:
+                    lock_subscription(connection, name)
+                    expire_grants(connection, name, until_ms)
 
     def _is_due(self, connection: Connection, terms: Terms, row: Subscription, until_ms: int) -> bool:
         known = self._known.get(row.name)
@@ -174,6 +186,7 @@ def _write(connection: Connection, draft: Draft, now_ms: int) -> None:
         "currency": draft.total.currency,
         "total_minor": draft.total.minor,
         "brought_minor": draft.brought.minor,
+        "applied_minor": draft.applied.minor,
         "due_minor": draft.due.minor,
         "body": body,
         "previous_hash": draft.previous_hash,
@@ -182,6 +195,7 @@ def _write(connection: Connection, draft: Draft, now_ms: int) -> None:
     connection.execute(insert(statements).values(statement))
     connection.execute(insert(statement_lines), _line_rows(draft, key))
     connection.execute(insert(money_postings), _postings(draft, key))
+    record_burns(connection, draft.burned, "statement", key)
     _log.info("statement", id=key, subscription=row.name, total=str(draft.total), lines=len(draft.lines))
 
 
@@ -208,8 +222,10 @@ def _line_rows(draft: Draft, key: str) -> list[Row]:
 
 
 def _postings(draft: Draft, key: str) -> list[Row]:
-    """The customer owes the total; each line is revenue of its price."""
-    sides = [(f"receivable:{draft.subscription.name}", draft.total.minor)]
+    """The customer owes the total, but for what his wallet pays; each line is revenue of its price."""
+    name, applied = draft.subscription.name, draft.applied.minor
+    sides = [(f"receivable:{name}", draft.total.minor - applied)]
+    sides += [(wallet_account(name), applied)] if applied else []
     sides += [(f"revenue:{line.due.price.product}:{line.due.price.name}", -line.minor) for line in draft.lines]
     if sum(minor for _, minor in sides):
         raise AssertionError(f"the postings of statement {key} do not sum to zero")

@@ -33,6 +33,7 @@ def document_of(draft: Draft, status: str) -> Json:
         "held": [_held(total, draft.is_free) for total in draft.held],
         "total": _money(draft.total),
         "brought_forward": _money(draft.brought),
+        "paid_from_wallet": _money(draft.applied),
         "due": _money(draft.due),
         "carried_forward": _money(draft.left),
     }

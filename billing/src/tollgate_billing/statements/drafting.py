@@ -14,6 +14,8 @@ from tollgate_billing.statements.charges import Charge, charge_due, charges_of
 from tollgate_billing.statements.facts import LedgerUsage, account_of, earliest_change
 from tollgate_billing.statements.moments import next_moment
 from tollgate_billing.statements.store import StoredStatement, history_of, last_statement
+from tollgate_billing.wallets.burning import Burn, Grant, burns
+from tollgate_billing.wallets.grants import grants_of
 from tollgate_core.catalog import Aggregation, Catalog, Price
 from tollgate_core.money import Money
 from tollgate_core.periods import Recurrence
@@ -45,14 +47,20 @@ class Draft:
     qualities: Mapping[LineKey, Mapping[str, Share]]
     total: Money
     brought: Money
+    burned: tuple[Burn, ...]
     held: tuple[UsageTotal, ...]
     is_free: bool
     previous_hash: str
 
     @property
+    def applied(self) -> Money:
+        """What the wallet pays."""
+        return Money(sum(burn.minor for burn in self.burned), self.total.currency)
+
+    @property
     def due(self) -> Money:
         """To be paid."""
-        return Money(max(0, self.total.minor + self.brought.minor), self.total.currency)
+        return Money(max(0, self.total.minor + self.brought.minor) - self.applied.minor, self.total.currency)
 
     @property
     def left(self) -> Money:
@@ -84,6 +92,7 @@ def draft_at(connection: Connection, terms: Terms, row: Subscription, moment_ms:
     lines = statement_lines(dues, history_of(connection, row.name, row.customer))
     currency = row.currency or next((line.due.price.currency for line in lines), "USD")
     last = last_statement(connection, row.name)
+    total, brought = sum(line.minor for line in lines), _credit(last, row)
     start = max(last.closed_ms, row.started_ms) if last else row.started_ms
     return Draft(
         subscription=row,
@@ -94,8 +103,9 @@ def draft_at(connection: Connection, terms: Terms, row: Subscription, moment_ms:
         qualities={
             line.key: usage.qualities(line.due.price, line.due.span) for line in lines if line.due.kind == "usage"
         },
-        total=Money(sum(line.minor for line in lines), currency),
-        brought=Money(_credit(last, row), currency),
+        total=Money(total, currency),
+        brought=Money(brought, currency),
+        burned=tuple(burns(_grants(connection, row, currency), total + brought, moment_ms)),
         held=_held(connection, row, moment_ms),
         is_free=row.product in terms.free,
         previous_hash=last.hash if last else "",
@@ -107,6 +117,10 @@ def _credit(last: StoredStatement | None, row: Subscription) -> int:
     if last is None or last.customer != row.customer:
         return 0
     return min(0, last.total_minor + last.brought_minor)
+
+
+def _grants(connection: Connection, row: Subscription, currency: str) -> list[Grant]:
+    return [grant for grant in grants_of(connection, row.name) if grant.currency == currency]
 
 
 def _account(connection: Connection, terms: Terms, row: Subscription) -> Account:

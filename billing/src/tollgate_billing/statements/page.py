@@ -62,6 +62,7 @@ def _held(held: dict[str, Any]) -> str:
 
 def _sums(body: dict[str, Any]) -> Iterable[str]:
     rows = [("Total", body["total"], ""), ("Credit brought forward", body["brought_forward"], "")]
+    rows += [("Paid from the wallet", body["paid_from_wallet"], "")]
     rows += [("Credit carried forward", body["carried_forward"], ""), ("Due", body["due"], "due")]
     for name, money, style in rows:
         if money["minor"] or name in {"Total", "Due"}:

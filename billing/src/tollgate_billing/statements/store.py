@@ -26,6 +26,7 @@ class StoredStatement:
     currency: str
     total_minor: int
     brought_minor: int
+    applied_minor: int
     due_minor: int
     body: str
     previous_hash: str

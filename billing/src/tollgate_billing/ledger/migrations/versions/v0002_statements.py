@@ -16,7 +16,8 @@ def upgrade() -> None:
     _hours()
     _statements()
     _money()
-    for table in ("statements", "statement_lines", "charges", "money_postings"):
+    _wallets()
+    for table in ("statements", "statement_lines", "charges", "money_postings", "wallet_grants", "wallet_burns"):
         refuse_changes(table)
 
 
@@ -90,6 +91,7 @@ def _statements() -> None:
         _string("currency", 3),
         _big("total_minor"),
         _big("brought_minor"),
+        _big("applied_minor"),
         _big("due_minor"),
         _text("body"),
         _string("previous_hash", 64),
@@ -138,3 +140,28 @@ def _money() -> None:
         sa.PrimaryKeyConstraint("transaction", "line"),
     )
     op.create_index("ix_money_postings_account", "money_postings", ["account", "at_ms"])
+
+
+def _wallets() -> None:
+    op.create_table(
+        "wallet_grants",
+        sa.Column("id", sa.String(128), primary_key=True),
+        _string("subscription", 400),
+        _big("minor"),
+        _string("currency", 3),
+        sa.Column("priority", sa.Integer, nullable=False),
+        _big("granted_ms"),
+        _big("expires_ms", nullable=True),
+        _string("source", 16),
+        _text("comment"),
+    )
+    op.create_index("ix_wallet_grants_subscription", "wallet_grants", ["subscription"])
+    op.create_index("ix_wallet_grants_expires", "wallet_grants", ["expires_ms"])
+    op.create_table(
+        "wallet_burns",
+        _string("grant", 128),
+        _string("taken_by", 128),
+        _big("minor"),
+        _string("reason", 16),
+        sa.PrimaryKeyConstraint("grant", "taken_by"),
+    )

@@ -1,0 +1,121 @@
+"""Routes of the provider API for prepaid credit."""
+
+from typing import Annotated, Literal
+
+from fastapi import APIRouter
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from sqlalchemy import Connection
+
+from tollgate_billing.clock import to_milliseconds
+from tollgate_billing.http.changes import minor_of
+from tollgate_billing.http.problems import Problem
+from tollgate_billing.http.services import Services
+from tollgate_billing.http.subscriptions import existing
+from tollgate_billing.http.views import Json
+from tollgate_billing.ledger.subscriptions import Subscription
+from tollgate_billing.statements.closing import lock_subscription
+from tollgate_billing.statements.drafting import draft_now, terms_now
+from tollgate_billing.wallets.burning import Grant, balance
+from tollgate_billing.wallets.grants import add_grant, grants_of, void_grant
+from tollgate_core.events import rfc3339
+from tollgate_core.money import Money
+
+
+class NewGrant(BaseModel):
+    """``amount`` in major units. Smaller priorities burn first. The same id again changes nothing."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    id: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,100}$")]
+    amount: Annotated[str, Field(max_length=40)]
+    priority: Annotated[int, Field(ge=-1000, le=1000)] = 0
+    expires_at: AwareDatetime | None = None
+    source: Literal["topUp", "promotion", "refund", "provider"] = "provider"
+    comment: Annotated[str, Field(max_length=500)] = ""
+
+
+def wallet_routes(services: Services) -> APIRouter:
+    """A subscription's wallet and its grants."""
+    router = APIRouter()
+
+    @router.get("/subscriptions/{name:path}/wallet")
+    def wallet(name: str) -> Json:
+        with services.database.read() as connection:
+            return _view(connection, services, existing(connection, name))
+
+    @router.post("/subscriptions/{name:path}/grants", status_code=201)
+    def give(name: str, asked: NewGrant) -> Json:
+        now = services.clock()
+        expires_ms = to_milliseconds(asked.expires_at) if asked.expires_at else None
+        if expires_ms is not None and expires_ms <= now:
+            raise Problem(422, "expires_at has passed already")
+        with services.database.write() as connection:
+            row = _locked(connection, name)
+            minor = minor_of(asked.amount, row.currency)
+            if minor <= 0:
+                raise Problem(422, "amount: must be more than zero; take a grant back by deleting it")
+            grant = Grant(
+                id=asked.id,
+                subscription=name,
+                minor=minor,
+                currency=row.currency,
+                priority=asked.priority,
+                granted_ms=now,
+                expires_ms=expires_ms,
+                source=asked.source,
+                comment=asked.comment,
+                remaining_minor=minor,
+            )
+            try:
+                add_grant(connection, grant)
+            except ValueError as error:
+                raise Problem(409, str(error)) from error
+            return _view(connection, services, row)
+
+    @router.delete("/subscriptions/{name:path}/grants/{grant}")
+    def take_back(name: str, grant: str) -> Json:
+        with services.database.write() as connection:
+            row = _locked(connection, name)
+            if void_grant(connection, name, grant, services.clock()) is None:
+                raise Problem(404, f"the subscription {name} has no grant {grant}")
+            return _view(connection, services, row)
+
+    return router
+
+
+def _locked(connection: Connection, name: str) -> Subscription:
+    row = lock_subscription(connection, name)
+    if row is None:
+        raise Problem(404, f"there is no subscription {name}")
+    return row
+
+
+def _view(connection: Connection, services: Services, row: Subscription) -> Json:
+    """``settled`` is what grants hold, ``pending`` what is not billed yet, ``available`` what remains of them."""
+    now, grants = services.clock(), grants_of(connection, row.name)
+    draft = draft_now(connection, terms_now(connection, services.catalog.current), row, now)
+    currency = draft.total.currency
+    settled = balance((grant for grant in grants if grant.currency == currency), now)
+    pending = max(0, draft.total.minor + draft.brought.minor)
+    return {
+        "subscription": row.name,
+        "currency": currency,
+        "settled": Money(settled, currency).amount,
+        "pending": Money(pending, currency).amount,
+        "available": Money(settled - pending, currency).amount,
+        "grants": [_view_grant(grant) for grant in grants],
+    }
+
+
+def _view_grant(grant: Grant) -> Json:
+    return {
+        "id": grant.id,
+        "amount": Money(grant.minor, grant.currency).amount,
+        "remaining": Money(grant.remaining_minor, grant.currency).amount,
+        "currency": grant.currency,
+        "priority": grant.priority,
+        "granted_at": rfc3339(grant.granted_ms),
+        "expires_at": rfc3339(grant.expires_ms) if grant.expires_ms is not None else None,
+        "source": grant.source,
+        "comment": grant.comment,
+    }
