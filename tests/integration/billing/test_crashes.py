@@ -57,7 +57,7 @@ def _everywhere() -> Iterator[Any]:
             yield pytest.param(point, dialect, marks=() if (point, dialect) in short else pytest.mark.slow)
 
 
-@pytest.mark.parametrize(("point", "dialect"), _everywhere())
+@pytest.mark.parametrize(("point", "dialect"), list(_everywhere()))
 def test_dying_while_closing_gives_the_same_statements(
     process: BillingProcess, mortal_valkey: Valkey, point: str, dialect: str, request: pytest.FixtureRequest
 ) -> None:

@@ -380,3 +380,19 @@ def test_one_that_cannot_be_closed_stops_no_other(database: Database) -> None:
     assert worker.tick() == worker.tick() == {SUBSCRIPTION}
     with database.read() as connection:
         assert [statement.subscription for statement in list_statements(connection)] == ["other"]
+
+
+def test_before_its_start_a_subscription_is_pending(database: Database) -> None:
+    def state() -> str:
+        with database.read() as connection:
+            row = find_subscription(connection, SUBSCRIPTION)
+            assert row
+            return row.state
+
+    catalog = catalog_of(make_fee())
+    apply_catalog(database, catalog, START - DAY)
+    assert state() == "pending"
+    assert close_until(database, catalog, START - 1) == []
+    assert state() == "pending"
+    (opening,) = close_until(database, catalog, START)
+    assert (state(), opening.total_minor) == ("active", 4900)

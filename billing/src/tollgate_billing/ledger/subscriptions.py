@@ -8,7 +8,7 @@ from sqlalchemy import Connection, insert, select, update
 
 from tollgate_billing.ledger.tables import subscriptions
 
-State = Literal["active", "suspended", "cancelled"]
+State = Literal["pending", "active", "suspended", "cancelled"]
 Value = str | int | bool | None
 #: Who brought a subscription: only those that the catalog declared are cancelled when it no longer does.
 CATALOG_ORIGIN = "catalog"

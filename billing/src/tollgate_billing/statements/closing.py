@@ -26,7 +26,7 @@ from tollgate_billing.statements.drafting import Draft, Terms, draft_at, exact_t
 from tollgate_billing.statements.facts import account_of
 from tollgate_billing.statements.moments import next_moment
 from tollgate_billing.statements.store import Row, chain_hash, statement_id
-from tollgate_billing.subscriptions.changes import expire
+from tollgate_billing.subscriptions.changes import turn, turn_all
 from tollgate_billing.wallets.grants import expire_grants, record_burns, wallet_account, with_expired_grants
 from tollgate_core.catalog import Catalog
 from tollgate_core.money import Money
@@ -92,9 +92,9 @@ class Closer:
             rows = list_subscriptions(connection)
             terms = terms_now(connection, self._catalog())
             due = [row for row in rows if self._is_due(connection, terms, row, until)]
-        if any(row.ended_ms is not None and row.ended_ms <= now and row.state != "cancelled" for row in rows):
+        if any(turn(row, now) for row in rows):
             with self._database.write() as connection:
-                expire(connection, now)
+                turn_all(connection, now)
         wrong = {row.name for row in due if self._again.get(row.name, 0) > now}
         for row in due:
             if row.name in wrong:

@@ -4,9 +4,16 @@ from datetime import timedelta
 from zoneinfo import ZoneInfo
 
 from tollgate_billing.clock import parse_rfc3339, to_datetime, to_milliseconds
-from tollgate_billing.ledger.subscriptions import Value
+from tollgate_billing.ledger.subscriptions import State, Value
 from tollgate_core.catalog import Product
 from tollgate_core.catalog import Subscription as Declared
+
+
+def state_of(started_ms: int, now_ms: int, *, suspended: bool = False) -> State:
+    """Before its start a subscription's calls are refused."""
+    if suspended:
+        return "suspended"
+    return "pending" if started_ms > now_ms else "active"
 
 
 def beginning(declared: Declared, product: Product | None, now_ms: int) -> dict[str, Value]:

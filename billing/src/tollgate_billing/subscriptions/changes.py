@@ -11,6 +11,7 @@ from tollgate_billing.ledger.catalogs import stored_prices
 from tollgate_billing.ledger.pins import PinRow, add_pins, end_pins, pins_of
 from tollgate_billing.ledger.subscriptions import (
     CATALOG_ORIGIN,
+    State,
     Subscription,
     change_subscription,
     find_subscription,
@@ -18,7 +19,7 @@ from tollgate_billing.ledger.subscriptions import (
     list_subscriptions,
 )
 from tollgate_billing.ledger.tables import subscription_prices
-from tollgate_billing.subscriptions.beginning import beginning
+from tollgate_billing.subscriptions.beginning import beginning, state_of
 from tollgate_billing.subscriptions.pinning import Offer, currency_of, first_pins, newer_pins, offer, versions_by_name
 from tollgate_core.catalog import Catalog, Price
 from tollgate_core.catalog import Subscription as Declared
@@ -43,11 +44,12 @@ def begin(connection: Connection, catalog: Catalog, wanted: Declared, now_ms: in
     offered = offer(catalog, wanted.product, currency, versions_by_name(connection))
     if wanted.currency and not offered.current:
         raise ChangeRefusedError(f"the product {wanted.product} has no price in {wanted.currency}")
-    values = beginning(wanted, product, now_ms) | {
+    start = beginning(wanted, product, now_ms)
+    values = start | {
         "product": wanted.product,
         "customer": wanted.customer,
         "customer_name": wanted.customer_name,
-        "state": "active",
+        "state": state_of(int(start["started_ms"] or 0), now_ms),
         "origin": API_ORIGIN,
         "follow_prices": wanted.follow_prices,
         "currency": currency,
@@ -116,16 +118,19 @@ def cancel(connection: Connection, row: Subscription, now_ms: int, *, at_period_
     return end
 
 
-def expire(connection: Connection, now_ms: int) -> list[str]:
-    """Subscriptions whose end has come stop working. Answers their names."""
-    ended = [
-        row
-        for row in list_subscriptions(connection)
-        if row.ended_ms is not None and row.ended_ms <= now_ms and row.state != "cancelled"
-    ]
-    for row in ended:
-        change_subscription(connection, row, {"state": "cancelled"})
-    return [row.name for row in ended]
+def turn(row: Subscription, now_ms: int) -> State | None:
+    """The state into which time has brought a subscription; None where it stays as it is."""
+    if row.ended_ms is not None and row.ended_ms <= now_ms and row.state != "cancelled":
+        return "cancelled"
+    return "active" if row.state == "pending" and row.started_ms <= now_ms else None
+
+
+def turn_all(connection: Connection, now_ms: int) -> list[str]:
+    """What has ended stops working, what has begun starts. Answers their names."""
+    turned = [(row, state) for row in list_subscriptions(connection) if (state := turn(row, now_ms))]
+    for row, state in turned:
+        change_subscription(connection, row, {"state": state})
+    return [row.name for row, _ in turned]
 
 
 def reactivate(connection: Connection, catalog: Catalog, row: Subscription, now_ms: int) -> None:

@@ -16,7 +16,7 @@ from tollgate_billing.ledger.subscriptions import (
     list_subscriptions,
 )
 from tollgate_billing.ledger.tables import api_keys
-from tollgate_billing.subscriptions.beginning import beginning
+from tollgate_billing.subscriptions.beginning import beginning, state_of
 from tollgate_billing.subscriptions.pinning import (
     Offer,
     currency_of,
@@ -116,13 +116,14 @@ class _Declaration:
             "product": declared.product,
             "customer": declared.customer,
             "customer_name": declared.customer_name,
-            "state": "suspended" if declared.suspended else "active",
             "origin": CATALOG_ORIGIN,
             "follow_prices": declared.follow_prices,
             "ended_ms": None,
         }
         if row is None:
             values |= beginning(declared, self._product, self._now_ms)
+        started_ms = int(values.get("started_ms") or (row.started_ms if row else 0))
+        values["state"] = state_of(started_ms, self._now_ms, suspended=declared.suspended)
         if not (row and row.currency):
             values["currency"] = currency_of(self._catalog, declared.product, declared.currency)
         if known is None:
