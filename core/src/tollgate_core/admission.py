@@ -17,11 +17,14 @@ DENIAL_DETAILS_PREFIX = "tollgate_"
 
 
 class CounterReference(msgspec.Struct, frozen=True, array_like=True):
-    """A limited metric's counter for the period in which the request was admitted. Times in milliseconds."""
+    """A limited metric's counter for the period in which the request was admitted, or the wallet's. Times in
+    milliseconds."""
 
     metric: str
     period_start: int
     period_end: int
+    #: Of the wallet's counter: what a unit of each metric takes, in major units of its currency.
+    rates: dict[str, float] = {}
 
 
 class PriceVersion(msgspec.Struct, frozen=True, array_like=True):

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable
+from fractions import Fraction
 from typing import Any, Literal, NamedTuple
 
 from redis.exceptions import ResponseError
@@ -11,14 +12,17 @@ from tollgate_billing.clock import Clock
 from tollgate_billing.hydration.scripts import script
 from tollgate_billing.ledger.database import Database
 from tollgate_billing.ledger.events import recent_ids
-from tollgate_billing.ledger.subscriptions import Subscription, list_subscriptions
+from tollgate_billing.ledger.subscriptions import Subscription, find_subscription, list_subscriptions
 from tollgate_billing.ledger.totals import metric_sums
 from tollgate_billing.redis_link import Argument, Command, RedisLink
+from tollgate_billing.statements.drafting import draft_now, terms_now
+from tollgate_billing.wallets.standing import billed_usage
 from tollgate_core.catalog import Catalog, MetricLimit
+from tollgate_core.money import minor_unit_exponent
 from tollgate_core.periods import Recurrence
 from tollgate_core.pricing import Calendar
 from tollgate_core.quantity import format_decimal, from_micros
-from tollgate_core.redis_contract import PARTITIONS, Keys, partition_of, text
+from tollgate_core.redis_contract import PARTITIONS, WALLET_ENDS_MS, Keys, partition_of, text
 
 _KEPT_AFTER_PERIOD_MS = 7 * 86_400_000
 _CONFIRMATION_KEPT_MS = 24 * 3_600_000
@@ -67,6 +71,30 @@ class CounterRestorer:
             arguments += [value.used, value.expires_ms]
         return bool(self._link.call("EVAL", self._script, len(keys), *keys, *arguments))
 
+    def restore_wallets(self, catalog: Catalog, names: Iterable[str]) -> set[str]:
+        """Say what usage of prepaid subscriptions has cost. Answers those that must be asked for again, because events
+        of their partition were on their way. Raises RedisError."""
+        later: set[str] = set()
+        for name in names:
+            partition = partition_of(name)
+            last = self._last_id(partition)
+            with self._database.read() as connection:
+                row = find_subscription(connection, name)
+                value = self._wallet(connection, catalog, row) if row else None
+            if value is not None:
+                arguments: list[Argument] = ["exact", last, value.used, value.expires_ms]
+                if not self._link.call("EVAL", self._script, 2, Keys.events(partition), value.key, *arguments):
+                    later.add(name)
+        return later
+
+    def _wallet(self, connection: Connection, catalog: Catalog, row: Subscription) -> CounterValue | None:
+        if not row.overdraft or not row.currency:
+            return None
+        draft = draft_now(connection, terms_now(connection, catalog), row, self._clock())
+        pending = sum((line.exact + line.carried for line in draft.lines if line.due.kind == "usage"), Fraction(0))
+        billed = Fraction(billed_usage(connection, row), 10 ** minor_unit_exponent(row.currency))
+        return CounterValue(Keys.wallet(row.name), f"{float(billed + pending):.17g}", WALLET_ENDS_MS)
+
     def _last_id(self, partition: int) -> str:
         try:
             return last_generated_id(self._link.call("XINFO", "STREAM", Keys.events(partition)))
@@ -80,16 +108,19 @@ class CounterRestorer:
         with self._database.read() as connection:
             for row in list_subscriptions(connection):
                 if partition_of(row.name) == partition:
-                    yield from self._of_subscription(connection, row, limits.get(row.product, ()))
+                    yield from self._of_subscription(connection, catalog, row, limits.get(row.product, ()))
 
     def _of_subscription(
-        self, connection: Connection, row: Subscription, limits: Iterable[MetricLimit]
+        self, connection: Connection, catalog: Catalog, row: Subscription, limits: Iterable[MetricLimit]
     ) -> Iterable[CounterValue]:
         by_period: defaultdict[tuple[int, int], list[str]] = defaultdict(list)
         for limit in limits:
             recurrence = Recurrence(limit.interval, limit.interval_count)
             period = Calendar(row.anchor_ms, row.time_zone).at(recurrence, self._clock())
             by_period[period.start_ms, period.end_ms].append(limit.metric)
+        wallet = self._wallet(connection, catalog, row)
+        if wallet is not None:
+            yield wallet
         for (start, end), metrics in by_period.items():
             sums = metric_sums(connection, row.name, start, end)
             for metric in metrics:

@@ -15,6 +15,7 @@ from tollgate_billing.ledger.database import Database
 from tollgate_billing.ledger.subscriptions import revisions
 from tollgate_billing.redis_link import Command, RedisLink
 from tollgate_billing.sync.catalog_sync import CatalogSync
+from tollgate_billing.wallets.standing import recently_used
 from tollgate_core.redis_contract import PARTITIONS, Keys
 
 _log = structlog.get_logger("hydration")
@@ -24,6 +25,7 @@ _FAST_TICK_SECONDS = 0.02
 _COLD_AT_MOST_MS = 10_000
 
 _MARK_KEPT_MS = 3_600_000
+_WALLETS_MS = 2_000
 
 Cause = Literal["start", "lost", "restarted"]
 
@@ -55,6 +57,8 @@ class Keeper:
         self._cold: set[int] = set()
         self._cold_since = 0
         self._marker = ""
+        self._wallets_at = 0
+        self._wallets_due: set[str] = set()
         self._open = script("ready")
 
     def run(self, stop: threading.Event) -> None:
@@ -82,6 +86,8 @@ class Keeper:
             self._raise_counters()  # a limit may be new while its metric has long been in use
         if self._cold:
             self._warm_up()
+        else:
+            self._settle_wallets()
         return not self._cold
 
     def _loss(self) -> Cause | None:
@@ -122,6 +128,16 @@ class Keeper:
     def _raise_counters(self) -> None:
         for partition in range(PARTITIONS):
             self._restorer.restore(self._catalog.current, partition, "raise")
+
+    def _settle_wallets(self) -> None:
+        """The gate's own count of what usage costs is near; after new usage the exact one takes its place."""
+        now = self._clock()
+        if now - self._wallets_at < _WALLETS_MS:
+            return
+        with self._database.read() as connection:
+            self._wallets_due |= recently_used(connection, self._wallets_at - _WALLETS_MS)
+        self._wallets_at = now
+        self._wallets_due = self._restorer.restore_wallets(self._catalog.current, sorted(self._wallets_due))
 
     def _push_changes(self) -> None:
         with self._database.read() as connection:

@@ -1,5 +1,6 @@
 """Writing subscriptions and their keys to Redis."""
 
+import dataclasses
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
@@ -12,6 +13,7 @@ from tollgate_billing.ledger.api_keys import StoredKey, all_keys, list_keys
 from tollgate_billing.ledger.database import Database
 from tollgate_billing.ledger.subscriptions import Subscription, find_subscription, list_subscriptions
 from tollgate_billing.redis_link import Argument, Command, RedisLink
+from tollgate_billing.wallets.standing import Standing, standing
 from tollgate_core.redis_contract import Keys
 
 _CHUNK = 500
@@ -22,6 +24,7 @@ class Image(NamedTuple):
 
     subscription: Subscription
     keys: tuple[StoredKey, ...]
+    wallet: Standing | None
 
 
 class SubscriptionPusher:
@@ -39,15 +42,20 @@ class SubscriptionPusher:
         with self._database.read() as connection:
             for key in all_keys(connection):
                 keys[key.subscription].append(key)
-            return [Image(row, tuple(keys[row.name])) for row in list_subscriptions(connection)]
+            now = self._clock()
+            return [
+                Image(row, tuple(keys[row.name]), standing(connection, row, now))
+                for row in list_subscriptions(connection)
+            ]
 
     def push_one(self, name: str) -> None:
         """Load and push one subscription. Raises RedisError."""
         with self._database.read() as connection:
             row = find_subscription(connection, name)
-            image = Image(row, tuple(list_keys(connection, name))) if row else None
-        if image:
-            self.push([image])
+            if row is None:
+                return
+            image = Image(row, tuple(list_keys(connection, name)), standing(connection, row, self._clock()))
+        self.push([image])
 
     def push(self, images: Sequence[Image]) -> None:
         """Pointers to keys come first and go last: the subscription's hash decides. Raises RedisError."""
@@ -79,6 +87,7 @@ class SubscriptionPusher:
             "customer": row.customer,
             "anchor_ms": row.anchor_ms,
             "time_zone": row.time_zone,
+            **({"wallet": dataclasses.asdict(image.wallet)} if image.wallet else {}),
         }
         fields: list[Argument] = ["revision", row.revision, "state", row.state, "record", orjson.dumps(record)]
         for key in image.keys:

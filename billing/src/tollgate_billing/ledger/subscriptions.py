@@ -18,7 +18,8 @@ CATALOG_ORIGIN = "catalog"
 class Subscription:
     """``revision`` grows whenever anything changes that the gate or the ingest must know, keys and pinned prices
     included. ``started_ms`` is the start of a trial, ``anchor_ms`` that of the first period. Everything due up to
-    ``closed_ms`` is on a statement, by what was recorded before ``cut_ms``."""
+    ``closed_ms`` is on a statement, by what was recorded before ``cut_ms``. ``overdraft`` is empty where the
+    subscription is not prepaid."""
 
     name: str
     product: str
@@ -34,6 +35,7 @@ class Subscription:
     started_ms: int
     ended_ms: int | None
     follow_prices: bool
+    overdraft: str
     closed_ms: int
     cut_ms: int
 

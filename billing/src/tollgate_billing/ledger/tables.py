@@ -132,6 +132,7 @@ subscriptions = Table(
     Column("started_ms", BigInteger, nullable=False),
     Column("ended_ms", BigInteger),
     Column("follow_prices", Boolean, nullable=False),
+    Column("overdraft", String(64), nullable=False),
     Column("closed_ms", BigInteger, nullable=False),
     Column("cut_ms", BigInteger, nullable=False),
 )

@@ -161,10 +161,12 @@ def close(
 ) -> Draft:
     """Write one statement down; a moment at which nothing changed leaves none. The caller commits."""
     draft = draft_at(connection, terms, row, moment_ms)
+    values = {"closed_ms": moment_ms, "cut_ms": now_ms}
     if draft.lines:
         _write(connection, draft, now_ms)
         checkpoint("in-close")
-    values = {"closed_ms": moment_ms, "cut_ms": now_ms}
+        if row.overdraft:  # the gate must know what a prepaid subscription may spend now
+            values["revision"] = row.revision + 1
     connection.execute(update(subscriptions).where(subscriptions.c.name == row.name).values(values))
     return draft
 

@@ -53,6 +53,7 @@ def begin(connection: Connection, catalog: Catalog, wanted: Declared, now_ms: in
         "origin": API_ORIGIN,
         "follow_prices": wanted.follow_prices,
         "currency": currency,
+        "overdraft": product.overdraft,
     }
     row = insert_subscription(connection, wanted.name, values)
     add_pins(connection, first_pins(row, offered, row.started_ms))
@@ -73,7 +74,8 @@ def switch(connection: Connection, catalog: Catalog, row: Subscription, product:
     if not offered.current:
         raise ChangeRefusedError(f"the product {product} has no price in {row.currency}")
     end_pins(connection, row.name, now_ms)
-    change_subscription(connection, row, {"product": product})
+    target = next(p for p in catalog.products if p.name == product)
+    change_subscription(connection, row, {"product": product, "overdraft": target.overdraft})
     add_pins(connection, first_pins(row, offered, now_ms))
 
 

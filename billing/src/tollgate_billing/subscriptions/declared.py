@@ -119,6 +119,7 @@ class _Declaration:
             "origin": CATALOG_ORIGIN,
             "follow_prices": declared.follow_prices,
             "ended_ms": None,
+            "overdraft": self._product.overdraft if self._product else "",
         }
         if row is None:
             values |= beginning(declared, self._product, self._now_ms)

@@ -5,6 +5,7 @@ from typing import Literal
 
 from sqlalchemy import Connection, func, insert, select
 
+from tollgate_billing.ledger.subscriptions import bump_revision
 from tollgate_billing.ledger.tables import money_postings, wallet_burns, wallet_grants
 from tollgate_billing.ledger.verification import WALLET_PREFIX
 from tollgate_billing.wallets.burning import Burn, Grant
@@ -45,6 +46,7 @@ def add_grant(connection: Connection, grant: Grant) -> bool:
         return False
     values = {name: value for name, value in vars(grant).items() if name != "remaining_minor"}
     connection.execute(insert(wallet_grants).values(values))
+    bump_revision(connection, grant.subscription)
     sides = [(wallet_account(grant.subscription), -grant.minor), (f"granted:{grant.source}", grant.minor)]
     _post(connection, f"grant:{grant.id}", sides, grant.currency, grant.granted_ms)
     return True
@@ -91,6 +93,7 @@ def void_grant(connection: Connection, subscription: str, grant_id: str, now_ms:
 def _take(connection: Connection, grants: Sequence[Grant], reason: Reason, now_ms: int) -> None:
     for grant in grants:
         record_burns(connection, [Burn(grant.id, grant.remaining_minor)], reason, reason)
+        bump_revision(connection, grant.subscription)
         sides = [(wallet_account(grant.subscription), grant.remaining_minor), (reason, -grant.remaining_minor)]
         _post(connection, f"{reason}:{grant.id}", sides, grant.currency, now_ms)
 

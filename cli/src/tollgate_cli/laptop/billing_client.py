@@ -35,6 +35,10 @@ class BillingClient:
             raise CommandError(f"{method} {path}: {response.status_code} {response.text[:500]}")
         return response.json()
 
+    def delete(self, path: str) -> Any:
+        """The decoded answer."""
+        return self._call("DELETE", path)
+
     def create_key(self, subscription: str) -> str:
         """A new API key, in plain text; it can be had only now."""
         return str(self.post(f"/v1/subscriptions/{quote(subscription, safe='')}/keys", {"label": "laptop"})["key"])

@@ -127,6 +127,8 @@ class Product(Record, frozen=True, kw_only=True):
     time_zone: str = ""
     trial_days: int = 0
     switches: tuple[str, ...] = ()
+    #: Of a prepaid product: major units by which calls may exceed the credit. Empty where it is not prepaid.
+    overdraft: str = ""
 
 
 class PriceTier(Record, frozen=True, kw_only=True):

@@ -5,7 +5,16 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field, model_validator
 
 from tollgate_core.manifests.api import Transformations
-from tollgate_core.manifests.base import Duration, EndpointSelector, Model, Name, PositiveQuantity, Resource, TimeZone
+from tollgate_core.manifests.base import (
+    Duration,
+    EndpointSelector,
+    Model,
+    Name,
+    NonNegativeQuantity,
+    PositiveQuantity,
+    Resource,
+    TimeZone,
+)
 from tollgate_core.manifests.price import BillingPeriod
 from tollgate_core.manifests.rules import ListMap, ListSet, Rule
 
@@ -67,6 +76,15 @@ class MetricLimit(Model):
     ] = None
 
 
+class Wallet(Model):
+    """Prepaid: calls that the customer's credit does not pay for are refused with 402."""
+
+    overdraft: Annotated[
+        NonNegativeQuantity,
+        Field(description="How far calls may exceed the credit, in major units of the subscription's currency."),
+    ] = "0"
+
+
 class ProductSpec(Model):
     """What a product grants and allows."""
 
@@ -108,6 +126,7 @@ class ProductSpec(Model):
     switches: Annotated[
         list[Name], Field(max_length=64, description="Products to which its subscriptions may switch."), ListSet()
     ] = []
+    wallet: Annotated[Wallet | None, Field(description="Makes the product prepaid.")] = None
     max_keys: Annotated[int, Field(ge=1, le=1000, description="API keys of one subscription.")] = 10
     transformations: Annotated[Transformations, Field(description="Changes to requests, after the API's.")] = (
         Transformations()

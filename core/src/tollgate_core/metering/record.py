@@ -6,7 +6,7 @@ from typing import Any
 
 import orjson
 
-from tollgate_core.admission import Admission
+from tollgate_core.admission import Admission, CounterReference
 from tollgate_core.events import Usage, UsageEvent, rfc3339
 from tollgate_core.formats import UsageFormat
 from tollgate_core.metering.observation import Observation
@@ -70,6 +70,13 @@ def usage_event(admission: Admission, plan: EndpointPlan | None, seen: Observati
     return draft.event(draft.measurement.run() if draft.measurement else None)
 
 
+def _taken(counter: CounterReference, quantities: Mapping[str, str]) -> float:
+    """Units of a metric; of the wallet what all metrics together cost, near enough: billing knows it exactly."""
+    if counter.rates:
+        return sum(float(quantities[metric]) * rate for metric, rate in counter.rates.items() if metric in quantities)
+    return float(quantities[counter.metric])
+
+
 def settle_request(
     admission: Admission, event: UsageEvent, *, final: bool, deadline_ms: int = 0, joined: bool = False
 ) -> SettleRequest:
@@ -79,11 +86,11 @@ def settle_request(
         CounterUse(
             key=Keys.counter(admission.subscription, counter.metric, counter.period_start),
             metric=counter.metric,
-            quantity=float(quantities[counter.metric]),
+            quantity=_taken(counter, quantities),
             expires=counter.period_end + 7 * 86_400_000,
         )
         for counter in admission.counters
-        if counter.metric in quantities
+        if counter.rates or counter.metric in quantities
     )
     return SettleRequest(
         request=admission.id,

@@ -96,13 +96,17 @@ def choose(prices: Sequence[Price], variables: Variables, quantity: Decimal) -> 
 
 
 def may_apply(price: Price, endpoint: str, format_name: str, model: str, *, streamed: bool) -> bool:
-    """Whether a price could charge a call that is about to be made. A condition over what only the response tells
-    may hold."""
-    if not price.when:
+    """Whether a price could charge a call that is about to be made."""
+    return condition_before(price.when, endpoint, format_name, model, streamed=streamed) is not False
+
+
+def condition_before(when: str, endpoint: str, format_name: str, model: str, *, streamed: bool) -> bool | None:
+    """Whether a condition holds for a call that is about to be made; None where only the response will tell."""
+    if not when:
         return True
-    expression = compile_condition(price.when)
+    expression = compile_condition(when)
     if not expression.roots <= _BEFORE_THE_CALL:
-        return True
+        return None
     variables = {
         "model": model,
         "requestedModel": model,
@@ -111,7 +115,7 @@ def may_apply(price: Price, endpoint: str, format_name: str, model: str, *, stre
         "format": format_name,
         "streamed": streamed,
     }
-    return _holds(price.when, variables, Decimal(0))
+    return _holds(when, variables, Decimal(0))
 
 
 def _holds(source: str, variables: Variables, quantity: Decimal) -> bool:

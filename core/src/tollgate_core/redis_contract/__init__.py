@@ -4,7 +4,7 @@ Every key that one script touches carries the same ``{pN}`` hash tag, so all of 
 """
 
 from tollgate_core.redis_contract.answers import raw, text
-from tollgate_core.redis_contract.keys import PARTITIONS, Keys, key_hash, partition_of
+from tollgate_core.redis_contract.keys import PARTITIONS, WALLET_ENDS_MS, WALLET_METRIC, Keys, key_hash, partition_of
 from tollgate_core.redis_contract.scripts import (
     AdmitRequest,
     CounterUse,
@@ -15,6 +15,8 @@ from tollgate_core.redis_contract.scripts import (
 
 __all__ = [
     "PARTITIONS",
+    "WALLET_ENDS_MS",
+    "WALLET_METRIC",
     "AdmitRequest",
     "CounterUse",
     "Keys",

@@ -17,6 +17,12 @@ def key_hash(pepper: bytes, api_key: str) -> str:
     return hmac.new(pepper, api_key.encode(), hashlib.sha256).hexdigest()[:40]
 
 
+#: No metric has this name: it holds a sign that Kubernetes refuses.
+WALLET_METRIC = "$wallet"
+#: The end of its only period, 2262-04-11: beyond any subscription, and within every number's range.
+WALLET_ENDS_MS = 9_223_372_036_854
+
+
 class Keys:
     """Names of all keys."""
 
@@ -72,6 +78,11 @@ class Keys:
     def counter(subscription: str, metric: str, period_start: int) -> str:
         """Hash: ``used`` and ``held`` units of a metric in one period."""
         return f"tollgate:{{p{partition_of(subscription)}}}:counter:{subscription}:{metric}:{period_start}"
+
+    @staticmethod
+    def wallet(subscription: str) -> str:
+        """Hash: ``used`` and ``held`` major units of a prepaid subscription's credit, over its whole life."""
+        return Keys.counter(subscription, WALLET_METRIC, 0)
 
     @staticmethod
     def settled(partition: int, request: str) -> str:

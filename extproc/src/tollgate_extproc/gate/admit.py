@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 from redis.asyncio import Redis
 
-from tollgate_core.redis_contract import AdmitRequest, Limit, script_source
+from tollgate_core.redis_contract import WALLET_METRIC, AdmitRequest, Limit, script_source
 from tollgate_extproc.gate.denial import Denial
 
 
@@ -75,6 +75,9 @@ def denial_of(verdict: Verdict, limits: tuple[Limit, ...]) -> Denial:
 def _limit_denial(verdict: Verdict, limit: Limit) -> Denial:
     seconds = max(1, -(-int(verdict.retry) // 1000))
     headers = {"ratelimit": f'"{limit.name}";r={max(0, int(verdict.remaining))};t={seconds}'}
+    if limit.metric == WALLET_METRIC:
+        text = f"The prepaid credit does not pay for this call: {max(0.0, verdict.remaining):.15g} is left. Top it up."
+        return Denial(402, "insufficient_credit", text)
     if limit.kind == "counter":
         text = f"The limit of {limit.limit:.15g} for {limit.name} is used up for this period."
         return Denial(429, "quota_exceeded", text, int(verdict.retry), headers)
@@ -88,11 +91,11 @@ def rate_limit_headers(limits: tuple[Limit, ...], standings: list[Standing]) -> 
     """``RateLimit-Policy`` and ``RateLimit`` of the IETF draft (httpapi-ratelimit-headers)."""
     if not limits:
         return {}
-    policies = [f'"{limit.name}";q={limit.limit:.0f}{_window(limit)}' for limit in limits]
-    fields = [
-        f'"{limit.name}";r={max(0, int(s.remaining))};t={max(0, -(-int(s.reset) // 1000))}'
-        for limit, s in zip(limits, standings, strict=False)
-    ]
+    shown = [(limit, s) for limit, s in zip(limits, standings, strict=False) if limit.metric != WALLET_METRIC]
+    if not shown:
+        return {}
+    policies = [f'"{limit.name}";q={limit.limit:.0f}{_window(limit)}' for limit, _ in shown]
+    fields = [f'"{limit.name}";r={max(0, int(s.remaining))};t={max(0, -(-int(s.reset) // 1000))}' for limit, s in shown]
     return {"ratelimit_policy": ", ".join(policies), "ratelimit": ", ".join(fields)}
 
 

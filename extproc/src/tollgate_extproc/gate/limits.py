@@ -1,7 +1,7 @@
 """What a request must find room for: rate limits, concurrency and metric limits, with the hold of each."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from tollgate_core.admission import CounterReference
@@ -32,6 +32,8 @@ class Demands:
 
     limits: tuple[Limit, ...]
     counters: tuple[CounterReference, ...]
+    #: Units of each metric that the call may use, as far as they were asked for.
+    estimated: Mapping[str, float] = field(default_factory=dict[str, float])
 
 
 def estimate(plan: EndpointPlan, body: Mapping[str, Any] | None, body_bytes: int) -> Estimate:
@@ -53,6 +55,8 @@ async def demands(
     captured: Mapping[str, Any],
     now_ms: int,
     expressions: Expressions,
+    *,
+    prepaid: bool = False,
 ) -> Demands:
     """Everything that applies to this endpoint."""
     endpoint = plan.endpoint.id
@@ -62,14 +66,15 @@ async def demands(
         if not limit.endpoints or endpoint in limit.endpoints
     ]
     counters: list[CounterReference] = []
-    estimated = await _estimated_quantities(product, plan, guess, captured, expressions)
+    needed = prepaid or not all(limit.hold for limit in product.limits)
+    estimated = await _estimated_quantities(plan, guess, captured, expressions) if needed else {}
     for metric_limit in product.limits:
         if metric_limit.metric not in plan.metrics:
             continue
         reference = _counter(metric_limit, calendar, now_ms)
         counters.append(reference)
         limits.append(_metric(subscription, metric_limit, reference, estimated.get(metric_limit.metric, 1.0)))
-    return Demands(tuple(limits), tuple(counters))
+    return Demands(tuple(limits), tuple(counters), estimated)
 
 
 def _rate(subscription: str, limit: RateLimit, guess: Estimate) -> Limit:
@@ -90,11 +95,9 @@ def _rate(subscription: str, limit: RateLimit, guess: Estimate) -> Limit:
 
 
 async def _estimated_quantities(
-    product: Product, plan: EndpointPlan, guess: Estimate, captured: Mapping[str, Any], expressions: Expressions
+    plan: EndpointPlan, guess: Estimate, captured: Mapping[str, Any], expressions: Expressions
 ) -> dict[str, float]:
     """The metric's own expressions, over the usage that the provider would report for the estimate."""
-    if all(limit.hold for limit in product.limits):
-        return {}
     usage = plan.format.estimate(guess.input, guess.output) if plan.format else None
     measured = await expressions.measure(plan.measurement(usage, captured, CallVariables(200)), plan.api.name)
     return {name: float(quantity) for name, quantity in measured.quantities.items()}

@@ -14,7 +14,7 @@ from tollgate_core.catalog import Product
 from tollgate_core.errors import BudgetError, ExpressionError
 from tollgate_core.metering import EndpointPlan, Plans
 from tollgate_core.metering.plan import MAX_CAPTURE_BYTES
-from tollgate_core.redis_contract import AdmitRequest
+from tollgate_core.redis_contract import AdmitRequest, Limit
 from tollgate_extproc.budget.evaluate import Expressions, Place
 from tollgate_extproc.catalog_cache import CatalogCache
 from tollgate_extproc.clock import Clock
@@ -28,6 +28,7 @@ from tollgate_extproc.gate.subscriptions import Subscription, Subscriptions
 from tollgate_extproc.gate.transform import TransformationError
 from tollgate_extproc.gate.unpriced import refuse_unpriced
 from tollgate_extproc.gate.upstream import UpstreamRequest, upstream_request
+from tollgate_extproc.gate.wallet import Call, renewed_credit, wallet_demand
 from tollgate_extproc.metrics import Metrics
 
 _log = structlog.get_logger("gate")
@@ -179,12 +180,16 @@ class Gate:
             prepared.captured,
             now,
             self._rules.expressions,
+            prepaid=caller.subscription.wallet is not None,
         )
         streamed = fmt is not None and prepared.body is not None and fmt.is_stream(prepared.body, request.path)
         model = fmt.request_model(prepared.client or {}, request.params) if fmt else None
         unpriced = refuse_unpriced(caller.plans, product.name, plan, model or "", streamed=streamed)
         if unpriced:
             return unpriced
+        credit = wallet_demand(caller.subscription, Call(plan, model or "", streamed), wanted.estimated)
+        if credit:
+            wanted = Demands((*wanted.limits, credit[0]), (*wanted.counters, credit[1]))
         admission = Admission(
             id=_billing_id(request),
             started_ms=now,
@@ -217,6 +222,7 @@ class Gate:
     ) -> "dict[str, str] | Denial":
         """The script; RateLimit fields where it admitted. An outdated subscription is looked up once more."""
         subscription: Subscription | None = caller.subscription
+        limits: tuple[Limit, ...] | None = wanted.limits
         now = admission.started_ms or self._clock()
         try:
             for _ in range(3):
@@ -233,7 +239,7 @@ class Gate:
                         revision=subscription.revision,
                         granted=granted,
                         admission=admission.encode(),
-                        limits=wanted.limits,
+                        limits=limits or (),
                     )
                 )
                 if verdict.verdict == "admitted":
@@ -243,7 +249,9 @@ class Gate:
                         self._subscriptions.forget(subscription.key_hash)
                     return denial_of(verdict, wanted.limits)
                 renewed = await self._subscriptions.look_up(subscription.key_hash)
-                if renewed and (renewed.product, renewed.calendar) != (subscription.product, subscription.calendar):
+                if renewed and renewed.wallet != subscription.wallet:
+                    limits = renewed_credit(limits, renewed.wallet)
+                if renewed and (renewed.terms != subscription.terms or limits is None):
                     return Denial(503, "subscription_changed", "The subscription just changed. Try again.", 1000)
                 subscription = renewed
         except (RedisError, OSError) as error:

@@ -12,11 +12,27 @@ from tollgate_core.redis_contract import Keys, key_hash, partition_of, raw, text
 _CACHED = 20_000
 
 
+class Rate(msgspec.Struct, frozen=True):
+    """What a unit of a metric costs at most, in major units, where the condition ``when`` holds (empty: always)."""
+
+    metric: str
+    when: str
+    rate: float
+
+
+class Wallet(msgspec.Struct, frozen=True):
+    """Of a prepaid subscription: all that its usage may ever cost, in major units."""
+
+    limit: float
+    rates: tuple[Rate, ...] = ()
+
+
 class _Record(msgspec.Struct, frozen=True):
     product: str
     customer: str
     anchor_ms: int
     time_zone: str = "UTC"
+    wallet: "Wallet | None" = None
 
 
 @dataclass(frozen=True)
@@ -30,6 +46,12 @@ class Subscription:
     customer: str
     calendar: Calendar
     key_hash: str
+    wallet: Wallet | None = None
+
+    @property
+    def terms(self) -> tuple[str, Calendar, tuple[Rate, ...] | None]:
+        """What an admission was worked out from: where it changed meanwhile, it must be worked out anew."""
+        return self.product, self.calendar, self.wallet.rates if self.wallet else None
 
 
 class Subscriptions:
@@ -62,7 +84,7 @@ class Subscriptions:
         found = msgspec.json.decode(raw(record), type=_Record)
         calendar = Calendar(found.anchor_ms, found.time_zone)
         subscription = Subscription(
-            name, partition_of(name), text(revision), found.product, found.customer, calendar, hashed
+            name, partition_of(name), text(revision), found.product, found.customer, calendar, hashed, found.wallet
         )
         self._cache[hashed] = subscription
         if len(self._cache) > _CACHED:

@@ -124,6 +124,7 @@ def _product(product: Product, prices: Mapping[str, c.Price], index: Index) -> c
         unpriced=spec.unpriced,
         time_zone="" if spec.time_zone == "UTC" else spec.time_zone,
         trial_days=spec.trial_days,
+        overdraft=_plain(spec.wallet.overdraft) if spec.wallet else "",
         switches=tuple(qualified_name(namespace, name) for name in spec.switches),
         transformations=tuple(_transformation(t, granted) for t in spec.transformations.request),
         prices=tuple(

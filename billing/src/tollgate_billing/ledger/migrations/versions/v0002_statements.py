@@ -37,6 +37,7 @@ def _subscriptions() -> None:
     with op.batch_alter_table("subscriptions") as table:
         table.add_column(sa.Column("time_zone", sa.String(64), nullable=False, server_default="UTC"))
         table.add_column(sa.Column("currency", sa.String(3), nullable=False, server_default=""))
+        table.add_column(sa.Column("overdraft", sa.String(64), nullable=False, server_default=""))
         for name in ("created_ms", "started_ms", "closed_ms", "cut_ms"):
             table.add_column(sa.Column(name, sa.BigInteger, nullable=False, server_default="0"))
         table.add_column(_big("ended_ms", nullable=True))

@@ -1,0 +1,80 @@
+"""What the gate must know of a prepaid subscription, and what its counter in Redis must say.
+
+The counter grows by what usage costs, for ever; its bound is all that usage may ever cost: what was billed, the balance
+and the overdraft. Closing a statement moves usage from one side to the other and changes neither sum, so that nothing
+has to happen at the same moment.
+"""
+
+from dataclasses import dataclass
+from fractions import Fraction
+
+from sqlalchemy import Connection, func, select
+
+from tollgate_billing.ledger.catalogs import stored_prices
+from tollgate_billing.ledger.pins import pins_of
+from tollgate_billing.ledger.subscriptions import Subscription
+from tollgate_billing.ledger.tables import statement_lines, statements, subscriptions, usage_events
+from tollgate_billing.wallets.burning import balance
+from tollgate_billing.wallets.grants import grants_of
+from tollgate_core.catalog import Price
+from tollgate_core.money import minor_unit_exponent
+from tollgate_core.pricing import terms_of
+from tollgate_core.pricing.selection import in_order
+
+
+@dataclass(frozen=True)
+class Rate:
+    """What a unit of a metric costs at most, in major units, where ``when`` holds (empty: always)."""
+
+    metric: str
+    when: str
+    rate: float
+
+
+@dataclass(frozen=True)
+class Standing:
+    """``limit`` in major units."""
+
+    limit: float
+    rates: tuple[Rate, ...]
+
+
+def standing(connection: Connection, row: Subscription, now_ms: int) -> Standing | None:
+    """None where the subscription is not prepaid."""
+    if not row.overdraft or not row.currency:
+        return None
+    grants = [grant for grant in grants_of(connection, row.name) if grant.currency == row.currency]
+    minor = billed_usage(connection, row) + balance(grants, now_ms)
+    limit = Fraction(minor, 10 ** minor_unit_exponent(row.currency)) + Fraction(row.overdraft)
+    prices = stored_prices(connection)
+    held = [prices[p.price, p.version] for p in pins_of(connection, [row.name]) if p.holds_at(now_ms)]
+    rates = tuple(Rate(price.metric, price.when, dearest(price)) for price in in_order(held) if price.metric)
+    return Standing(float(limit), rates)
+
+
+def billed_usage(connection: Connection, row: Subscription) -> int:
+    """Minor units of usage on all statements of the customer."""
+    s, li = statements.c, statement_lines.c
+    query = (
+        select(func.coalesce(func.sum(li.minor), 0))
+        .join(statements, s.id == li.statement)
+        .where(li.subscription == row.name, s.customer == row.customer, li.kind == "usage")
+    )
+    return int(connection.execute(query).scalar_one())
+
+
+def recently_used(connection: Connection, since_ms: int) -> set[str]:
+    """Prepaid subscriptions whose usage was recorded since then."""
+    s, e = subscriptions.c, usage_events.c
+    prepaid = set(connection.execute(select(s.name).where(s.overdraft != "")).scalars())
+    if not prepaid:
+        return set()
+    used = connection.execute(select(e.subscription).where(e.recorded_ms >= since_ms).distinct()).scalars()
+    return prepaid & set(used)
+
+
+def dearest(price: Price) -> float:
+    """Of a price's tiers the dearest unit: a hold must not be too small."""
+    terms = terms_of(price)
+    amounts = [tier.amount for tier in terms.tiers] or [terms.amount]
+    return float(max(amounts) / terms.per)
