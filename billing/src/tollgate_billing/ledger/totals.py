@@ -107,7 +107,7 @@ def _parts(subscription: str, start_ms: int, end_ms: int) -> dict[str, Any]:
     return {"subscription": subscription, "start": start_ms, "first": first, "last": last, "end": end_ms}
 
 
-def _queries(start_ms: int | None, end_ms: int | None) -> Iterator[Select[Any]]:
+def _queries(start_ms: int | None, end_ms: int | None) -> Iterator[Select[*tuple[Any, ...]]]:
     """Whole hours from their sums; what is left at both ends from the postings themselves."""
     first = None if start_ms is None else -(-start_ms // HOUR_MS) * HOUR_MS
     last = None if end_ms is None else end_ms // HOUR_MS * HOUR_MS
@@ -125,7 +125,7 @@ def _queries(start_ms: int | None, end_ms: int | None) -> Iterator[Select[Any]]:
         yield _of_postings(last, end_ms)
 
 
-def _of_postings(start_ms: int | None, end_ms: int | None) -> Select[Any]:
+def _of_postings(start_ms: int | None, end_ms: int | None) -> Select[*tuple[Any, ...]]:
     p = postings.c
     key = (p.subscription, p.account, p.commodity, p.quality)
     # Two halves of a sum: SQL integers hold each amount, but not every sum of them. (Division truncates in both.)

@@ -70,7 +70,7 @@ class Draft:
 
 def terms_now(connection: Connection, catalog: Catalog) -> Terms:
     """By the current catalog; a price version's own terms never change."""
-    aggregations = {metric.name: metric.aggregation for metric in catalog.metrics}
+    aggregations: dict[str, Aggregation] = {metric.name: metric.aggregation for metric in catalog.metrics}
     free = frozenset(product.name for product in catalog.products if product.unpriced == "free")
     return Terms(stored_prices(connection), aggregations, free)
 
