@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable
+from decimal import Decimal
 from html import escape
 from importlib.resources import files
 from typing import Any
@@ -48,7 +49,7 @@ def _line(line: dict[str, Any]) -> str:
     return (
         f"<tr><td>{escape(line['display_name'])}{tag}<div class='formula'>{escape(line['formula'])}</div>"
         f"{f'<div class=formula>of these {note}</div>' if note else ''}</td>"
-        f"<td class='p'>{_period(line['period'])}</td><td class='n'>{escape(line['quantity'] or '')}</td>"
+        f"<td class='p'>{_period(line['period'])}</td><td class='n'>{_grouped(line['quantity'])}</td>"
         f"<td class='n'>{escape(line['amount'])}</td></tr>"
     )
 
@@ -56,7 +57,7 @@ def _line(line: dict[str, Any]) -> str:
 def _held(held: dict[str, Any]) -> str:
     return (
         f"<tr><td>{escape(held['metric'])}<div class='formula'>{escape(held['note'])}</div></td><td></td>"
-        f"<td class='n'>{escape(held['quantity'])}</td><td class='n'>–</td></tr>"
+        f"<td class='n'>{_grouped(held['quantity'])}</td><td class='n'>–</td></tr>"
     )
 
 
@@ -73,6 +74,11 @@ def _sums(body: dict[str, Any]) -> Iterable[str]:
 def _period(period: dict[str, str]) -> str:
     start, end = _day(period["start"]), _day(period["end"])
     return start if start == end else f"{start} – {end}"
+
+
+def _grouped(quantity: str | None) -> str:
+    """``90872`` as ``90,872``."""
+    return "" if quantity is None else f"{Decimal(quantity):,}"
 
 
 def _day(moment: str) -> str:
