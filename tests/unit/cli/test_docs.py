@@ -11,7 +11,8 @@ from typer.testing import CliRunner
 from tollgate_cli.main import app
 
 _ROOT = Path(__file__).parents[3]
-_BLOCK = re.compile(r"(?<=```console\n)\$ tollgate (.*)\n((?:.*\n)*?)(?=```)")
+_BLOCK = re.compile(r"(?<=```console\n)\$ (?:.*\n)*?(?=```)")
+_COMMAND = re.compile(r"^\$ tollgate (.*)$", re.MULTILINE)
 _PAGES = sorted((_ROOT / "docs" / "tools").glob("*.md"))
 
 
@@ -27,7 +28,7 @@ def printed(command: str) -> str:
 def test_pages_show_what_is_printed(page: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(_ROOT)
     text = page.read_text()
-    current = _BLOCK.sub(lambda match: printed(match[1]), text)
+    current = _BLOCK.sub(lambda block: "".join(map(printed, _COMMAND.findall(block[0]))), text)
     if os.environ.get("UPDATE_GOLDENS"):
         page.write_text(current)
     else:

@@ -11,6 +11,7 @@ from tollgate_billing.http.changes import ending_routes, plan_routes
 from tollgate_billing.http.customer import customer_routes
 from tollgate_billing.http.operations import operations_routes
 from tollgate_billing.http.provider import letter_routes, usage_routes
+from tollgate_billing.http.quotes import quote_routes
 from tollgate_billing.http.services import Services
 from tollgate_billing.http.statements import statement_routes
 from tollgate_billing.http.subscriptions import key_routes, subscription_routes
@@ -34,6 +35,7 @@ def build_app(services: Services, on_serving: Callable[[], None] | None = None) 
         letter_routes(services),
         key_routes(services),
         statement_routes(services),
+        quote_routes(services),
         plan_routes(services),
         ending_routes(services),
         subscription_routes(services),
