@@ -9,6 +9,7 @@ from tollgate_billing.http import problems
 from tollgate_billing.http.auth import require_admin
 from tollgate_billing.http.changes import ending_routes, plan_routes
 from tollgate_billing.http.customer import customer_routes
+from tollgate_billing.http.explanations import explanation_routes
 from tollgate_billing.http.operations import operations_routes
 from tollgate_billing.http.provider import letter_routes, usage_routes
 from tollgate_billing.http.quotes import quote_routes
@@ -35,6 +36,7 @@ def build_app(services: Services, on_serving: Callable[[], None] | None = None) 
         letter_routes(services),
         key_routes(services),
         statement_routes(services),
+        explanation_routes(services),
         quote_routes(services),
         plan_routes(services),
         ending_routes(services),

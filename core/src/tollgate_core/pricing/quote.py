@@ -59,7 +59,7 @@ def quote(catalog: Catalog, request: QuoteRequest) -> Quote:
     calendar = Calendar(request.start_ms, product.time_zone or "UTC")
     span = _span(calendar, prices, request)
     chosen = _chosen(product, prices, usage, request)
-    aggregations = {metric.name: metric.aggregation for metric in catalog.metrics}
+    aggregations: dict[str, Aggregation] = {metric.name: metric.aggregation for metric in catalog.metrics}
     pins = tuple(Pin(p, span.start_ms, span.end_ms, seats) for p, seats in _seats(prices, request.seats))
     reader = _SaidUsage(span, {price.name: usage[metric] for metric, price in chosen.items() if price})
     lines = statement_lines(assess(Account(calendar, pins, aggregations), reader, span.end_ms), History())
