@@ -1,6 +1,6 @@
 """``make bench``: the data path; ``make bench ARGS=kubernetes``: the operator on Kubernetes;
-``make bench ARGS=expressions``: evaluation in place and in a worker. Prints tables; ``--json``
-for machines."""
+``make bench ARGS=expressions``: evaluation in place and in a worker; ``make bench ARGS=backtest``: rating
+recorded usage. Prints tables; ``--json`` for machines."""
 
 import argparse
 import json
@@ -13,24 +13,30 @@ import psutil
 from rich.console import Console
 from rich.table import Table
 
-from tests.bench import expressions, ingest, kubernetes, streams
+from tests.bench import backtest, expressions, ingest, kubernetes, streams
+
+_PARTS = ("streams", "kubernetes", "expressions", "backtest")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("part", nargs="?", default="streams", choices=["streams", "kubernetes", "expressions"])
+    parser.add_argument("part", nargs="?", default="streams", choices=_PARTS)
     parser.add_argument("--subscriptions", type=int, default=kubernetes.Size.subscriptions, help="on Kubernetes")
     parser.add_argument("--streams", type=int, default=64)
     parser.add_argument("--seconds", type=float, default=10)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--idle-streams", type=int, default=1000)
     parser.add_argument("--events", type=int, default=20_000, help="events for the ledger's ingest")
+    parser.add_argument("--rated", type=int, default=1_000_000, help="events for the backtest")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     figures: dict[str, Any]
     with tempfile.TemporaryDirectory(prefix="tollgate-bench-") as directory:
         if options.part == "expressions":
             print(json.dumps(expressions.run(), indent=2))
+            return
+        if options.part == "backtest":
+            print(json.dumps(backtest.run(Path(directory), options.rated), indent=2))
             return
         if options.part == "kubernetes":
             size = kubernetes.Size(subscriptions=options.subscriptions)

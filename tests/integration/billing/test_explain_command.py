@@ -1,5 +1,6 @@
 """``tollgate explain`` against a billing that answers over a socket; the page shows what it prints."""
 
+import json
 import os
 import re
 import shlex
@@ -110,6 +111,25 @@ def test_the_page_shows_what_is_printed(state: Path) -> None:
         _PAGE.write_text(current)
     else:
         assert current == text, "if the change is meant: UPDATE_GOLDENS=1"
+
+
+def test_a_backtest_against_the_ledger_is_what_its_statements_charge(state: Path) -> None:
+    now = str(_ROOT / "docs" / "tools" / "manifests" / "now")
+    arguments = ["backtest", now, "--from-billing", "--state-dir", str(state), "--max-change", "0%", "--json"]
+    result = CliRunner().invoke(app, arguments)
+    assert result.exit_code == 0, result.output
+    found = json.loads(result.stdout)
+    assert found["events"] == 5
+    usage_and_fees = 77.56 + 60.17 - 60  # of acme's statements of March and April, without the fee of May
+    assert found["totals"] == [
+        {
+            "currency": "USD",
+            "before": f"{60 + usage_and_fees + 120:.2f}",
+            "after": f"{60 + usage_and_fees + 120:.2f}",
+            "change": "0.00",
+            "percent": "0",
+        }
+    ]
 
 
 def test_errors_say_what_is_wrong(state: Path, tmp_path: Path) -> None:
