@@ -1,6 +1,7 @@
 """Usage events from a file of JSON lines, plain or gz, or page by page from a running billing. Nothing is kept."""
 
 import gzip
+import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -8,12 +9,9 @@ from pathlib import Path
 from typing import Any, BinaryIO, cast
 from urllib.parse import quote
 
-import msgspec
-
 from tollgate_cli.laptop.billing_client import BillingClient
 from tollgate_core.backtest.call import Call
-from tollgate_core.backtest.sides import Known
-from tollgate_core.catalog import Price
+from tollgate_core.backtest.sides import Known, price_of
 from tollgate_core.errors import EventError
 from tollgate_core.events import UsageEvent
 from tollgate_core.pricing import Calendar, Pin
@@ -68,9 +66,9 @@ def calls_in_billing(billing: BillingClient, unreadable: Unreadable, change: Cha
         page = billing.get("/v1/usage-events", order="oldest", limit=_PAGE, after=after)
         for document in page["events"]:
             try:
-                event = msgspec.convert(document, UsageEvent)
+                event = UsageEvent.decode(json.dumps(document).encode())
                 yield Call(change(event) if change else event)
-            except (EventError, msgspec.ValidationError) as error:
+            except EventError as error:
                 unreadable.add(str(document.get("id")), error)
         after = page["next"]
         if not after:
@@ -98,7 +96,7 @@ def known_in_billing(billing: BillingClient) -> dict[str, Known]:
 
 def _pin(pin: dict[str, Any]) -> Pin:
     until_ms = _moment(pin["until"]) if pin["until"] else None
-    return Pin(msgspec.convert(pin["terms"], Price), _moment(pin["since"]), until_ms, pin["seats"])
+    return Pin(price_of(pin["terms"]), _moment(pin["since"]), until_ms, pin["seats"])
 
 
 def _moment(text: str) -> int:

@@ -22,7 +22,7 @@ _SHORT = 13
 class Call:
     """``counted`` are (metric, micros). What only conditions need is worked out when one asks."""
 
-    __slots__ = ("_variables", "at_ms", "counted", "event")
+    __slots__ = ("_variables", "at_ms", "counted", "event", "positions")
 
     def __init__(self, event: UsageEvent) -> None:
         self.event = event
@@ -31,6 +31,8 @@ class Call:
         except ValueError as error:
             raise EventError(f"time: {error}") from error
         self.counted = tuple(_counted(event.data.quantities))
+        #: Which of prices with the same conditions applies, in the same zone, to the same quantity.
+        self.positions: dict[tuple[tuple[str, ...], str, int], int | None] = {}
         self._variables: tuple[str, Mapping[str, object]] | None = None
 
     def variables(self, zone: str) -> Mapping[str, object]:

@@ -2,7 +2,7 @@
 
 from bisect import bisect_right, insort
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -40,7 +40,7 @@ class Rater:
         self.accounts: dict[tuple[str, str], Account | None] = {}
         self._names = side.names()
         self.leftovers: defaultdict[LeftoverKey, Leftover] = defaultdict(Leftover)
-        self._spans: dict[tuple[Calendar, Recurrence], _Spans] = {}
+        self._spans: dict[tuple[Calendar, Recurrence], Spans] = {}
 
     def take(self, call: Call) -> None:
         """Add one event."""
@@ -50,9 +50,9 @@ class Rater:
             self._leave(event.data.product, "", "unknown product", sum(micros for _, micros in call.counted))
             return
         for metric, micros in call.counted:
-            price = account.price(call, metric, micros)
-            if price is not None:
-                account.add(price, call, micros, self._start_of(account.subscriber.calendar, price, call.at_ms))
+            tally = account.tally(call, metric, micros)
+            if tally is not None:
+                tally.add(call, micros)
             elif micros:
                 self._leave(account.subscriber.product, metric, account.reason(metric), micros)
 
@@ -61,7 +61,7 @@ class Rater:
         key = (name, "") if name in self._names else (name, product)
         if key not in self.accounts:
             subscriber = self.side.subscriber(name, customer, product)
-            self.accounts[key] = Account(subscriber, self.side.aggregations) if subscriber else None
+            self.accounts[key] = Account(subscriber, self.side.aggregations, self._spans_of) if subscriber else None
         return self.accounts[key]
 
     def _leave(self, product: str, metric: str, reason: str, micros: int) -> None:
@@ -69,68 +69,57 @@ class Rater:
         left.events += 1
         left.micros += micros
 
-    def _start_of(self, calendar: Calendar, price: Price, at_ms: int) -> int:
-        key = (calendar, terms_of(price).aggregation)
-        spans = self._spans.get(key)
-        if spans is None:
-            spans = self._spans[key] = _Spans(*key)
-        return spans.start_of(at_ms)
+    def _spans_of(self, calendar: Calendar, recurrence: Recurrence) -> "Spans":
+        """Shared by all that have the same periods."""
+        key = (calendar, recurrence)
+        if key not in self._spans:
+            self._spans[key] = Spans(*key)
+        return self._spans[key]
 
 
-class _Spans:
+class Spans:
     """Periods of one recurrence that were asked for."""
 
     def __init__(self, calendar: Calendar, recurrence: Recurrence) -> None:
         self._calendar, self._recurrence = calendar, recurrence
         self._found: list[tuple[int, int]] = []
+        self._last = (0, 0)
 
     def start_of(self, at_ms: int) -> int:
+        """Of the period that holds a moment. Usage mostly comes in order."""
+        if self._last[0] <= at_ms < self._last[1]:
+            return self._last[0]
         position = bisect_right(self._found, (at_ms, 1 << 62)) - 1
         if position >= 0:
-            start, end = self._found[position]
-            if at_ms < end:
-                return start
+            self._last = self._found[position]
+            if at_ms < self._last[1]:
+                return self._last[0]
         span = self._calendar.at(self._recurrence, at_ms)
-        insort(self._found, (span.start_ms, span.end_ms))
+        self._last = (span.start_ms, span.end_ms)
+        insort(self._found, self._last)
         return span.start_ms
 
+    def end_of(self, start_ms: int) -> int:
+        """Of the period that begins then."""
+        self.start_of(start_ms)
+        return self._last[1]
 
-class Account:
-    """The sums of one subscriber."""
 
-    def __init__(self, subscriber: Subscriber, aggregations: Mapping[str, Aggregation]) -> None:
-        self.subscriber = subscriber
-        self.buckets: defaultdict[PriceKey, dict[int, Bucket]] = defaultdict(dict)
-        self._aggregations = aggregations
-        self._changes = sorted({moment for pin in subscriber.pins for moment in (pin.since_ms, pin.until_ms or 0)})
-        self._choosers: dict[tuple[str, int], _Chooser] = {}
-        self._metrics = {pin.price.metric for pin in subscriber.pins}
+class Tally:
+    """Units that one price version charges one subscriber, by the start of the aggregation period."""
 
-    def reason(self, metric: str) -> str:
-        """Why no price charges it."""
-        if metric not in self._aggregations:
-            return "unknown metric"
-        return "no price applies" if metric in self._metrics else "the product has no price for it"
+    __slots__ = ("_aggregation", "_spans", "periods", "price")
 
-    def price(self, call: Call, metric: str, micros: int) -> Price | None:
-        """The one that charges a metric of a call."""
-        key = (metric, bisect_right(self._changes, call.at_ms))
-        chooser = self._choosers.get(key)
-        if chooser is None:
-            held = [
-                pin.price
-                for pin in self.subscriber.pins
-                if pin.price.metric == metric
-                and pin.since_ms <= call.at_ms
-                and (pin.until_ms is None or call.at_ms < pin.until_ms)
-            ]
-            chooser = self._choosers[key] = _Chooser(in_order(held), self.subscriber.calendar.zone)
-        return chooser.price(call, micros)
+    def __init__(self, price: Price, aggregation: Aggregation, spans: Spans) -> None:
+        self.price = price
+        self.periods: dict[int, Bucket] = {}
+        self._aggregation: Aggregation = aggregation
+        self._spans = spans
 
-    def add(self, price: Price, call: Call, micros: int, start_ms: int) -> None:
-        """Units that a price version charges in the aggregation period that begins then."""
-        periods = self.buckets[price.name, price.version]
-        match self._aggregations.get(price.metric, "sum"):
+    def add(self, call: Call, micros: int) -> None:
+        """One call."""
+        start_ms, periods = self._spans.start_of(call.at_ms), self.periods
+        match self._aggregation:
             case "sum":
                 periods[start_ms] = _number(periods.get(start_ms, 0)) + micros
             case "count":
@@ -144,46 +133,116 @@ class Account:
                 before = periods.get(start_ms)
                 periods[start_ms] = before | {micros} if isinstance(before, set) else {micros}
 
-    def quantities(self, price: Price, aggregation: Aggregation, spans: Sequence[Span]) -> Sequence[Fraction]:
-        """See ``UsageReader``."""
-        periods = self.buckets.get((price.name, price.version), {})
-        return [self._in(periods, aggregation, span) for span in spans]
-
-    @staticmethod
-    def _in(periods: Mapping[int, Bucket], aggregation: Aggregation, span: Span) -> Fraction:
-        inside = [bucket for start, bucket in periods.items() if span.start_ms <= start < span.end_ms]
+    def within(self, span: Span) -> Fraction:
+        """What lies in a time of whole aggregation periods."""
+        inside = (
+            [self.periods[span.start_ms]]
+            if span.start_ms in self.periods and self._is_one(span)
+            else [bucket for start, bucket in self.periods.items() if span.start_ms <= start < span.end_ms]
+        )
         numbers = [_number(bucket) for bucket in inside]
-        if aggregation in {"sum", "count"}:
-            return Fraction(sum(numbers), MICROS)
-        if aggregation == "unique":
-            return Fraction(len(set[int]().union(*(b for b in inside if isinstance(b, set)))))
-        if aggregation == "last":
-            return Fraction(max((b for b in inside if isinstance(b, tuple)), default=(0, "", 0))[2], MICROS)
-        return Fraction(max(numbers, default=0), MICROS)
+        match self._aggregation:
+            case "sum" | "count":
+                return Fraction(sum(numbers), MICROS)
+            case "max":
+                return Fraction(max(numbers, default=0), MICROS)
+            case "last":
+                return Fraction(max((b for b in inside if isinstance(b, tuple)), default=(0, "", 0))[2], MICROS)
+            case "unique":
+                return Fraction(len(set[int]().union(*(b for b in inside if isinstance(b, set)))))
+
+    def _is_one(self, span: Span) -> bool:
+        return self._spans.end_of(span.start_ms) == span.end_ms
 
 
 def _number(bucket: Bucket) -> int:
     return bucket if isinstance(bucket, int) else 0
 
 
+class Account:
+    """The sums of one subscriber."""
+
+    def __init__(
+        self,
+        subscriber: Subscriber,
+        aggregations: Mapping[str, Aggregation],
+        spans_of: Callable[[Calendar, Recurrence], Spans],
+    ) -> None:
+        self.subscriber = subscriber
+        self._aggregations = aggregations
+        self._spans_of = spans_of
+        self._tallies: dict[PriceKey, Tally] = {}
+        self._changes = sorted({moment for pin in subscriber.pins for moment in (pin.since_ms, pin.until_ms or 0)})
+        self._choosers: dict[tuple[str, int], _Chooser] = {}
+        self._metrics = {pin.price.metric for pin in subscriber.pins}
+
+    def reason(self, metric: str) -> str:
+        """Why no price charges it."""
+        if metric not in self._aggregations:
+            return "unknown metric"
+        return "no price applies" if metric in self._metrics else "the product has no price for it"
+
+    def tally(self, call: Call, metric: str, micros: int) -> Tally | None:
+        """Of the price that charges a metric of a call."""
+        key = (metric, bisect_right(self._changes, call.at_ms))
+        chooser = self._choosers.get(key)
+        if chooser is None:
+            chooser = self._choosers[key] = self._chooser(metric, call.at_ms)
+        return chooser.chosen(call, micros)
+
+    def _chooser(self, metric: str, at_ms: int) -> "_Chooser":
+        held = [
+            pin.price
+            for pin in self.subscriber.pins
+            if pin.price.metric == metric and pin.since_ms <= at_ms and (pin.until_ms is None or at_ms < pin.until_ms)
+        ]
+        return _Chooser([self._tally_of(price) for price in in_order(held)], self.subscriber.calendar.zone)
+
+    def _tally_of(self, price: Price) -> Tally:
+        key = (price.name, price.version)
+        if key not in self._tallies:
+            spans = self._spans_of(self.subscriber.calendar, terms_of(price).aggregation)
+            self._tallies[key] = Tally(price, self._aggregations.get(price.metric, "sum"), spans)
+        return self._tallies[key]
+
+    def quantities(self, price: Price, aggregation: Aggregation, spans: Sequence[Span]) -> Sequence[Fraction]:
+        """See ``UsageReader``."""
+        del aggregation
+        tally = self._tallies.get((price.name, price.version))
+        return [tally.within(span) if tally else Fraction(0) for span in spans]
+
+
 class _Chooser:
-    """``choose`` among the prices of one metric; an answer that depends on little is remembered."""
+    """``choose`` among the prices of one metric. An answer that depends on little is remembered; one that depends on
+    the call is shared with the other side, where that has the same conditions."""
 
-    def __init__(self, prices: Sequence[Price], zone: str) -> None:
-        self._prices, self._zone = prices, zone
-        self._plain = not prices or not prices[0].when
-        roots = set[str]().union(*(compile_condition(price.when).roots for price in prices if price.when))
+    def __init__(self, tallies: Sequence[Tally], zone: str) -> None:
+        self._tallies, self._zone = tallies, zone
+        self._prices = [tally.price for tally in tallies]
+        self._conditions = tuple(price.when for price in self._prices)
+        roots = set[str]().union(*(compile_condition(when).roots for when in self._conditions if when))
         self._remembers = roots <= STATIC
-        self._answers: dict[tuple[object, ...], Price | None] = {}
+        self._answers: dict[tuple[object, ...], Tally | None] = {}
 
-    def price(self, call: Call, micros: int) -> Price | None:
-        if self._plain:
-            return self._prices[0] if self._prices else None
+    def chosen(self, call: Call, micros: int) -> Tally | None:
+        if not self._tallies:
+            return None
+        if not self._conditions[0]:
+            return self._tallies[0]
         if not self._remembers:
-            return choose(self._prices, call.variables(self._zone), from_micros(micros))
-        key = call.static()
-        if key not in self._answers:
+            key = (self._conditions, self._zone, micros)
+            if key not in call.positions:
+                call.positions[key] = self._position(call, micros)
+            position = call.positions[key]
+            return None if position is None else self._tallies[position]
+        static = call.static()
+        if static not in self._answers:
             if len(self._answers) >= _MOST_REMEMBERED:
                 self._answers.clear()
-            self._answers[key] = choose(self._prices, call.variables(self._zone), from_micros(micros))
-        return self._answers[key]
+            position = self._position(call, micros)
+            self._answers[static] = None if position is None else self._tallies[position]
+        return self._answers[static]
+
+    def _position(self, call: Call, micros: int) -> int | None:
+        price = choose(self._prices, call.variables(self._zone), from_micros(micros))
+        return None if price is None else self._prices.index(price)

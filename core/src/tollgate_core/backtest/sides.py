@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
+import msgspec
+
 from tollgate_core.catalog import Aggregation, Catalog, Price, Product
 from tollgate_core.catalog import Subscription as Declared
 from tollgate_core.pricing import Calendar, Pin
@@ -101,6 +103,11 @@ class Recorded:
 
 
 AnySide = Side | Recorded
+
+
+def price_of(terms: Mapping[str, object]) -> Price:
+    """A price version as billing's API shows it."""
+    return msgspec.convert(terms, Price)
 
 
 def _beginning(product: Product, declared: Declared | None) -> tuple[int, Calendar]:
