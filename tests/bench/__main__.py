@@ -1,6 +1,6 @@
 """``make bench``: the data path; ``make bench ARGS=kubernetes``: the operator on Kubernetes; ``ARGS=expressions``:
-evaluation in place and in a worker; ``ARGS=pricing``: the ledger, drafts and closing. Prints tables; ``--json`` for
-machines."""
+evaluation in place and in a worker; ``ARGS=pricing``: the ledger, drafts and closing; ``ARGS=backtest``: rating
+recorded usage. Prints tables; ``--json`` for machines."""
 
 import argparse
 import json
@@ -13,20 +13,21 @@ import psutil
 from rich.console import Console
 from rich.table import Table
 
-from tests.bench import expressions, ingest, kubernetes, pricing, streams
+from tests.bench import backtest, expressions, ingest, kubernetes, pricing, streams
+
+_PARTS = ("streams", "kubernetes", "expressions", "backtest", "pricing")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument(
-        "part", nargs="?", default="streams", choices=["streams", "kubernetes", "expressions", "pricing"]
-    )
+    parser.add_argument("part", nargs="?", default="streams", choices=_PARTS)
     parser.add_argument("--subscriptions", type=int, default=kubernetes.Size.subscriptions, help="on Kubernetes")
     parser.add_argument("--streams", type=int, default=64)
     parser.add_argument("--seconds", type=float, default=10)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--idle-streams", type=int, default=1000)
     parser.add_argument("--events", type=int, default=20_000, help="events for the ledger's ingest")
+    parser.add_argument("--rated", type=int, default=1_000_000, help="events for the backtest")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     figures: dict[str, Any]
@@ -37,6 +38,9 @@ def main() -> None:
         if options.part == "pricing":
             found = pricing.run(Path(directory), options.events, options.subscriptions)
             print(json.dumps({name: round(value, 1) for name, value in found.items()}, indent=2))
+            return
+        if options.part == "backtest":
+            print(json.dumps(backtest.run(Path(directory), options.rated), indent=2))
             return
         if options.part == "kubernetes":
             size = kubernetes.Size(subscriptions=options.subscriptions)

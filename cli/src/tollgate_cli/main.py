@@ -19,12 +19,20 @@ from tollgate_cli.laptop.options import UpOptions
 from tollgate_cli.laptop.session import Outcome, Session
 from tollgate_cli.laptop.system import System
 from tollgate_cli.output import print_counts, print_invoice, print_problems
+from tollgate_cli.tools.backtest import backtest_command
+from tollgate_cli.tools.explain import explain_command
+from tollgate_cli.tools.lint import lint_command
+from tollgate_cli.tools.quote import quote_command
 from tollgate_cli.validate import validate_directory
 
 app = typer.Typer(
     help="Tollgate: an LLM API, billable, on your own cluster.", no_args_is_help=True, add_completion=False
 )
 app.add_typer(usage_app, name="usage")
+app.command("lint")(lint_command)
+app.command("quote")(quote_command)
+app.command("explain")(explain_command)
+app.command("backtest")(backtest_command)
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 

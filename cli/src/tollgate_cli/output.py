@@ -52,6 +52,26 @@ def print_invoice(console: Console, invoice: dict[str, Any]) -> None:
     console.print(table)
 
 
+def print_quote(console: Console, quote: dict[str, Any]) -> None:
+    """What a plan would cost."""
+    title = f"{quote['product']}, {_period(quote['period'])}"
+    table = Table(title=title, title_justify="left", show_footer=True)
+    table.add_column("line", footer="total")
+    table.add_column("period")
+    table.add_column("quantity", justify="right")
+    table.add_column("how it is computed")
+    table.add_column("amount", justify="right", footer=f"{quote['total']['amount']} {quote['currency']}")
+    for line in quote["lines"]:
+        amount = f"{line['amount']} {quote['currency']}"
+        table.add_row(line["display_name"], _period(line["period"]), line["quantity"] or "", line["formula"], amount)
+    for unpriced in quote["unpriced"]:
+        treated = {"hold": "held until one applies", "free": "free", "reject": "refused"}[unpriced["treatment"]]
+        table.add_row(unpriced["metric"], "", unpriced["quantity"], f"no price applies: {treated}", "–")
+    console.print(table)
+    for note in quote["notes"]:
+        console.print(note, highlight=False)
+
+
 def _period(period: dict[str, str]) -> str:
     """Days are enough here; a fee that is due once has one."""
     start, end = period["start"][:10], period["end"][:10]

@@ -6,6 +6,7 @@ TollgateError
 │   └── BudgetError     it took more time or memory than it may, or waited too long to run
 ├── QuantityError       a text is no quantity, or out of range
 ├── EventError          a usage event cannot be read or posted
+├── QuoteError          a quote was asked for what is not on offer
 └── UnavailableError    a neighbour (Redis, SQL) did not answer
 """
 
@@ -53,6 +54,10 @@ class QuantityError(TollgateError, ValueError):
 
 class EventError(TollgateError):
     """A usage event cannot be read or posted; the message is the dead letter's reason."""
+
+
+class QuoteError(TollgateError):
+    """A quote was asked for what is not on offer; the message says what is."""
 
 
 class UnavailableError(TollgateError):

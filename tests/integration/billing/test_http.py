@@ -205,3 +205,16 @@ def test_secrets_are_in_no_repr(billing: Billing) -> None:
         assert "an admin token" not in repr(thing)
         assert "a pepper" not in repr(thing)
         assert made.plaintext not in repr(thing)
+
+
+def test_a_quote_is_computed_and_nothing_is_written(http: TestClient) -> None:
+    asked = {"product": "pro", "usage": {"tokens": "3.5M"}, "start": "2026-03-01T00:00:00Z"}
+    before = http.get("/v1/subscriptions", headers=ADMIN).json()
+    answer = http.post("/v1/quote", json=asked, headers=ADMIN)
+    assert answer.status_code == 200
+    assert answer.json()["total"] == {"currency": "USD", "amount": "56.50", "minor": 5650}
+    assert [line["price"] for line in answer.json()["lines"]] == ["fee", "token-price"]
+    assert http.get("/v1/subscriptions", headers=ADMIN).json() == before
+    refused = http.post("/v1/quote", json={"product": "nope"}, headers=ADMIN)
+    assert (refused.status_code, refused.json()["detail"]) == (422, "there is no product 'nope'; known: pro")
+    assert http.post("/v1/quote", json=asked).status_code == 401

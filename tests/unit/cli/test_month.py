@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from tollgate_cli.manifests import valid_catalog
 from tollgate_cli.month.simulation import Month, MonthReport
-from tollgate_cli.validate import catalog_of_directory
 
 EXAMPLES = Path(__file__).parents[3] / "examples"
 FEBRUARY = datetime(2028, 2, 1, tzinfo=UTC)
@@ -14,7 +14,7 @@ FEBRUARY = datetime(2028, 2, 1, tzinfo=UTC)
 
 def run(state: Path, seed: int = 1) -> tuple[MonthReport, list[int]]:
     state.mkdir()
-    month = Month(catalog_of_directory(EXAMPLES), state, 12, seed, FEBRUARY)
+    month = Month(valid_catalog(EXAMPLES), state, 12, seed, FEBRUARY)
     days: list[int] = []
     return month.run(lambda day, text: days.append(day)), days
 
@@ -24,7 +24,7 @@ def test_a_month_ends_in_statements_and_the_same_seed_gives_the_same_month(tmp_p
     assert days == list(range(1, 30))
     assert (report.violations, report.refused) == ([], 0)
     assert report.events > 500
-    assert {s["product"] for s in report.statements} == {p.name for p in catalog_of_directory(EXAMPLES).products}
+    assert {s["product"] for s in report.statements} == {p.name for p in valid_catalog(EXAMPLES).products}
     assert sum(s["total"]["minor"] for s in report.statements) > 0
     assert run(tmp_path / "b")[0] == report
     assert run(tmp_path / "c", seed=2)[0] != report

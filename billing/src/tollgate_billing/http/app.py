@@ -9,8 +9,10 @@ from tollgate_billing.http import problems
 from tollgate_billing.http.auth import require_admin
 from tollgate_billing.http.changes import ending_routes, plan_routes
 from tollgate_billing.http.customer import customer_routes
+from tollgate_billing.http.explanations import explanation_routes
 from tollgate_billing.http.operations import operations_routes
 from tollgate_billing.http.provider import letter_routes, usage_routes
+from tollgate_billing.http.quotes import quote_routes
 from tollgate_billing.http.services import Services
 from tollgate_billing.http.statements import margin_routes, statement_routes
 from tollgate_billing.http.subscriptions import key_routes, subscription_routes
@@ -36,6 +38,8 @@ def build_app(services: Services, on_serving: Callable[[], None] | None = None) 
         key_routes(services),
         statement_routes(services),
         margin_routes(services),
+        explanation_routes(services),
+        quote_routes(services),
         plan_routes(services),
         ending_routes(services),
         wallet_routes(services),

@@ -10,8 +10,10 @@ from sqlalchemy import Connection
 from tollgate_billing.clock import to_milliseconds
 from tollgate_billing.http.problems import Problem
 from tollgate_billing.http.services import Services
-from tollgate_billing.http.views import Json, view_key, view_subscription
+from tollgate_billing.http.views import Json, view_key, view_pin, view_subscription
 from tollgate_billing.ledger.api_keys import list_keys
+from tollgate_billing.ledger.catalogs import stored_prices
+from tollgate_billing.ledger.pins import pins_of
 from tollgate_billing.ledger.subscriptions import Subscription, find_subscription, list_subscriptions
 from tollgate_billing.statements.document import document_of
 from tollgate_billing.statements.drafting import draft_now, terms_now
@@ -60,6 +62,13 @@ def subscription_routes(services: Services) -> APIRouter:
             row = existing(connection, name)
             terms = terms_now(connection, services.catalog.current)
             return document_of(draft_now(connection, terms, row, services.clock()), "draft")
+
+    @router.get("/subscriptions/{name:path}/prices")
+    def prices(name: str) -> Json:
+        with services.database.read() as connection:
+            existing(connection, name)
+            stored, pins = stored_prices(connection), pins_of(connection, [name])
+        return {"prices": [view_pin(pin, stored[pin.price, pin.version]) for pin in pins]}
 
     return router
 

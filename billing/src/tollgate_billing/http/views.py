@@ -2,13 +2,16 @@
 
 from typing import Any
 
+import msgspec
 import orjson
 
 from tollgate_billing.ledger.api_keys import StoredKey
 from tollgate_billing.ledger.letters import StoredLetter
+from tollgate_billing.ledger.pins import PinRow
 from tollgate_billing.ledger.subscriptions import Subscription
 from tollgate_billing.ledger.totals import EventCount, Share
 from tollgate_billing.statements.store import StoredStatement
+from tollgate_core.catalog import Price
 from tollgate_core.events import rfc3339
 from tollgate_core.pricing import Span
 from tollgate_core.quantity import format_decimal, from_micros
@@ -41,6 +44,18 @@ def view_subscription(row: Subscription) -> Json:
         "closed_until": rfc3339(row.closed_ms),
         "origin": row.origin,
         "revision": row.revision,
+    }
+
+
+def view_pin(pin: PinRow, price: Price) -> Json:
+    """A price version in the time in which a subscription has it, with its terms."""
+    return {
+        "price": pin.price,
+        "version": pin.version,
+        "since": rfc3339(pin.since_ms),
+        "until": _moment(pin.until_ms),
+        "seats": pin.seats,
+        "terms": msgspec.to_builtins(price),
     }
 
 

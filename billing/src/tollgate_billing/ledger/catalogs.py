@@ -45,3 +45,16 @@ def stored_prices(connection: Connection) -> dict[PriceKey, Price]:
     p = price_versions.c
     rows = connection.execute(select(p.name, p.version, p.spec).order_by(p.first_seen_ms, p.name, p.version))
     return {(name, version): msgspec.json.decode(spec, type=Price) for name, version, spec in rows}
+
+
+def stored_price(connection: Connection, name: str, version: str) -> Price | None:
+    """One version, as it was when it was first seen."""
+    p = price_versions.c
+    spec = connection.execute(select(p.spec).where(p.name == name, p.version == version)).scalar()
+    return None if spec is None else msgspec.json.decode(spec, type=Price)
+
+
+def stored_catalog(connection: Connection, hashed: str) -> Catalog | None:
+    """The one under which an event was counted."""
+    encoded = connection.execute(select(catalogs.c.json).where(catalogs.c.hash == hashed)).scalar()
+    return None if encoded is None else Catalog.decode(encoded.encode())

@@ -38,6 +38,13 @@ def list_events(
     return rows
 
 
+def events_by_id(connection: Connection, ids: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """Those that are recorded, each with its ``corrections``."""
+    found = connection.execute(select(usage_events).where(usage_events.c.id.in_(ids))).mappings()
+    corrections = list_corrections(connection, ids)
+    return {row["id"]: {**row, "corrections": corrections.get(row["id"], [])} for row in found}
+
+
 def _position(connection: Connection, event_id: str) -> tuple[int, str]:
     e = usage_events.c
     row = connection.execute(select(e.recorded_ms, e.id).where(e.id == event_id)).first()

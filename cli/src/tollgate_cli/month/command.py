@@ -11,10 +11,10 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
 from tollgate_cli.errors import CommandError
+from tollgate_cli.manifests import valid_catalog
 from tollgate_cli.month.output import print_month
 from tollgate_cli.month.simulation import Month, MonthReport
 from tollgate_cli.output import print_invoice
-from tollgate_cli.validate import catalog_of_directory
 
 
 def run_month(
@@ -22,7 +22,7 @@ def run_month(
 ) -> int:
     """0 where the ledger is sound in the end."""
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
-    catalog = catalog_of_directory(manifests)
+    catalog = valid_catalog(manifests)
     if not catalog.products:
         raise CommandError(f"{manifests} has no Product that serves; try: tollgate validate {manifests}")
     today = datetime.now(UTC)

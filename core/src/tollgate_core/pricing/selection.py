@@ -3,7 +3,8 @@
 A condition sees the usage event alone, so that a call can be priced again, and explained, from what the ledger keeps.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from functools import lru_cache
@@ -118,9 +119,34 @@ def condition_before(when: str, endpoint: str, format_name: str, model: str, *, 
     return _holds(when, variables, Decimal(0))
 
 
+@dataclass(frozen=True)
+class Tried:
+    """A price that was tried; ``reason`` says why its condition could not be computed."""
+
+    price: Price
+    holds: bool
+    reason: str = ""
+
+
+def tried(prices: Sequence[Price], variables: Variables, quantity: Decimal) -> Iterator[Tried]:
+    """How ``choose`` came to its answer: every price up to the one that applies."""
+    for price in prices:
+        try:
+            holds, reason = not price.when or _evaluate(price.when, variables, quantity) is True, ""
+        except ExpressionError as error:
+            holds, reason = False, str(error)
+        yield Tried(price, holds, reason)
+        if holds:
+            return
+
+
 def _holds(source: str, variables: Variables, quantity: Decimal) -> bool:
-    number = int(quantity) if quantity == quantity.to_integral_value() else float(quantity)
     try:
-        return compile_condition(source).evaluate({**variables, "quantity": number}) is True
+        return _evaluate(source, variables, quantity) is True
     except ExpressionError:
         return False
+
+
+def _evaluate(source: str, variables: Variables, quantity: Decimal) -> object:
+    number = int(quantity) if quantity == quantity.to_integral_value() else float(quantity)
+    return compile_condition(source).evaluate({**variables, "quantity": number})

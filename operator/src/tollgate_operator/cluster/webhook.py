@@ -9,7 +9,7 @@ import structlog
 from aiohttp import web
 
 from tollgate_core.manifests.parse import Manifest
-from tollgate_operator.cluster.admission import review
+from tollgate_operator.cluster.admission import advice, review
 from tollgate_operator.cluster.client import KubernetesClient
 from tollgate_operator.cluster.kinds import WEBHOOK
 from tollgate_operator.reconcile import ResourceKey, UpstreamPolicy
@@ -37,6 +37,9 @@ def webhook_application(
                 if changes() != seen:
                     seen = changes()
                     answer = review(document["request"], resources(), policy)
+            if answer["allowed"]:
+                doubtful = advice(document["request"], resources(), time.time_ns() // 1_000_000)
+                answer |= {"warnings": [*answer.get("warnings", []), *doubtful]} if doubtful else {}
         except (ValueError, KeyError, TypeError) as error:
             _log.warning("not an AdmissionReview", error=type(error).__name__)
             raise web.HTTPBadRequest(text="not an AdmissionReview") from error

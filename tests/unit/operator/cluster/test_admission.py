@@ -7,7 +7,7 @@ import pytest
 
 from tests.support.manifests import Document, example_documents, find, resource
 from tests.unit.operator.cluster.objects import api, product, store_of, stored, subscription
-from tollgate_operator.cluster.admission import review
+from tollgate_operator.cluster.admission import advice, review
 from tollgate_operator.reconcile import UpstreamPolicy
 
 RESOURCES = store_of(api("a"), product("pro")).loaded().resources
@@ -90,3 +90,23 @@ def test_answers_stay_small() -> None:
     assert len(answer["warnings"]) == 10
     answer = ask(stored(resource("Product", "many", **{f"unknown{n}": 1 for n in range(500)})))
     assert len(answer["status"]["message"]) <= 4000
+
+
+def advised(document: Document) -> list[str]:
+    request = {"uid": "u-1", "operation": "UPDATE", "object": document}
+    return advice(request, EXAMPLES, 1_800_000_000_000)
+
+
+def test_what_is_doubtful_in_a_price_is_advice() -> None:
+    price = stored(copy.deepcopy(find(example_documents(), "Price", "openai-payg-input")))
+    assert advised(price) == []
+    del price["spec"]["per"]
+    (said,) = advised(price)
+    assert said.startswith("spec.amount: 0.5 USD for each single token is 500000 for a million")
+
+
+def test_what_may_be_in_the_same_file_is_no_advice() -> None:
+    product = stored(copy.deepcopy(find(example_documents(), "Product", "openai-payg")))
+    product["metadata"]["name"] = "new"
+    assert advised(product) == []
+    assert advised(stored(copy.deepcopy(find(example_documents(), "API", "openai")))) == []

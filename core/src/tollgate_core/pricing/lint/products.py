@@ -1,0 +1,120 @@
+"""What a product lacks, and what of it does not fit together."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from fractions import Fraction
+
+from tollgate_core.catalog import Metric, Price, Product
+from tollgate_core.pricing.lint.finding import Findings, Offered, Severity, of_price, of_product, short
+
+_TWO_YEARS_MS = 2 * 366 * 86_400_000
+
+
+def product_findings(offered: Offered) -> Findings:
+    """All that needs no clock."""
+    yield from _gaps(offered)
+    yield from _currencies(offered)
+    yield from _limits(offered.product, offered.metrics)
+    yield from _uncounted(offered)
+    for price in offered.prices:
+        yield from _trial(offered.product, price)
+        yield from _seats(price)
+
+
+def _gaps(offered: Offered) -> Findings:
+    product, free = offered.product, offered.product.unpriced == "free"
+    counted = offered.counted
+    if counted and not offered.prices:
+        names = ", ".join(metric.name for metric in counted[:3])
+        message = f"its endpoints count {names}, and no Price names the product"
+        advice = "add Prices, or set unpriced: free where it is meant to cost nothing"
+        if not free:
+            yield of_product("error", "no-price", product, "endpoints", message, advice)
+        return
+    priced = {price.metric for price in offered.prices}
+    limited = {limit.metric for limit in product.limits}
+    for metric in counted:
+        if metric.name in priced:
+            continue
+        message = f"its endpoints count {metric.name}, which no Price of the product charges"
+        advice = f"add a Price for it{'' if free else ', or set unpriced: free; until then its units are held'}"
+        severity: Severity = "info" if free or metric.name in limited else "warning"
+        yield of_product(severity, "unpriced-metric", product, "endpoints", message, advice)
+
+
+def _currencies(offered: Offered) -> Findings:
+    """A subscription has one currency: what is charged in one should be in all."""
+    currencies = sorted({price.currency for price in offered.prices})
+    what = {currency: {_charged(p) for p in offered.prices if p.currency == currency} for currency in currencies}
+    everything = set[str]().union(*what.values())
+    for currency, here in what.items():
+        for missing in sorted(everything - here):
+            others = ", ".join(name for name in currencies if missing in what[name])
+            message = f"{missing} is charged in {others}, but not in {currency}"
+            advice = f"add a Price in {currency}: subscriptions in it would not pay for it"
+            severity: Severity = "error" if missing.startswith("metric ") else "warning"
+            yield of_product(severity, "currency-gap", offered.product, "currency", message, advice)
+
+
+def _charged(price: Price) -> str:
+    if price.metric:
+        return f"metric {price.metric}"
+    return "a fee that is due once" if price.one_off else "a recurring fee"
+
+
+def _limits(product: Product, metrics: Mapping[str, Metric]) -> Findings:
+    for number_, limit in enumerate(product.limits):
+        metric = metrics.get(limit.metric)
+        if metric is not None and metric.aggregation not in {"sum", "count"}:
+            message = f"{limit.metric} is aggregated by {metric.aggregation}; limits can only count sums"
+            advice = "limit another metric, or set aggregation: sum"
+            yield of_product("error", "limit-of-no-sum", product, f"limits[{number_}].metric", message, advice)
+
+
+def _uncounted(offered: Offered) -> Findings:
+    counted = {metric.name for metric in offered.counted}
+    for price in offered.metered:
+        if price.metric not in counted:
+            message = f"no endpoint of {offered.product.name} counts {price.metric}"
+            advice = "grant such an endpoint, or remove the Price: it never charges"
+            yield of_price("warning", "uncounted-metric", price, "metric", message, advice)
+
+
+def _trial(product: Product, price: Price) -> Findings:
+    units = Fraction(price.trial_units)
+    for limit in product.limits:
+        if price.metric and limit.metric == price.metric and units > Fraction(limit.limit):
+            message = f"{short(units)} are more than the product's limit, {short(Fraction(limit.limit))} per period"
+            advice = "a trial then lasts several periods: take fewer, or raise the limit"
+            yield of_price("warning", "trial-beyond-limit", price, "trialUnits", message, advice)
+
+
+def _seats(price: Price) -> Findings:
+    if price.metric or (price.seats, price.min_seats, price.max_seats) == (1, 1, 1):
+        return
+    if not price.min_seats <= price.seats <= price.max_seats:
+        message = f"default {price.seats} is not between min {price.min_seats} and max {price.max_seats}"
+        yield of_price("error", "seats", price, "seats.default", message, "take one between them")
+    elif price.max_seats == 0:
+        yield of_price("error", "seats", price, "seats.max", "is 0: the fee never charges", "allow at least one seat")
+    elif price.one_off and price.min_seats != price.max_seats:
+        message = "of a fee that is due once: seats that are added later are not charged"
+        yield of_price("warning", "seats", price, "seats.max", message, "make the fee recurring, or fix the seats")
+    elif price.seats == 0:
+        message = "is 0: a subscription pays this fee only once somebody raises its seats"
+        yield of_price("info", "seats", price, "seats.default", message, "set a default if that is not meant")
+
+
+def clock_findings(offered: Offered, now_ms: int) -> Findings:
+    """Dates that lie where nobody would put them on purpose."""
+    for price in offered.prices:
+        if not price.effective_from:
+            continue
+        effective_ms = int(datetime.fromisoformat(price.effective_from).timestamp() * 1000)
+        if effective_ms > now_ms + _TWO_YEARS_MS:
+            message = f"{price.effective_from} is more than two years ahead"
+            yield of_price("warning", "effective-from", price, "effectiveFrom", message, "check the year")
+        elif effective_ms < now_ms:
+            message = f"{price.effective_from} has passed"
+            advice = "nothing to do if it went live then; with a new version set a date ahead, or remove it"
+            yield of_price("info", "effective-from", price, "effectiveFrom", message, advice)

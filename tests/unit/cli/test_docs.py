@@ -1,0 +1,35 @@
+"""Pages of tools show what the tools print: every ``console`` block is run. ``UPDATE_GOLDENS=1`` rewrites them."""
+
+import os
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from tollgate_cli.main import app
+
+_ROOT = Path(__file__).parents[3]
+_BLOCK = re.compile(r"(?<=```console\n)\$ (?:.*\n)*?(?=```)")
+_COMMAND = re.compile(r"^\$ tollgate (.*)$", re.MULTILINE)
+_PAGES = sorted((_ROOT / "docs" / "tools").glob("*.md"))
+
+
+def printed(command: str) -> str:
+    """The command, what it printed, and its exit code."""
+    result = CliRunner().invoke(app, shlex.split(command), env={"COLUMNS": "120", "TERM": "dumb", "NO_COLOR": "1"})
+    assert result.exception is None or isinstance(result.exception, SystemExit), result.output
+    text = "\n".join(line.rstrip() for line in result.output.splitlines())
+    return f"$ tollgate {command}\n{text}\nexit code {result.exit_code}\n"
+
+
+@pytest.mark.parametrize("page", _PAGES, ids=lambda page: page.stem)
+def test_pages_show_what_is_printed(page: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(_ROOT)
+    text = page.read_text()
+    current = _BLOCK.sub(lambda block: "".join(map(printed, _COMMAND.findall(block[0]))), text)
+    if os.environ.get("UPDATE_GOLDENS"):
+        page.write_text(current)
+    else:
+        assert current == text
