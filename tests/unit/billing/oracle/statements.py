@@ -81,15 +81,16 @@ def _due(scenario: Scenario, closing: Closing) -> dict[Item, Worth]:
 
 
 def _one_off(scenario: Scenario, closing: Closing, pins: list[Pin]) -> dict[Item, Worth]:
-    """Once in the life of the subscription: when the first pin begins, and not in a trial."""
-    first = min(pins, key=lambda pin: pin.since)
-    terms = scenario.terms_of(first)
-    begins = max(first.since, scenario.anchor)
-    if begins > closing.moment or not first.overlap(begins, begins + 1):
+    """Once in the life of the subscription: when the first pin begins that outlasts the trial, and not in the trial."""
+    outlasting = [pin for pin in pins if pin.until is None or pin.until > scenario.anchor]
+    if not outlasting:
         return {}
-    k = period_holding(scenario.anchor, scenario.zone, terms.billing, begins)
-    start, end = (boundary(scenario.anchor, scenario.zone, terms.billing, n) for n in (k, k + 1))
-    return {(terms, start, end): (ZERO, terms.amount * first.seats)}
+    first = min(outlasting, key=lambda pin: pin.since)
+    due = max(first.since, scenario.anchor)
+    if due > closing.moment:
+        return {}
+    terms = scenario.terms_of(first)
+    return {(terms, due, due): (ZERO, terms.amount * first.seats)}
 
 
 def _fee(scenario: Scenario, closing: Closing, item: Item) -> Fraction:

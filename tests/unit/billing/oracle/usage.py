@@ -38,7 +38,7 @@ def _portions(scenario: Scenario, closing: Closing, price: str) -> Iterable[Port
     for event in (event for event in closing.events if event.price == price):
         pin = next((pin for pin in pins if pin.holds(event.time)), None)
         if pin is not None:
-            parts.setdefault(_part_of(scenario, event, pin), []).append(event)
+            parts.setdefault(_part_of(scenario, event, pin, pins), []).append(event)
     earliest: dict[tuple[Terms, int], tuple[int, list[Event]]] = {}
     for (terms, start, since), events in parts.items():
         if counted_through(terms):
@@ -50,10 +50,21 @@ def _portions(scenario: Scenario, closing: Closing, price: str) -> Iterable[Port
         yield Portion(terms, start, since, aggregated(events, terms.aggregation))
 
 
-def _part_of(scenario: Scenario, event: Event, pin: Pin) -> tuple[Terms, int, int]:
+def _part_of(scenario: Scenario, event: Event, pin: Pin, pins: list[Pin]) -> tuple[Terms, int, int]:
     terms = scenario.terms_of(pin)
     k = period_holding(scenario.anchor, scenario.zone, terms.aggregation_period, event.time)
-    return terms, boundary(scenario.anchor, scenario.zone, terms.aggregation_period, k), pin.since
+    start = boundary(scenario.anchor, scenario.zone, terms.aggregation_period, k)
+    return terms, start, _began(pin, pins)
+
+
+def _began(pin: Pin, pins: list[Pin]) -> int:
+    """Pins of one version that follow each other are one: another number of seats does not part what is used."""
+    since = pin.since
+    for earlier in reversed(pins[: pins.index(pin)]):
+        if earlier.version != pin.version:
+            break
+        since = earlier.since
+    return since
 
 
 def counted_through(terms: Terms) -> bool:
