@@ -96,6 +96,8 @@ def _usage(
     account: Account, pins: Sequence[Pin], reader: UsageReader, moment_ms: int, since_ms: int | None
 ) -> Iterator[Due]:
     units = Units(account, pins, reader, moment_ms)
+    if units.may_move:
+        since_ms = None
     for price, mine in _versions(pins):
         terms = terms_of(price)
         for span in _billing_periods(account, terms, mine, since_ms, moment_ms):

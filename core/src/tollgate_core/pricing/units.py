@@ -12,7 +12,7 @@ from tollgate_core.pricing.calendar import Span
 from tollgate_core.pricing.terms import terms_of
 
 _ZERO = Fraction(0)
-_Place = tuple[int, int, str]
+_Place = tuple[int, str]
 
 
 @dataclass(frozen=True)
@@ -41,8 +41,8 @@ class Portion:
 
     @property
     def place(self) -> _Place:
-        """In the order in which trial units are taken."""
-        return self.period.start_ms, self.since_ms, self.price.version
+        """In the order in which trial units are taken: what is pinned later takes none from what came before."""
+        return max(self.period.start_ms, self.since_ms), self.price.version
 
 
 class Units:
@@ -58,7 +58,7 @@ class Units:
         """Those that are counted through in a period of a version, in order: of all versions with such a period, or,
         where units do not add up, of this one alone."""
         here = [run for run in self._runs if period.overlaps(run.since_ms, run.until_ms)]
-        if self._account.aggregation(price) not in {"sum", "count"}:
+        if not self._adds_up(price):
             own = [run for run in here if run.price.version == price.version]
             return [Portion(price, period, own[0].since_ms, period)] if own else []
         recurrence = terms_of(price).aggregation
@@ -79,9 +79,19 @@ class Units:
         aggregation = self._account.aggregation(portion.price)
         return self._reader.quantities(portion.price, aggregation, [portion.span])[0]
 
+    @property
+    def may_move(self) -> bool:
+        """Whether what happens in a period can change which units of an ended one are free: where a version that counts
+        alone was pinned again, its units have the place of its first pin."""
+        again = len(self._runs) > len({run.price.version for run in self._runs})
+        return again and any(terms_of(run.price).trial_units and not self._adds_up(run.price) for run in self._runs)
+
     def free(self, portion: Portion) -> Fraction:
         """How many of them are the trial's."""
         return self._free.get(portion.place, _ZERO)
+
+    def _adds_up(self, price: Price) -> bool:
+        return self._account.aggregation(price) in {"sum", "count"}
 
     @cached_property
     def _free(self) -> dict[_Place, Fraction]:

@@ -25,7 +25,7 @@ class Portion:
 
 def portions(scenario: Scenario, closing: Closing, price: str) -> list[Portion]:
     """All of a price's usage that is known, with what each part costs."""
-    found = sorted(_portions(scenario, closing, price), key=lambda portion: (portion.start, portion.since))
+    found = sorted(_portions(scenario, closing, price), key=lambda portion: max(portion.start, portion.since))
     charged = [portion for portion in found if portion.start >= scenario.anchor]
     _take_trial_units(charged)
     _charge(charged)
@@ -39,15 +39,21 @@ def _portions(scenario: Scenario, closing: Closing, price: str) -> Iterable[Port
         pin = next((pin for pin in pins if pin.holds(event.time)), None)
         if pin is not None:
             parts.setdefault(_part_of(scenario, event, pin, pins), []).append(event)
-    earliest: dict[tuple[Terms, int], tuple[int, list[Event]]] = {}
+    alone: dict[tuple[Terms, int], list[Event]] = {}
     for (terms, start, since), events in parts.items():
         if counted_through(terms):
             yield Portion(terms, start, since, aggregated(events, terms.aggregation))
-            continue
-        known_since, known = earliest.get((terms, start), (since, []))
-        earliest[terms, start] = (min(since, known_since), known + events)
-    for (terms, start), (since, events) in earliest.items():
-        yield Portion(terms, start, since, aggregated(events, terms.aggregation))
+        else:
+            alone.setdefault((terms, start), []).extend(events)
+    for (terms, start), events in alone.items():
+        yield Portion(terms, start, _first_in(scenario, terms, start, pins), aggregated(events, terms.aggregation))
+
+
+def _first_in(scenario: Scenario, terms: Terms, start: int, pins: list[Pin]) -> int:
+    """Where the first pin of a version in an aggregation period began."""
+    k = period_holding(scenario.anchor, scenario.zone, terms.aggregation_period, start)
+    end = boundary(scenario.anchor, scenario.zone, terms.aggregation_period, k + 1)
+    return next(_began(pin, pins) for pin in pins if pin.version == terms.version and pin.overlap(start, end))
 
 
 def _part_of(scenario: Scenario, event: Event, pin: Pin, pins: list[Pin]) -> tuple[Terms, int, int]:
