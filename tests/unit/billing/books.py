@@ -208,6 +208,7 @@ class Books:
             assert broken_chain(found) == []
             self._check_money(connection, sum(statement.total_minor for statement in found))
             self._check_rounding(connection)
+            self._check_end(connection)
             self._check_charges(connection)
 
     def _check_money(self, connection: Connection, total: int) -> None:
@@ -228,6 +229,12 @@ class Books:
         for line in _stated(connection):
             rest[line.price] += line.exact * 10**self._decimals - line.minor
         assert all(abs(minor) <= Fraction(1, 2) for minor in rest.values())
+
+    def _check_end(self, connection: Connection) -> None:
+        """Nothing is charged for after the end."""
+        end = _row(connection).ended_ms
+        held = [pin for pin in pins_of(connection, [NAME]) if pin.since_ms != pin.until_ms]
+        assert end is None or all(pin.until_ms is not None and pin.until_ms <= end for pin in held)
 
     def _check_charges(self, connection: Connection) -> None:
         """Each once, as soon as the books are closed behind it."""
