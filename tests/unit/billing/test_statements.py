@@ -278,7 +278,8 @@ def test_one_time_charges_and_credits_are_billed_once(database: Database) -> Non
 
 
 @pytest.mark.parametrize(
-    ("aggregation", "amount"), [("max", "9.00"), ("last", "4.00"), ("unique", "3.00"), ("sum", "22.00")]
+    ("aggregation", "amount"),
+    [("max", "9.00"), ("last", "4.00"), ("unique", "3.00"), ("sum", "22.00"), ("count", "4.00")],
 )
 def test_metrics_that_do_not_add_up(database: Database, aggregation: Any, amount: str) -> None:
     price = make_price(per="1", included="0", amount="1")

@@ -106,6 +106,14 @@ def test_a_month_over_a_clock_change_has_743_hours() -> None:
     assert period.end - period.start == timedelta(hours=743)
 
 
+def test_a_boundary_that_the_clock_shows_twice_is_the_first_whatever_the_anchor_s_offset() -> None:
+    twice = datetime(2024, 11, 3, 5, 30, tzinfo=UTC)  # 01:30 in New York, for the first time
+    for anchor in (datetime(2024, 3, 3, 6, 30, tzinfo=UTC), datetime(2024, 7, 3, 5, 30, tzinfo=UTC)):  # winter, summer
+        assert period_at(anchor, Recurrence("day"), twice, "America/New_York").start == twice
+    second = datetime(2024, 11, 3, 6, 30, tzinfo=UTC)
+    assert period_at(second, Recurrence("day"), second, "America/New_York").start == second
+
+
 @given(
     st.datetimes(min_value=datetime(2000, 1, 1), max_value=datetime(2060, 1, 1), timezones=st.just(UTC)),
     st.datetimes(min_value=datetime(2000, 1, 1), max_value=datetime(2060, 1, 1), timezones=st.just(UTC)),

@@ -44,7 +44,9 @@ class LedgerUsage:
 
     def quantities(self, price: Price, aggregation: Aggregation, spans: Sequence[Span]) -> Sequence[Fraction]:
         """See ``UsageReader``."""
-        if aggregation in {"sum", "count"}:
+        if aggregation == "count":
+            return [Fraction(sum(total.events for total in self._of(price, span))) for span in spans]
+        if aggregation == "sum":
             return [Fraction(sum(total.micros for total in self._of(price, span)), MICROS) for span in spans]
         return [self._of_samples(price, aggregation, span) for span in spans]
 

@@ -4,6 +4,7 @@ A preview runs the same code in a transaction that is rolled back, so that it sh
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from sqlalchemy import Connection, update
 
@@ -76,7 +77,7 @@ def switch(connection: Connection, catalog: Catalog, row: Subscription, product:
     end_pins(connection, row.name, now_ms)
     target = next(p for p in catalog.products if p.name == product)
     change_subscription(connection, row, {"product": product, "overdraft": target.overdraft})
-    add_pins(connection, first_pins(row, offered, now_ms))
+    add_pins(connection, _until_the_end(row, first_pins(row, offered, now_ms)))
 
 
 def set_seats(connection: Connection, row: Subscription, price: str, seats: int, now_ms: int) -> None:
@@ -91,7 +92,7 @@ def set_seats(connection: Connection, row: Subscription, price: str, seats: int,
     if seats == held.seats:
         return
     end_pins(connection, row.name, now_ms, [price])
-    add_pins(connection, [PinRow(row.name, price, now_ms, held.version, seats)])
+    add_pins(connection, _until_the_end(row, [PinRow(row.name, price, now_ms, held.version, seats)]))
 
 
 def migrate(
@@ -103,7 +104,7 @@ def migrate(
     unknown = sorted(set(prices or ()) - offered.current.keys())
     if unknown:
         raise ChangeRefusedError(f"the product {row.product} has no price {unknown[0]} in {row.currency}")
-    newer = newer_pins(row, offered, pins_of(connection, [row.name]), now_ms, prices)
+    newer = _until_the_end(row, newer_pins(row, offered, pins_of(connection, [row.name]), now_ms, prices))
     for pin in newer:
         end_pins(connection, row.name, pin.since_ms, [pin.price])
     add_pins(connection, newer)
@@ -147,6 +148,12 @@ def reactivate(connection: Connection, catalog: Catalog, row: Subscription, now_
     else:
         add_pins(connection, first_pins(row, _offer(connection, catalog, row, row.product), now_ms))
     change_subscription(connection, row, {"ended_ms": None, "state": "active"})
+
+
+def _until_the_end(row: Subscription, pins: Sequence[PinRow]) -> list[PinRow]:
+    """A subscription that is cancelled already ends when it was to end, whatever is changed before."""
+    end = row.ended_ms
+    return [replace(pin, until_ms=end) for pin in pins if end is None or pin.since_ms < end]
 
 
 def _offer(connection: Connection, catalog: Catalog, row: Subscription, product: str) -> Offer:

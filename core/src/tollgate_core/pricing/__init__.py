@@ -4,7 +4,8 @@ Pure and exact (fractions); one rounding, in ``lines``. Here is no SQL, no clock
 ledger knows comes in as a ``UsageReader``.
 """
 
-from tollgate_core.pricing.assessment import Account, Due, Pin, Share, UsageReader, assess
+from tollgate_core.pricing.account import Account, Pin, UsageReader
+from tollgate_core.pricing.assessment import Due, Share, assess
 from tollgate_core.pricing.calendar import Calendar, Span, divides
 from tollgate_core.pricing.lines import Billed, Carried, History, Line, LineKey, statement_lines
 from tollgate_core.pricing.models import Part, cost, marginal, parts

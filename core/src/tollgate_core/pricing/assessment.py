@@ -5,49 +5,20 @@ all, and ``lines`` takes away what earlier statements hold.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from fractions import Fraction
-from typing import Literal, Protocol
+from typing import Literal
 
-from tollgate_core.catalog import Aggregation, Price
-from tollgate_core.pricing.calendar import Calendar, Span
+from tollgate_core.catalog import Price
+from tollgate_core.pricing.account import Account, Pin, UsageReader
+from tollgate_core.pricing.calendar import Span
 from tollgate_core.pricing.models import Part, marginal, parts
 from tollgate_core.pricing.terms import Terms, terms_of
+from tollgate_core.pricing.units import Units
 
 _ZERO = Fraction(0)
 Kind = Literal["usage", "fee", "oneOff"]
-
-
-@dataclass(frozen=True)
-class Pin:
-    """The subscription has this price version, with so many seats, in ``[since_ms, until_ms)``."""
-
-    price: Price
-    since_ms: int
-    until_ms: int | None = None
-    seats: int = 1
-
-
-@dataclass(frozen=True)
-class Account:
-    """What of a subscription decides what it owes. ``aggregations`` are those of metrics; ``sum`` where not named."""
-
-    calendar: Calendar
-    pins: tuple[Pin, ...]
-    aggregations: Mapping[str, Aggregation] = field(default_factory=dict[str, Aggregation])
-
-    def aggregation(self, price: Price) -> Aggregation:
-        """Of the metric that a price charges."""
-        return self.aggregations.get(price.metric, "sum")
-
-
-class UsageReader(Protocol):
-    """What the ledger knows of one subscription."""
-
-    def quantities(self, price: Price, aggregation: Aggregation, spans: Sequence[Span]) -> Sequence[Fraction]:
-        """The units that a price version charges in each half-open time, aggregated."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -101,10 +72,11 @@ def order(due: Due) -> tuple[str, str, int, str]:
 
 
 def _one_off(account: Account, pins: Sequence[Pin]) -> Iterator[Due]:
-    """Due once, when the first pin begins, but not in a trial, and not if the trial was the end."""
-    first, until = pins[0], pins[-1].until_ms
-    due = max(first.since_ms, account.calendar.anchor_ms)
-    if until is None or until > due:
+    """Due once, when the first pin begins that outlasts the trial, but not in the trial."""
+    anchor = account.calendar.anchor_ms
+    first = next((pin for pin in pins if pin.until_ms is None or pin.until_ms > anchor), None)
+    if first is not None:
+        due = max(first.since_ms, anchor)
         exact = terms_of(first.price).amount * first.seats
         yield Due("oneOff", first.price, Span(due, due), due, exact, coverage=Fraction(first.seats))
 
@@ -123,61 +95,35 @@ def _fees(account: Account, pins: Sequence[Pin], moment_ms: int) -> Iterator[Due
 def _usage(
     account: Account, pins: Sequence[Pin], reader: UsageReader, moment_ms: int, since_ms: int | None
 ) -> Iterator[Due]:
-    versions = list(_versions(pins))
-    for position, (price, mine) in enumerate(versions):
-        terms, aggregation = terms_of(price), account.aggregation(price)
-        earlier = [
-            other
-            for other, _ in versions[:position]
-            if aggregation in {"sum", "count"} and terms_of(other).aggregation == terms.aggregation
-        ]
+    units = Units(account, pins, reader, moment_ms)
+    if units.may_move:
+        since_ms = None
+    for price, mine in _versions(pins):
+        terms = terms_of(price)
         for span in _billing_periods(account, terms, mine, since_ms, moment_ms):
             due = _settled_ms(pins, span)
             if due > moment_ms:
                 continue
-            spans = account.calendar.within(terms.aggregation, span)
-            before = _added(reader.quantities(other, aggregation, spans) for other in earlier) or (_ZERO,) * len(spans)
-            own = reader.quantities(price, aggregation, spans)
-            used = _TrialUnits(account, reader, [other for other, _ in versions], terms)
-            shares = tuple(
-                _share(account, terms, at, units, earlier_units, used)
-                for at, units, earlier_units in zip(spans, own, before, strict=True)
-            )
+            periods = account.calendar.within(terms.aggregation, span)
+            shares = tuple(share for period in periods for share in _shares(account, units, price, period))
             exact = sum((share.exact for share in shares), _ZERO)
-            yield Due("usage", price, span, due, exact, sum(own, _ZERO), shares)
+            quantity = sum((share.quantity for share in shares), _ZERO)
+            yield Due("usage", price, span, due, exact, quantity, shares)
 
 
-class _TrialUnits:
-    """How many units of a price's trial are left where an aggregation period begins."""
-
-    def __init__(self, account: Account, reader: UsageReader, versions: Sequence[Price], terms: Terms) -> None:
-        self._account = account
-        self._reader = reader
-        self._versions = versions
-        self._units = terms.trial_units
-
-    def left(self, start_ms: int) -> Fraction:
-        """0 where the price has no trial."""
-        if not self._units:
-            return _ZERO
-        until = [Span(self._account.calendar.anchor_ms, start_ms)]
-        used = sum((self._reader.quantities(p, self._account.aggregation(p), until)[0] for p in self._versions), _ZERO)
-        return max(_ZERO, self._units - used)
-
-
-def _share(account: Account, terms: Terms, span: Span, units: Fraction, before: Fraction, trial: _TrialUnits) -> Share:
-    if span.end_ms <= account.calendar.anchor_ms:  # a time trial
-        return Share(span, units, before, units, _ZERO, ())
-    left = trial.left(span.start_ms)
-    free_before = min(left, max(_ZERO, before))
-    free = min(left - free_before, max(_ZERO, units))
-    before, charged = before - free_before, units - free
-    whole = parts(terms, before + charged)
-    return Share(span, units, before, free, marginal(terms, before, charged), whole)
-
-
-def _added(columns: Iterable[Sequence[Fraction]]) -> tuple[Fraction, ...]:
-    return tuple(sum(column, _ZERO) for column in zip(*columns, strict=True))
+def _shares(account: Account, units: Units, price: Price, period: Span) -> Iterator[Share]:
+    """What a version charges in an aggregation period: one share, but where it was pinned again after another one."""
+    terms, before = terms_of(price), _ZERO
+    for portion in units.portions(price, period):
+        quantity = units.quantity(portion)
+        in_trial = period.end_ms <= account.calendar.anchor_ms
+        free = quantity if in_trial else units.free(portion)
+        charged = quantity - free
+        if portion.price.version == price.version:
+            exact = _ZERO if in_trial else marginal(terms, before, charged)
+            whole = () if in_trial else parts(terms, before + charged)
+            yield Share(portion.span, quantity, before, free, exact, whole)
+        before += charged
 
 
 def _versions(pins: Sequence[Pin]) -> Iterator[tuple[Price, list[Pin]]]:
