@@ -397,3 +397,30 @@ def test_before_its_start_a_subscription_is_pending(database: Database) -> None:
     assert state() == "pending"
     (opening,) = close_until(database, catalog, START)
     assert (state(), opening.total_minor) == ("active", 4900)
+
+
+def test_what_is_changed_in_the_moment_of_its_closing_is_credited(database: Database) -> None:
+    catalog = catalog_of(make_fee(amount="31"), started="2026-03-01T00:00:00Z")
+    start = at("2026-03-01")
+    apply_catalog(database, catalog, start)
+    assert [s.total_minor for s in close_until(database, catalog, start)] == [3100]
+    gone = make_catalog(prices=catalog.prices, subscriptions=())
+    apply_catalog(database, gone, start)
+    _, last = close_until(database, gone, start + DAY)
+    assert last.total_minor == -3100  # but for a millisecond
+
+
+def test_a_version_with_another_period_leaves_the_old_one_s_usage_due_at_its_own_end(database: Database) -> None:
+    monthly = make_price(per="1", included="0", amount="1")
+    catalog = catalog_of(monthly)
+    apply_catalog(database, catalog, START)
+    use(database, "a", START + DAY, "5")
+    edited = catalog_of(make_price(version="v2", per="1", included="0", amount="1", interval="year"))
+    apply_catalog(database, edited, START + 2 * DAY)
+    with database.write() as connection:
+        row = find_subscription(connection, SUBSCRIPTION)
+        assert row
+        end_pins(connection, SUBSCRIPTION, START + 2 * DAY)
+        add_pins(connection, first_pins(row, offer(edited, "pro", "USD", {}), START + 2 * DAY))
+    (month,) = close_until(database, edited, MONTHS[1])
+    assert (month.closed_ms, lines(month)) == (MONTHS[0], [("token-price", "2026-01-31", "5.00")])

@@ -19,6 +19,7 @@ from tollgate_billing.statements.closing import lock_subscription
 from tollgate_billing.statements.document import document_of
 from tollgate_billing.statements.drafting import draft_now, terms_now
 from tollgate_billing.subscriptions import changes
+from tollgate_billing.subscriptions.beginning import after_closing
 from tollgate_core.catalog import Subscription as Declared
 from tollgate_core.money import CURRENCIES, minor_unit_exponent
 from tollgate_core.quantity import parse_quantity
@@ -91,6 +92,7 @@ class _Changer:
                 row = lock_subscription(connection, name)
                 if row is None:
                     raise Problem(404, f"there is no subscription {name}")
+                now = after_closing(row, now)
                 change(connection, row, now)
                 answer = _state(connection, self._services, name, now)
         except changes.ChangeRefusedError as error:

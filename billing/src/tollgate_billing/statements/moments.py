@@ -19,7 +19,12 @@ def _of_pin(account: Account, pin: Pin, after_ms: int) -> Iterator[int]:
     yield pin.since_ms
     if pin.until_ms is not None:
         yield pin.until_ms
-    if pin.price.one_off or (pin.until_ms is not None and pin.until_ms <= after_ms):
+    if pin.price.one_off:
         return
-    end = account.calendar.at(terms_of(pin.price).billing, max(after_ms, pin.since_ms)).end_ms
+    billing = terms_of(pin.price).billing
+    if pin.until_ms is not None and pin.until_ms <= max(after_ms, pin.since_ms):
+        # Where another version goes on, what this one charges is due at the end of its own last period.
+        yield account.calendar.at(billing, max(pin.since_ms, pin.until_ms - 1)).end_ms
+        return
+    end = account.calendar.at(billing, max(after_ms, pin.since_ms)).end_ms
     yield end if pin.until_ms is None else min(end, pin.until_ms)

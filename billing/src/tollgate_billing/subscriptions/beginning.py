@@ -4,7 +4,7 @@ from datetime import timedelta
 from zoneinfo import ZoneInfo
 
 from tollgate_billing.clock import parse_rfc3339, to_datetime, to_milliseconds
-from tollgate_billing.ledger.subscriptions import State, Value
+from tollgate_billing.ledger.subscriptions import State, Subscription, Value
 from tollgate_core.catalog import Product
 from tollgate_core.catalog import Subscription as Declared
 
@@ -14,6 +14,11 @@ def state_of(started_ms: int, now_ms: int, *, suspended: bool = False) -> State:
     if suspended:
         return "suspended"
     return "pending" if started_ms > now_ms else "active"
+
+
+def after_closing(row: Subscription, now_ms: int) -> int:
+    """When a change takes effect: after what is on statements already, so that nothing billed loses its time."""
+    return max(now_ms, row.closed_ms + 1)
 
 
 def beginning(declared: Declared, product: Product | None, now_ms: int) -> dict[str, Value]:

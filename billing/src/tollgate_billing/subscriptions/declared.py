@@ -16,7 +16,7 @@ from tollgate_billing.ledger.subscriptions import (
     list_subscriptions,
 )
 from tollgate_billing.ledger.tables import api_keys
-from tollgate_billing.subscriptions.beginning import beginning, state_of
+from tollgate_billing.subscriptions.beginning import after_closing, beginning, state_of
 from tollgate_billing.subscriptions.pinning import (
     Offer,
     currency_of,
@@ -47,13 +47,16 @@ def declare(
         pins[pin.subscription].append(pin)
     changed: dict[str, int | None] = {}
     for name, declared in wanted.items():
-        change = _Declaration(connection, catalog, products.get(declared.product), versions, now_ms, settle)
+        known = rows.get(name)
+        now = now_ms if known is None else after_closing(known, now_ms)
+        change = _Declaration(connection, catalog, products.get(declared.product), versions, now, settle)
         if change.apply(declared, rows.get(name), pins[name]):
             changed[name] = min((pin.since_ms for pin in change.pinned), default=None)
     for row in rows.values():
         if row.origin == CATALOG_ORIGIN and row.name not in wanted and row.state != "cancelled":
-            end_pins(connection, row.name, now_ms)
-            change_subscription(connection, row, {"state": "cancelled", "ended_ms": now_ms})
+            ended_ms = after_closing(row, now_ms)
+            end_pins(connection, row.name, ended_ms)
+            change_subscription(connection, row, {"state": "cancelled", "ended_ms": ended_ms})
             changed[row.name] = None
     return changed
 

@@ -12,7 +12,8 @@ from tollgate_core.errors import QuantityError, QuoteError
 from tollgate_core.events import Usage, UsageEvent, rfc3339
 from tollgate_core.manifests.parse import nearest
 from tollgate_core.money import Money
-from tollgate_core.pricing.assessment import Account, Pin, assess
+from tollgate_core.pricing.account import Account, Pin
+from tollgate_core.pricing.assessment import assess
 from tollgate_core.pricing.calendar import Calendar, Span
 from tollgate_core.pricing.document import Json, line_document, money_document, span_document
 from tollgate_core.pricing.formula import number
