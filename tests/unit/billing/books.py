@@ -127,7 +127,7 @@ class Books:
         assert promised == self._charged_until(change, moment_ms)
         with self.database.write() as connection:
             change(connection, self._catalog, _row(connection), self.now)
-        reprice_changed(self.database, {NAME: self.now}, self.now)
+            reprice_changed(connection, {NAME: self.now}, self.now)
 
     def _preview(self, change: Change) -> tuple[dict[str, int], int]:
         """What each price costs on the draft, and when that would be closed."""
@@ -146,7 +146,7 @@ class Books:
             while True:
                 row = _row(connection)
                 account = account_of(row, pins_of(connection, [NAME]), terms.prices, terms.aggregations)
-                following = next_moment(account, row, charges_of(connection, NAME), row.closed_ms)
+                following = next_moment(account, row, charges_of(connection, _row(connection)), row.closed_ms)
                 if following is None or following > moment_ms:
                     return _by_price(charged)
                 draft = close(connection, terms, row, following, max(self.now, following))
@@ -240,7 +240,7 @@ class Books:
         """Each once, as soon as the books are closed behind it."""
         stated = sorted((line.price, line.minor) for line in _stated(connection) if _by_hand(line))
         closed_ms = _row(connection).closed_ms
-        due = [charge for charge in charges_of(connection, NAME) if charge.at_ms <= closed_ms]
+        due = [charge for charge in charges_of(connection, _row(connection)) if charge.at_ms <= closed_ms]
         assert stated == sorted((f"charge:{charge.id}", charge.minor) for charge in due)
 
 

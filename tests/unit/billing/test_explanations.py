@@ -152,7 +152,7 @@ def test_usage_that_moved_to_another_price_is_on_both_lines(database: Database) 
         row = find_subscription(connection, SUBSCRIPTION)
         assert row
         changes.migrate(connection, dearer, row, moment - DAY)
-    assert reprice_changed(database, {SUBSCRIPTION: moment - DAY}, moment + 1) == 1
+        assert reprice_changed(connection, {SUBSCRIPTION: moment - DAY}, moment + 1) == 1
     (statement,) = close_until(database, dearer, MONTHS[0])
     (metric,) = journey(database, "e").metrics
     assert metric["charged_by"] == {"price": "token-price", "version": "v2"}

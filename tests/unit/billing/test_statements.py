@@ -424,3 +424,61 @@ def test_a_version_with_another_period_leaves_the_old_one_s_usage_due_at_its_own
         add_pins(connection, first_pins(row, offer(edited, "pro", "USD", {}), START + 2 * DAY))
     (month,) = close_until(database, edited, MONTHS[1])
     assert (month.closed_ms, lines(month)) == (MONTHS[0], [("token-price", "2026-01-31", "5.00")])
+
+
+def test_a_pending_subscription_stays_so_whatever_the_catalog_brings(database: Database) -> None:
+    catalog = catalog_of(make_fee())
+    apply_catalog(database, catalog, START - 300 * DAY)
+    for day in (200, 100):
+        apply_catalog(database, catalog_of(make_fee(), make_price(name=f"p{day}")), START - day * DAY)
+        with database.read() as connection:
+            row = find_subscription(connection, SUBSCRIPTION)
+            assert row
+            assert (row.state, row.started_ms) == ("pending", START)
+
+
+def test_a_price_that_is_followed_holds_until_the_next_one_is_effective(database: Database) -> None:
+    def follow(*prices: Price) -> Catalog:
+        declared = Subscription(name=SUBSCRIPTION, product="pro", customer="acme", follow_prices=True)
+        return make_catalog(prices=prices, subscriptions=(declared,))
+
+    apply_catalog(database, follow(make_price(per="1", included="0", amount="1")), START)
+    later = make_price(version="v2", per="1", included="0", amount="2", effective_from="2026-02-20T00:00:00+00:00")
+    edited = follow(later)
+    for day in (1, 2):
+        apply_catalog(database, edited, START + day * DAY)
+    use(database, "before", START + 3 * DAY, "10")
+    use(database, "after", at("2026-02-20"), "1")
+    (month,) = close_until(database, edited, MONTHS[0])
+    assert [(line["version"], line["amount"]) for line in json.loads(month.body)["lines"]] == [
+        ("v1", "10.00"),
+        ("v2", "2.00"),
+    ]
+
+
+def test_a_date_that_no_calendar_has_stops_only_its_own_subscription(database: Database) -> None:
+    never = make_fee(name="never", product="other", effective_from="9999-12-31T00:00:00+00:00")
+    products = (*catalog_of().products, Product(name="other", version="1", endpoints=()))
+    stuck = Subscription(name="stuck", product="other", customer="x", starts_at="2026-01-31T00:00:00Z")
+    catalog = make_catalog(
+        prices=(make_fee(), never), products=products, subscriptions=(*catalog_of().subscriptions, stuck)
+    )
+    apply_catalog(database, catalog, START)
+    assert closer(database, catalog, START).tick() == {"stuck"}
+    assert [statement.total_minor for statement in statements(database)] == [4900]
+
+
+def test_a_charge_after_the_end_is_billed_too(database: Database) -> None:
+    catalog = catalog_of(make_fee(amount="31"), started="2026-03-01T00:00:00Z")
+    start = at("2026-03-01")
+    apply_catalog(database, catalog, start)
+    gone = make_catalog(prices=catalog.prices, subscriptions=())
+    worker = closer(database, gone, start + 60 * DAY)
+    apply_catalog(database, gone, start + 10 * DAY)
+    worker.tick()
+    before = len(statements(database))
+    with database.write() as connection:
+        refund = Charge("sorry", SUBSCRIPTION, start + 50 * DAY, -500, "USD", "For the trouble", start + 50 * DAY)
+        add_charge(connection, refund)
+    worker.tick()
+    assert [s.total_minor for s in statements(database)][before:] == [-500]

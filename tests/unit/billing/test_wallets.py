@@ -7,12 +7,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.unit.billing.builders import SUBSCRIPTION, apply_catalog, make_fee, make_price
+from tests.unit.billing.builders import SUBSCRIPTION, apply_catalog, make_catalog, make_fee, make_price
 from tests.unit.billing.test_statements import DAY, MONTHS, START, catalog_of, close_until, use
 from tollgate_billing.ledger.database import Database
+from tollgate_billing.ledger.subscriptions import find_subscription
 from tollgate_billing.ledger.verification import verify
+from tollgate_billing.statements.charges import Charge, add_charge
+from tollgate_billing.statements.drafting import terms_now, unbilled_usage
 from tollgate_billing.wallets.burning import Burn, Grant, balance, burns
 from tollgate_billing.wallets.grants import add_grant, grants_of, void_grant
+from tollgate_billing.wallets.standing import billed_usage
+from tollgate_core.catalog import Subscription
 
 
 def grant(name: str, minor: int = 1000, **fields: Any) -> Grant:
@@ -117,3 +122,36 @@ def test_the_same_grant_again_is_one_and_what_is_left_can_be_taken_back(database
         assert void_grant(connection, SUBSCRIPTION, "a", START) == 0
         assert void_grant(connection, "other", "a", START) is None
     assert left(database) == {"a": 0}
+
+
+def test_usage_counts_against_the_credit_whenever_it_will_be_due(database: Database) -> None:
+    """A daily fee closes the books every day; usage is due once a month."""
+    daily = make_fee(name="daily", amount="1", interval="day", in_arrears=True)
+    catalog = catalog_of(daily, make_price(per="1", included="0", amount="1"))
+    apply_catalog(database, catalog, START)
+    use(database, "a", START + DAY, "90")
+    close_until(database, catalog, START + 2 * DAY)
+    with database.read() as connection:
+        row = find_subscription(connection, SUBSCRIPTION)
+        assert row
+        assert unbilled_usage(connection, terms_now(connection, catalog), row, START + 2 * DAY) == 9000
+    close_until(database, catalog, MONTHS[0])
+    with database.read() as connection:
+        row = find_subscription(connection, SUBSCRIPTION)
+        assert row
+        assert unbilled_usage(connection, terms_now(connection, catalog), row, MONTHS[0]) == 0
+        assert billed_usage(connection, row) == 9000
+
+
+def test_another_customer_of_the_same_name_gets_neither_credit_nor_charges(database: Database) -> None:
+    catalog = catalog_of(make_fee(amount="20"))
+    apply_catalog(database, catalog, START)
+    give(database, grant("alice", 100_000))
+    with database.write() as connection:
+        add_charge(connection, Charge("c", SUBSCRIPTION, START, 777, "USD", "for Alice", START))
+    bob = Subscription(name=SUBSCRIPTION, product="pro", customer="bob")
+    taken = make_catalog(prices=catalog.prices, products=catalog.products, subscriptions=(bob,))
+    apply_catalog(database, taken, START + DAY)
+    found = close_until(database, taken, START + DAY)
+    (first,) = [statement for statement in found if statement.customer == "bob"]
+    assert (first.total_minor, first.applied_minor, first.due_minor) == (2000, 0, 2000)

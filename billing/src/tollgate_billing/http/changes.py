@@ -24,6 +24,7 @@ from tollgate_core.catalog import Subscription as Declared
 from tollgate_core.money import CURRENCIES, minor_unit_exponent
 from tollgate_core.quantity import parse_quantity
 
+_LARGEST_MINOR = 10**15
 Preview = Annotated[bool, Query(description="Show what would be, and change nothing.")]
 Change = Callable[[Connection, Subscription, int], None]
 _NAME = r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?(/[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?)?$"
@@ -94,11 +95,10 @@ class _Changer:
                     raise Problem(404, f"there is no subscription {name}")
                 now = after_closing(row, now)
                 change(connection, row, now)
+                reprice_changed(connection, {name: now}, now)
                 answer = _state(connection, self._services, name, now)
         except changes.ChangeRefusedError as error:
             raise Problem(409, str(error)) from error
-        if not preview:
-            reprice_changed(database, {name: now}, now)
         return {**answer, "preview": preview}
 
 
@@ -197,4 +197,6 @@ def minor_of(amount: str, currency: str) -> int:
         raise Problem(422, f"amount: {error}") from error
     if minor != int(minor) or not minor:
         raise Problem(422, f"amount: must be a number of whole minor units of {currency} and not zero")
+    if abs(minor) > _LARGEST_MINOR:
+        raise Problem(422, "amount: is beyond what the ledger holds")
     return int(minor)

@@ -15,7 +15,7 @@ from tollgate_billing.ledger.events import recent_ids
 from tollgate_billing.ledger.subscriptions import Subscription, find_subscription, list_subscriptions
 from tollgate_billing.ledger.totals import metric_sums
 from tollgate_billing.redis_link import Argument, Command, RedisLink
-from tollgate_billing.statements.drafting import draft_now, terms_now
+from tollgate_billing.statements.drafting import terms_now, unbilled_usage
 from tollgate_billing.wallets.standing import billed_usage
 from tollgate_core.catalog import Catalog, MetricLimit
 from tollgate_core.money import minor_unit_exponent
@@ -90,10 +90,9 @@ class CounterRestorer:
     def _wallet(self, connection: Connection, catalog: Catalog, row: Subscription) -> CounterValue | None:
         if not row.overdraft or not row.currency:
             return None
-        draft = draft_now(connection, terms_now(connection, catalog), row, self._clock())
-        pending = sum((line.exact + line.carried for line in draft.lines if line.due.kind == "usage"), Fraction(0))
-        billed = Fraction(billed_usage(connection, row), 10 ** minor_unit_exponent(row.currency))
-        return CounterValue(Keys.wallet(row.name), f"{float(billed + pending):.17g}", WALLET_ENDS_MS)
+        pending = unbilled_usage(connection, terms_now(connection, catalog), row, self._clock())
+        used = Fraction(billed_usage(connection, row) + pending, 10 ** minor_unit_exponent(row.currency))
+        return CounterValue(Keys.wallet(row.name), f"{float(used):.17g}", WALLET_ENDS_MS)
 
     def _last_id(self, partition: int) -> str:
         try:

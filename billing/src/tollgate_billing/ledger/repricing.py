@@ -10,7 +10,6 @@ from collections.abc import Iterator, Mapping
 import structlog
 from sqlalchemy import Connection, select
 
-from tollgate_billing.ledger.database import Database
 from tollgate_billing.ledger.entries import Entry, entry_of, lines_of
 from tollgate_billing.ledger.events import list_corrections
 from tollgate_billing.ledger.pricebook import PriceBook
@@ -72,14 +71,12 @@ def _standing(connection: Connection, entries: list[tuple[int, Entry]]) -> defau
     return found
 
 
-def reprice_changed(database: Database, changed: Mapping[str, int | None], now_ms: int) -> int:
-    """Usage that came before the prices it is charged by: ``changed`` says since when each subscription has others. To
-    be called after their commit: from then on every new event is priced by the new pins."""
-    count = 0
-    for name, since_ms in changed.items():
-        if since_ms is not None:
-            with database.write() as connection:
-                count += reprice(connection, PriceBook(), name, since_ms, now_ms)
+def reprice_changed(connection: Connection, changed: Mapping[str, int | None], now_ms: int) -> int:
+    """Usage that came before the prices it is charged by: ``changed`` says since when each subscription has others. In
+    the transaction that changed the pins: it has waited for every transaction that priced by the old ones, and the next
+    ones wait for it."""
+    found = {name: since_ms for name, since_ms in changed.items() if since_ms is not None}
+    count = sum(reprice(connection, PriceBook(), name, since_ms, now_ms) for name, since_ms in sorted(found.items()))
     if count:
         _log.info("priced anew", events=count)
     return count

@@ -5,6 +5,7 @@ from fractions import Fraction
 
 from sqlalchemy import Connection, insert, select
 
+from tollgate_billing.ledger.subscriptions import Subscription, bump_revision
 from tollgate_billing.ledger.tables import charges
 from tollgate_core.catalog import Price
 from tollgate_core.money import minor_unit_exponent
@@ -24,10 +25,11 @@ class Charge:
     recorded_ms: int
 
 
-def charges_of(connection: Connection, subscription: str) -> list[Charge]:
-    """In the order of time."""
+def charges_of(connection: Connection, row: Subscription) -> list[Charge]:
+    """In the order of time; without those of an earlier customer of the same name."""
     c = charges.c
-    query = select(charges).where(c.subscription == subscription).order_by(c.at_ms, c.id)
+    mine = (c.subscription == row.name, c.recorded_ms >= row.created_ms)
+    query = select(charges).where(*mine).order_by(c.at_ms, c.id)
     return [Charge(**row) for row in connection.execute(query).mappings()]
 
 
@@ -36,6 +38,7 @@ def add_charge(connection: Connection, charge: Charge) -> bool:
     found = connection.execute(select(charges).where(charges.c.id == charge.id)).mappings().first()
     if found is None:
         connection.execute(insert(charges).values(vars(charge)))
+        bump_revision(connection, charge.subscription)  # an ended one is to be looked at once more
         return True
     there = Charge(**found)
     same = (there.subscription, there.minor, there.currency, there.comment)

@@ -34,6 +34,7 @@ from tollgate_core.money import Money
 _log = structlog.get_logger("closing")
 _PAUSE_SECONDS = 1.0
 _AGAIN_MS = 60_000
+_MOMENTS_AT_ONCE = 500
 _LARGEST_MINOR = 10**18
 
 
@@ -89,25 +90,35 @@ class Closer:
         now = self._clock()
         until = now - self._delay_ms
         with self._database.read() as connection:
-            rows = list_subscriptions(connection)
-            terms = terms_now(connection, self._catalog())
-            due = [row for row in rows if self._is_due(connection, terms, row, until)]
+            rows, terms = list_subscriptions(connection), terms_now(connection, self._catalog())
         if any(turn(row, now) for row in rows):
             with self._database.write() as connection:
                 turn_all(connection, now)
-        wrong = {row.name for row in due if self._again.get(row.name, 0) > now}
-        for row in due:
+        wrong = {row.name for row in rows if self._again.get(row.name, 0) > now}
+        for row in rows:
             if row.name in wrong:
                 continue
             try:
-                while self._close_next(terms, row.name, until):
-                    pass
+                self._close_row(terms, row, until)
             except (ArithmeticError, ValueError, KeyError, AssertionError) as error:
                 wrong.add(row.name)
                 self._again[row.name] = now + _AGAIN_MS
                 _log.error("cannot be closed", subscription=row.name, error=f"{type(error).__name__}: {error}")
         self._expire_grants(until, wrong)
         return wrong
+
+    def _close_row(self, terms: Terms, row: Subscription, until_ms: int) -> None:
+        """So many moments of one subscription at most, then it is the others' turn."""
+        known = self._known.get(row.name)
+        if known is None or (known.revision, known.closed_ms) != (row.revision, row.closed_ms):
+            with self._database.read() as connection:
+                known = _Known(row.revision, row.closed_ms, _moment_after_last(connection, terms, row))
+            self._known[row.name] = known
+        if known.moment_ms is None or known.moment_ms > until_ms:
+            return
+        for _ in range(_MOMENTS_AT_ONCE):
+            if not self._close_next(terms, row.name, until_ms):
+                return
 
     def _expire_grants(self, until_ms: int, wrong: set[str]) -> None:
         """After all was closed that they could pay for."""
@@ -118,13 +129,6 @@ class Closer:
                 with self._database.write() as connection:
                     lock_subscription(connection, name)
                     expire_grants(connection, name, until_ms)
-
-    def _is_due(self, connection: Connection, terms: Terms, row: Subscription, until_ms: int) -> bool:
-        known = self._known.get(row.name)
-        if known is None or (known.revision, known.closed_ms) != (row.revision, row.closed_ms):
-            known = _Known(row.revision, row.closed_ms, _moment_after_last(connection, terms, row))
-            self._known[row.name] = known
-        return known.moment_ms is not None and known.moment_ms <= until_ms
 
     def _close_next(self, terms: Terms, name: str, until_ms: int) -> bool:
         """False where nothing is to be closed, or somebody else is doing it."""
@@ -246,4 +250,4 @@ def _postings(draft: Draft, key: str) -> list[Row]:
 
 def _moment_after_last(connection: Connection, terms: Terms, row: Subscription) -> int | None:
     account = account_of(row, pins_of(connection, [row.name]), terms.prices, terms.aggregations)
-    return next_moment(account, row, charges_of(connection, row.name), row.closed_ms)
+    return next_moment(account, row, charges_of(connection, row), row.closed_ms)

@@ -19,7 +19,7 @@ from tollgate_billing.wallets.grants import grants_of
 from tollgate_core.catalog import Aggregation, Catalog, Price
 from tollgate_core.money import Money
 from tollgate_core.periods import Recurrence
-from tollgate_core.pricing import Account, Due, Line, LineKey, Span, assess, statement_lines
+from tollgate_core.pricing import Account, Due, Line, LineKey, Span, assess, statement_lines, terms_of
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ def terms_now(connection: Connection, catalog: Catalog) -> Terms:
 
 def draft_now(connection: Connection, terms: Terms, row: Subscription, now_ms: int) -> Draft:
     """The statement at the end of the current period as it would be if nothing more was used."""
-    account, charges = _account(connection, terms, row), charges_of(connection, row.name)
+    account, charges = _account(connection, terms, row), charges_of(connection, row)
     after = max(row.closed_ms, min(now_ms, row.ended_ms - 1) if row.ended_ms else now_ms)
     moment = next_moment(account, row, charges, after)
     return draft_at(connection, terms, row, max(now_ms, row.closed_ms) if moment is None else moment)
@@ -85,7 +85,7 @@ def draft_now(connection: Connection, terms: Terms, row: Subscription, now_ms: i
 
 def draft_at(connection: Connection, terms: Terms, row: Subscription, moment_ms: int) -> Draft:
     """The statement of one closing moment."""
-    account, charges = _account(connection, terms, row), charges_of(connection, row.name)
+    account, charges = _account(connection, terms, row), charges_of(connection, row)
     usage = LedgerUsage(connection, row.name)
     dues = assess(account, usage, moment_ms, earliest_change(connection, row))
     dues += _charges(charges, row, moment_ms)
@@ -112,6 +112,16 @@ def draft_at(connection: Connection, terms: Terms, row: Subscription, moment_ms:
     )
 
 
+def unbilled_usage(connection: Connection, terms: Terms, row: Subscription, now_ms: int) -> int:
+    """Minor units of all usage so far that is on no statement, whenever it will be due."""
+    account = _account(connection, terms, row)
+    metered = [terms_of(pin.price).billing for pin in account.pins if pin.price.metric]
+    moment = max((account.calendar.at(billing, now_ms).end_ms for billing in metered), default=now_ms)
+    dues = assess(account, LedgerUsage(connection, row.name), moment, earliest_change(connection, row))
+    usage = [due for due in dues if due.kind == "usage"]
+    return sum(line.minor for line in statement_lines(usage, history_of(connection, row.name, row.customer)))
+
+
 def _credit(last: StoredStatement | None, row: Subscription) -> int:
     """What the statement before left to the same customer."""
     if last is None or last.customer != row.customer:
@@ -120,7 +130,8 @@ def _credit(last: StoredStatement | None, row: Subscription) -> int:
 
 
 def _grants(connection: Connection, row: Subscription, currency: str) -> list[Grant]:
-    return [grant for grant in grants_of(connection, row.name) if grant.currency == currency]
+    """Those of this customer: an earlier one of the same name may have left some."""
+    return [g for g in grants_of(connection, row.name) if g.currency == currency and g.granted_ms >= row.created_ms]
 
 
 def _account(connection: Connection, terms: Terms, row: Subscription) -> Account:

@@ -57,11 +57,14 @@ def list_statements(
 ) -> list[StoredStatement]:
     """By time; ``after`` is the id of the last one of the page before."""
     s = statements.c
-    query = select(statements).order_by(s.closed_ms, s.id).limit(limit)
+    query = select(statements).limit(limit)
+    reached = find_statement(connection, after) if after else None
     if subscription is not None:
-        query = query.where(s.subscription == subscription)
-    if after:
-        reached = find_statement(connection, after)
+        query = query.where(s.subscription == subscription).order_by(s.sequence)
+        if reached is not None:
+            query = query.where(s.sequence > reached.sequence)
+    else:
+        query = query.order_by(s.closed_ms, s.id)
         if reached is not None:
             moment = reached.closed_ms
             query = query.where((s.closed_ms > moment) | ((s.closed_ms == moment) & (s.id > after)))

@@ -48,8 +48,8 @@ def declare(
     changed: dict[str, int | None] = {}
     for name, declared in wanted.items():
         known = rows.get(name)
-        now = now_ms if known is None else after_closing(known, now_ms)
-        change = _Declaration(connection, catalog, products.get(declared.product), versions, now, settle)
+        after = now_ms if known is None else after_closing(known, now_ms)
+        change = _Declaration(connection, catalog, products.get(declared.product), versions, now_ms, after, settle)
         if change.apply(declared, rows.get(name), pins[name]):
             changed[name] = min((pin.since_ms for pin in change.pinned), default=None)
     for row in rows.values():
@@ -70,13 +70,16 @@ class _Declaration:
         catalog: Catalog,
         product: Product | None,
         versions: Versions,
+        clock_ms: int,
         now_ms: int,
         settle: Settle | None,
     ) -> None:
+        """``now_ms`` is when changes of prices take effect: after what is on statements already."""
         self._connection = connection
         self._catalog = catalog
         self._product = product
         self._versions = versions
+        self._clock_ms = clock_ms
         self._now_ms = now_ms
         self._settle = settle
         self.pinned: list[PinRow] = []
@@ -91,13 +94,15 @@ class _Declaration:
         changed, current = self._row(declared, row)
         offered = self._offer(current)
         if row is None or row.product != current.product or row.ended_ms is not None:
-            end_pins(self._connection, current.name, self._now_ms)
+            if row is not None:
+                end_pins(self._connection, current.name, self._now_ms)
             self._pin(first_pins(current, offered, current.started_ms if row is None else self._now_ms))
             return True
         self._pin(missing_pins(current, offered, pins, self._priced(pins), self._now_ms))
         if current.follow_prices:
             newer = newer_pins(current, offered, [*pins, *self.pinned], self._now_ms)
-            end_pins(self._connection, current.name, self._now_ms, [pin.price for pin in newer])
+            for pin in newer:
+                end_pins(self._connection, current.name, pin.since_ms, [pin.price])
             self._pin(newer)
         return changed or bool(self.pinned)
 
@@ -106,9 +111,9 @@ class _Declaration:
         self.pinned += pins
 
     def _take_over(self, row: Subscription) -> None:
-        end_pins(self._connection, row.name, self._now_ms)
-        if self._settle:
-            self._settle(self._connection, row, self._now_ms)
+        end_pins(self._connection, row.name, self._clock_ms)
+        if self._settle and row.closed_ms < self._clock_ms:  # not one that had not begun
+            self._settle(self._connection, row, self._clock_ms)
         k = api_keys.c
         mine = (k.subscription == row.name, k.revoked_ms.is_(None))
         self._connection.execute(update(api_keys).where(*mine).values(revoked_ms=self._now_ms))
@@ -125,9 +130,9 @@ class _Declaration:
             "overdraft": self._product.overdraft if self._product else "",
         }
         if row is None:
-            values |= beginning(declared, self._product, self._now_ms)
+            values |= beginning(declared, self._product, self._clock_ms)
         started_ms = int(values.get("started_ms") or (row.started_ms if row else 0))
-        values["state"] = state_of(started_ms, self._now_ms, suspended=declared.suspended)
+        values["state"] = state_of(started_ms, self._clock_ms, suspended=declared.suspended)
         if not (row and row.currency):
             values["currency"] = currency_of(self._catalog, declared.product, declared.currency)
         if known is None:

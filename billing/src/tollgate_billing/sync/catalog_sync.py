@@ -63,7 +63,7 @@ class CatalogSync:
             now = self._clock()
             store_catalog(connection, hashed, content, catalog, now)
             changed = declare(connection, catalog, now, partial(self._settle, catalog))
-        reprice_changed(self._database, changed, self._clock())
+            reprice_changed(connection, changed, now)
         self.hash, self.current = hashed, catalog
         _log.info("catalog", hash=hashed, prices=len(catalog.prices), subscriptions_changed=len(changed))
         return True

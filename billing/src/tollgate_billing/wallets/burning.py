@@ -21,7 +21,11 @@ class Grant:
 
     def pays_at(self, moment_ms: int) -> bool:
         """A grant pays for what is due up to its expiry."""
-        return self.granted_ms <= moment_ms and (self.expires_ms is None or moment_ms <= self.expires_ms)
+        return self.granted_ms <= moment_ms and not self.is_over(moment_ms)
+
+    def is_over(self, moment_ms: int) -> bool:
+        """Whether it has expired."""
+        return self.expires_ms is not None and moment_ms > self.expires_ms
 
 
 @dataclass(frozen=True)

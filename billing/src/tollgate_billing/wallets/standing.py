@@ -14,7 +14,6 @@ from tollgate_billing.ledger.catalogs import stored_prices
 from tollgate_billing.ledger.pins import pins_of
 from tollgate_billing.ledger.subscriptions import Subscription
 from tollgate_billing.ledger.tables import statement_lines, statements, subscriptions, usage_events
-from tollgate_billing.wallets.burning import balance
 from tollgate_billing.wallets.grants import grants_of
 from tollgate_core.catalog import Price
 from tollgate_core.money import minor_unit_exponent
@@ -43,8 +42,9 @@ def standing(connection: Connection, row: Subscription, now_ms: int) -> Standing
     """None where the subscription is not prepaid."""
     if not row.overdraft or not row.currency:
         return None
-    grants = [grant for grant in grants_of(connection, row.name) if grant.currency == row.currency]
-    minor = billed_usage(connection, row) + balance(grants, now_ms)
+    own = [g for g in grants_of(connection, row.name) if g.currency == row.currency and g.granted_ms >= row.created_ms]
+    # By its expiry alone: the clock of the replica that wrote a grant may be ahead of this one's.
+    minor = billed_usage(connection, row) + sum(g.remaining_minor for g in own if not g.is_over(now_ms))
     limit = Fraction(minor, 10 ** minor_unit_exponent(row.currency)) + Fraction(row.overdraft)
     prices = stored_prices(connection)
     held = [prices[p.price, p.version] for p in pins_of(connection, [row.name]) if p.holds_at(now_ms)]
