@@ -18,7 +18,6 @@ from tollgate_billing.wallets.burning import Burn, Grant, burns
 from tollgate_billing.wallets.grants import grants_of
 from tollgate_core.catalog import Aggregation, Catalog, Price
 from tollgate_core.money import Money
-from tollgate_core.periods import Recurrence
 from tollgate_core.pricing import Account, Due, Line, LineKey, Span, assess, statement_lines, terms_of
 
 
@@ -155,8 +154,3 @@ def exact_texts(line: Line) -> tuple[str, str]:
 
 def _fraction(value: Fraction) -> str:
     return f"{value.numerator}/{value.denominator}"
-
-
-def billing_period(account: Account, recurrence: Recurrence, moment_ms: int) -> Span:
-    """The period that holds a moment."""
-    return account.calendar.at(recurrence, moment_ms)
