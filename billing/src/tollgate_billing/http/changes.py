@@ -10,12 +10,11 @@ from sqlalchemy import Connection
 
 from tollgate_billing.http.problems import Problem
 from tollgate_billing.http.services import Services
-from tollgate_billing.http.subscriptions import existing
+from tollgate_billing.http.subscriptions import existing, locked
 from tollgate_billing.http.views import Json, view_subscription
 from tollgate_billing.ledger.repricing import reprice_changed
 from tollgate_billing.ledger.subscriptions import Subscription
 from tollgate_billing.statements.charges import Charge, add_charge
-from tollgate_billing.statements.closing import lock_subscription
 from tollgate_billing.statements.document import document_of
 from tollgate_billing.statements.drafting import draft_now, terms_now
 from tollgate_billing.subscriptions import changes
@@ -90,9 +89,7 @@ class _Changer:
         transaction: AbstractContextManager[Connection] = database.preview() if preview else database.write()
         try:
             with transaction as connection:
-                row = lock_subscription(connection, name)
-                if row is None:
-                    raise Problem(404, f"there is no subscription {name}")
+                row = locked(connection, name)
                 now = after_closing(row, now)
                 change(connection, row, now)
                 reprice_changed(connection, {name: now}, now)

@@ -15,6 +15,7 @@ from tollgate_billing.ledger.api_keys import list_keys
 from tollgate_billing.ledger.catalogs import stored_prices
 from tollgate_billing.ledger.pins import pins_of
 from tollgate_billing.ledger.subscriptions import Subscription, find_subscription, list_subscriptions
+from tollgate_billing.statements.closing import lock_subscription
 from tollgate_billing.statements.document import document_of
 from tollgate_billing.statements.drafting import draft_now, terms_now
 from tollgate_core.api_keys import is_well_formed
@@ -42,6 +43,14 @@ class OwnKey(BaseModel):
 def existing(connection: Connection, name: str) -> Subscription:
     """Raises a 404."""
     row = find_subscription(connection, name)
+    if row is None:
+        raise Problem(404, f"there is no subscription {name}")
+    return row
+
+
+def locked(connection: Connection, name: str) -> Subscription:
+    """Like ``existing``; nobody else changes it before the transaction ends."""
+    row = lock_subscription(connection, name)
     if row is None:
         raise Problem(404, f"there is no subscription {name}")
     return row

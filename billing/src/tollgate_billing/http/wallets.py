@@ -10,10 +10,9 @@ from tollgate_billing.clock import to_milliseconds
 from tollgate_billing.http.changes import minor_of
 from tollgate_billing.http.problems import Problem
 from tollgate_billing.http.services import Services
-from tollgate_billing.http.subscriptions import existing
+from tollgate_billing.http.subscriptions import existing, locked
 from tollgate_billing.http.views import Json
 from tollgate_billing.ledger.subscriptions import Subscription
-from tollgate_billing.statements.closing import lock_subscription
 from tollgate_billing.statements.drafting import draft_now, terms_now
 from tollgate_billing.wallets.burning import Grant, balance
 from tollgate_billing.wallets.grants import add_grant, grants_of, void_grant
@@ -50,7 +49,7 @@ def wallet_routes(services: Services) -> APIRouter:
         if expires_ms is not None and expires_ms <= now:
             raise Problem(422, "expires_at has passed already")
         with services.database.write() as connection:
-            row = _locked(connection, name)
+            row = locked(connection, name)
             minor = minor_of(asked.amount, row.currency)
             if minor <= 0:
                 raise Problem(422, "amount: must be more than zero; take a grant back by deleting it")
@@ -75,19 +74,12 @@ def wallet_routes(services: Services) -> APIRouter:
     @router.delete("/subscriptions/{name:path}/grants/{grant}")
     def take_back(name: str, grant: str) -> Json:
         with services.database.write() as connection:
-            row = _locked(connection, name)
+            row = locked(connection, name)
             if void_grant(connection, name, grant, services.clock()) is None:
                 raise Problem(404, f"the subscription {name} has no grant {grant}")
             return _view(connection, services, row)
 
     return router
-
-
-def _locked(connection: Connection, name: str) -> Subscription:
-    row = lock_subscription(connection, name)
-    if row is None:
-        raise Problem(404, f"there is no subscription {name}")
-    return row
 
 
 def _view(connection: Connection, services: Services, row: Subscription) -> Json:
