@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, select
 
 from tests.unit.billing.builders import apply_catalog, make_event, record
-from tests.unit.billing.lives import METRICS, NAME, START, catalog_of
+from tests.unit.billing.lives import NAME, START, catalog_of
 from tests.unit.billing.oracle.scenario import Closing, Scenario
 from tests.unit.billing.oracle.statements import statements as oracle_statements
 from tests.unit.billing.oracle_of_ledger import events_for, pins_for, terms_for
@@ -28,14 +28,13 @@ from tollgate_billing.statements.facts import LedgerUsage, account_of
 from tollgate_billing.statements.moments import next_moment
 from tollgate_billing.statements.store import StoredStatement, broken_chain, list_statements
 from tollgate_billing.subscriptions import changes
-from tollgate_core.catalog import Aggregation, Catalog
+from tollgate_core.catalog import Catalog
 from tollgate_core.catalog import Subscription as Declared
 from tollgate_core.money import minor_unit_exponent
 from tollgate_core.pricing import Line, Span
 
 Change = Callable[[Connection, Catalog, Subscription, int], object]
 Quantities = dict[str, str]
-_AGGREGATIONS: dict[str, Aggregation] = {metric.name: metric.aggregation for metric in METRICS}
 
 
 class Stated(NamedTuple):
@@ -145,7 +144,7 @@ class Books:
             terms = terms_now(connection, self._catalog)
             while True:
                 row = _row(connection)
-                account = account_of(row, pins_of(connection, [NAME]), terms.prices, terms.aggregations)
+                account = account_of(row, pins_of(connection, [NAME]), terms.prices)
                 following = next_moment(account, row, charges_of(connection, _row(connection)), row.closed_ms)
                 if following is None or following > moment_ms:
                     return _by_price(charged)
@@ -177,7 +176,7 @@ class Books:
     def _compare_with_the_oracle(self) -> None:
         with self.database.read() as connection:
             row, found = _row(connection), [line for line in _stated(connection) if not _by_hand(line)]
-            terms = tuple(terms_for(price, _AGGREGATIONS) for price in stored_prices(connection).values())
+            terms = tuple(terms_for(price) for price in stored_prices(connection).values())
         scenario = Scenario(row.time_zone, row.started_ms, row.anchor_ms, self._decimals, terms, tuple(self._closings))
         expected = [
             Stated(
@@ -198,7 +197,7 @@ class Books:
             for (name, version, span), quantity in billed.items():
                 price = prices.get((name, version))
                 if price is not None and price.metric == "tokens" and span.end_ms <= closed_ms:
-                    assert list(usage.quantities(price, "sum", [span])) == [quantity]
+                    assert list(usage.quantities(price, [span])) == [quantity]
 
     def check(self) -> None:
         """What holds at any time."""

@@ -19,7 +19,13 @@ PRICES: dict[str, dict[str, Any]] = {
     "basic-fee": {"model": "flat", "metric": "", "amount": "31", "max_seats": 9},
     "basic-setup": {"model": "flat", "metric": "", "amount": "25.55", "one_off": True},
     "basic-tokens": {"model": "graduated", "included": "5"},
-    "basic-peak": {"metric": "peak", "amount": "0.333", "per": "7", "aggregation_interval": "day"},
+    "basic-peak": {
+        "metric": "peak",
+        "aggregation": "max",
+        "amount": "0.333",
+        "per": "7",
+        "aggregation_interval": "day",
+    },
     "team-fee": {
         "model": "flat",
         "metric": "",
@@ -29,7 +35,13 @@ PRICES: dict[str, dict[str, Any]] = {
         "in_arrears": True,
     },
     "team-tokens": {"model": "package", "amount": "0.125", "per": "10", "trial_units": "120", "interval_count": 2},
-    "team-peak": {"model": "volume", "metric": "peak", "interval": "year", "aggregation_interval": "month"},
+    "team-peak": {
+        "model": "volume",
+        "metric": "peak",
+        "aggregation": "max",
+        "interval": "year",
+        "aggregation_interval": "month",
+    },
 }
 
 

@@ -5,11 +5,11 @@ from fractions import Fraction
 
 from tests.unit.billing.oracle import scenario as o
 from tollgate_billing.ledger.pins import PinRow
-from tollgate_core.catalog import Aggregation, Price
+from tollgate_core.catalog import Price
 from tollgate_core.pricing import terms_of
 
 
-def terms_for(price: Price, aggregations: Mapping[str, Aggregation]) -> o.Terms:
+def terms_for(price: Price) -> o.Terms:
     """What the oracle must know of a version."""
     terms = terms_of(price)
     return o.Terms(
@@ -19,7 +19,7 @@ def terms_for(price: Price, aggregations: Mapping[str, Aggregation]) -> o.Terms:
         billing=o.Recurrence(terms.billing.interval, terms.billing.count),
         aggregation_period=o.Recurrence(terms.aggregation.interval, terms.aggregation.count),
         metric=price.metric,
-        aggregation=aggregations.get(price.metric, "sum"),
+        aggregation=price.aggregation,
         amount=terms.amount,
         per=terms.per,
         included=terms.included,

@@ -8,7 +8,7 @@ from fractions import Fraction
 
 from tests.unit.billing.oracle import scenario as o
 from tests.unit.billing.oracle.usage import aggregated
-from tollgate_core.catalog import Aggregation, Price, PriceTier
+from tollgate_core.catalog import Price, PriceTier
 from tollgate_core.pricing import (
     Account,
     Billed,
@@ -45,10 +45,10 @@ class _Reader:
             for pin in pins:
                 self._events[event.price].append(_Charged(event, pin.version))
 
-    def quantities(self, price: Price, aggregation: Aggregation, spans: Sequence[Span]) -> Sequence[Fraction]:
+    def quantities(self, price: Price, spans: Sequence[Span]) -> Sequence[Fraction]:
         own = [charged.event for charged in self._events[price.name] if charged.version == price.version]
         inside = ([event for event in own if span.start_ms <= event.time < span.end_ms] for span in spans)
-        return [aggregated(events, aggregation) if events else Fraction(0) for events in inside]
+        return [aggregated(events, price.aggregation) if events else Fraction(0) for events in inside]
 
 
 def statements(scenario: o.Scenario, *, only_changed: bool) -> list[list[o.Line]]:
@@ -62,7 +62,6 @@ def statements(scenario: o.Scenario, *, only_changed: bool) -> list[list[o.Line]
         account = Account(
             Calendar(scenario.anchor, scenario.zone),
             tuple(Pin(prices[pin.price, pin.version], pin.since, pin.until, pin.seats) for pin in closing.pins),
-            {terms.metric: terms.aggregation for terms in scenario.terms if terms.metric},
         )
         since = _earliest_change(before, closing) if only_changed else None
         lines = statement_lines(assess(account, _Reader(closing), closing.moment, since), history)
@@ -115,6 +114,7 @@ def _price(terms: o.Terms, decimals: int) -> Price:
         per=_text(terms.per),
         included=_text(terms.included),
         metric=terms.metric,
+        aggregation=terms.aggregation,
         interval=billing.interval,
         interval_count=billing.count,
         one_off=terms.one_off,

@@ -15,16 +15,16 @@ from tollgate_billing.statements.evidence import Evidence, evidence_of
 from tollgate_billing.statements.journey import journey_of
 from tollgate_billing.statements.store import StoredStatement
 from tollgate_billing.subscriptions import changes
-from tollgate_core.catalog import Catalog, Metric, MetricUsage, content_hash
+from tollgate_core.catalog import Metric, MetricUsage, content_hash
 
 PRICE = make_price(per="1", included="0", amount="1")
 
 
 def evidence(
-    database: Database, statement: StoredStatement, catalog: Catalog, line: int = 1, after: str = "", limit: int = 100
+    database: Database, statement: StoredStatement, line: int = 1, after: str = "", limit: int = 100
 ) -> Evidence:
     with database.read() as connection:
-        found = evidence_of(connection, statement, line, catalog, after, limit)
+        found = evidence_of(connection, statement, line, after, limit)
     assert found
     return found
 
@@ -56,15 +56,15 @@ def test_every_line_is_the_sum_of_its_events_as_they_stood_then(database: Databa
     use(database, "late", MONTHS[0] - 1, "4", recorded_ms=MONTHS[0] + 2 * DAY)
     adjusted = close_until(database, catalog, MONTHS[1])[-1]
 
-    before = evidence(database, first, catalog)
+    before = evidence(database, first)
     assert seen(before) == [("guess", 50, False, False), ("a", 7, False, False)]
     assert before.parts[0].body["data"]["quality"] == "estimated"
     assert matches(before)
-    adjustment = evidence(database, adjusted, catalog)
+    adjustment = evidence(database, adjusted)
     assert seen(adjustment) == [("guess", -30, False, True), ("late", 4, True, False)]
     assert adjustment.parts[0].body["data"]["quality"] == "exact"
     assert matches(adjustment)
-    usual = evidence(database, adjusted, catalog, line=2)
+    usual = evidence(database, adjusted, line=2)
     assert seen(usual) == [("next", 3, False, False)]
     assert matches(usual)
 
@@ -75,7 +75,7 @@ def test_the_version_that_was_billed_is_shown_and_not_the_current_one(database: 
     use(database, "a", START + DAY, "5")
     (statement,) = close_until(database, catalog_of(PRICE), MONTHS[0])
     apply_catalog(database, catalog_of(dearer), MONTHS[0] + 1)
-    found = evidence(database, statement, catalog_of(dearer))
+    found = evidence(database, statement)
     assert found.price == PRICE
 
 
@@ -85,21 +85,21 @@ def test_pages_follow_each_other_and_sums_are_on_the_first(database: Database) -
     for number in range(5):
         use(database, f"e{number}", START + DAY * (1 + number // 2), "1")
     (statement,) = close_until(database, catalog, MONTHS[0])
-    first = evidence(database, statement, catalog, limit=2)
-    second = evidence(database, statement, catalog, after="e1", limit=2)
-    third = evidence(database, statement, catalog, after="e3", limit=2)
+    first = evidence(database, statement, limit=2)
+    second = evidence(database, statement, after="e1", limit=2)
+    third = evidence(database, statement, after="e3", limit=2)
     assert [p.part.event_id for page in (first, second, third) for p in page.parts] == [f"e{n}" for n in range(5)]
     assert first.sums == {"events": 5, "quantity": "5", "line_quantity": "5", "matches": True, "note": ""}
     assert second.sums is None
 
 
 def test_largest_values_are_listed_and_not_added(database: Database) -> None:
-    catalog = replace(catalog_of(PRICE), metrics=(Metric(name="tokens", unit="token", usage=(), aggregation="max"),))
+    catalog = catalog_of(replace(PRICE, aggregation="max"))
     apply_catalog(database, catalog, START)
     use(database, "a", START + DAY, "5")
     use(database, "b", START + DAY, "7")
     (statement,) = close_until(database, catalog, MONTHS[0])
-    found = evidence(database, statement, catalog)
+    found = evidence(database, statement)
     assert len(found.parts) == 2
     assert found.sums
     assert (found.sums["matches"], found.sums["line_quantity"]) == (None, "7")
@@ -157,7 +157,7 @@ def test_usage_that_moved_to_another_price_is_on_both_lines(database: Database) 
     (metric,) = journey(database, "e").metrics
     assert metric["charged_by"] == {"price": "token-price", "version": "v2"}
     assert [(b["statement"], b["quantity"]) for b in metric["billed"]] == [(statement.id, "6")]
-    found = evidence(database, statement, dearer)
+    found = evidence(database, statement)
     assert (seen(found), matches(found)) == ([("e", 6, False, True)], True)
 
 

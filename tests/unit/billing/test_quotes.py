@@ -8,14 +8,13 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from msgspec.structs import replace
 
 from tests.unit.billing.builders import SUBSCRIPTION, apply_catalog, make_event, make_fee, make_price, record
 from tests.unit.billing.test_statements import DAY, MONTHS, START, catalog_of, close_until
 from tollgate_billing.ledger.database import Database
 from tollgate_billing.ledger.pins import end_pins
 from tollgate_billing.statements.store import StoredStatement
-from tollgate_core.catalog import Metric, PriceTier
+from tollgate_core.catalog import PriceTier
 from tollgate_core.errors import QuoteError
 from tollgate_core.pricing import Span
 from tollgate_core.pricing.quote import Quote, QuoteRequest, _SaidUsage, quote, quote_document
@@ -95,16 +94,13 @@ def test_what_is_not_on_offer_is_refused(fields: dict[str, Any], message: str) -
 def test_usage_that_is_spread_adds_up(quantity: Fraction, cuts: list[int]) -> None:
     reader = _SaidUsage(Span(0, 1000), {"token-price": quantity})
     spans = [Span(a, b) for a, b in pairwise([-50, *sorted(cuts), 1200])]
-    spread = reader.quantities(make_price(), "sum", spans)
+    spread = reader.quantities(make_price(), spans)
     assert sum(spread) == quantity
     assert all(part >= 0 for part in spread)
     assert quantity.denominator != 1 or all(part.denominator == 1 for part in spread)
 
 
 def test_a_largest_value_is_the_same_in_every_period() -> None:
-    price = make_price(per="1", included="0", amount="1", aggregation_interval="day")
-    catalog = catalog_of(price)
-    assert catalog.metrics[0].aggregation == "sum"
-    largest = Metric(name="tokens", unit="token", usage=(), aggregation="max")
-    answer = quote(replace(catalog, metrics=(largest,)), QuoteRequest("pro", START, usage={"tokens": "2"}))
+    price = make_price(per="1", included="0", amount="1", aggregation="max", aggregation_interval="day")
+    answer = quote(catalog_of(price), QuoteRequest("pro", START, usage={"tokens": "2"}))
     assert answer.total.minor == 2 * 28 * 100

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 from sqlalchemy import select, text
 from sqlalchemy.exc import DBAPIError
 
@@ -31,7 +32,7 @@ from tollgate_billing.statements.drafting import draft_now, terms_now
 from tollgate_billing.statements.margins import margins
 from tollgate_billing.statements.store import StoredStatement, broken_chain, list_statements
 from tollgate_billing.subscriptions.pinning import first_pins, offer
-from tollgate_core.catalog import Catalog, Metric, Price, PriceTier, Product, Subscription
+from tollgate_core.catalog import Catalog, Price, PriceTier, Product, Subscription
 
 DAY = 86_400_000
 
@@ -282,10 +283,9 @@ def test_one_time_charges_and_credits_are_billed_once(database: Database) -> Non
     [("max", "9.00"), ("last", "4.00"), ("unique", "3.00"), ("sum", "22.00"), ("count", "4.00")],
 )
 def test_metrics_that_do_not_add_up(database: Database, aggregation: Any, amount: str) -> None:
-    price = make_price(per="1", included="0", amount="1")
-    metric = Metric(name="tokens", unit="x", usage=(), aggregation=aggregation)
+    price = make_price(per="1", included="0", amount="1", aggregation=aggregation)
     declared = Subscription(name=SUBSCRIPTION, product="pro", customer="acme", starts_at="2026-01-31T00:00:00Z")
-    catalog = make_catalog(prices=(price,), metrics=(metric,), subscriptions=(declared,))
+    catalog = make_catalog(prices=(price,), subscriptions=(declared,))
     apply_catalog(database, catalog, START)
     for number, quantity in enumerate(["9", "9", "4"]):
         use(database, f"e{number}", START + (5 - number) * DAY, quantity)
@@ -296,6 +296,16 @@ def test_metrics_that_do_not_add_up(database: Database, aggregation: Any, amount
         use(database, "other", START + DAY, "2")
     (statement,) = close_until(database, catalog, MONTHS[0])
     assert lines(statement)[0][2] == amount
+
+
+def test_pinned_prices_add_up_as_before_though_their_metric_changed_or_went(database: Database) -> None:
+    catalog = catalog_of(make_price(per="1", included="0", amount="1", aggregation="max"))
+    apply_catalog(database, catalog, START)
+    for number, quantity in enumerate(["9", "9", "4"]):
+        use(database, f"e{number}", START + number * DAY, quantity)
+    apply_catalog(database, replace(catalog, metrics=()), START + 5 * DAY)
+    (statement,) = close_until(database, replace(catalog, metrics=()), MONTHS[0])
+    assert lines(statement)[0][2] == "9.00"
 
 
 def test_daily_allowances_on_a_monthly_bill(database: Database) -> None:

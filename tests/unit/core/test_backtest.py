@@ -91,9 +91,8 @@ def test_tiers_are_those_of_the_period_whatever_the_order(quantities: list[int],
     [("sum", 12), ("count", 4), ("max", 5), ("last", 2), ("unique", 3)],
 )
 def test_every_aggregation(aggregation: Any, charged: int) -> None:
-    metric = Metric(name="input-tokens", unit="token", usage=(), aggregation=aggregation)
     events = [event("d", "2", MARCH_MS + 9), event("a", "3"), event("b", "5"), event("c", "2")]
-    found = report(catalog(price(per="1", amount="1"), metrics=(metric,)), None, *events)
+    found = report(catalog(price(per="1", amount="1", aggregation=aggregation)), None, *events)
     assert found["totals"][0]["after"] == f"{charged}.00"
 
 

@@ -26,7 +26,7 @@ def explanation_routes(services: Services) -> APIRouter:
             found = find_statement(connection, statement)
             if found is None:
                 raise Problem(404, f"there is no statement {statement}")
-            evidence = evidence_of(connection, found, line, services.catalog.current, after, limit)
+            evidence = evidence_of(connection, found, line, after, limit)
         if evidence is None:
             raise Problem(404, f"the statement {statement} has no line {line}; lines count from 1")
         return view_evidence(found, line, evidence, limit)

@@ -249,5 +249,5 @@ def _postings(draft: Draft, key: str) -> list[Row]:
 
 
 def _moment_after_last(connection: Connection, terms: Terms, row: Subscription) -> int | None:
-    account = account_of(row, pins_of(connection, [row.name]), terms.prices, terms.aggregations)
+    account = account_of(row, pins_of(connection, [row.name]), terms.prices)
     return next_moment(account, row, charges_of(connection, row), row.closed_ms)

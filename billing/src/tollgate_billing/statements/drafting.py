@@ -16,17 +16,16 @@ from tollgate_billing.statements.moments import next_moment
 from tollgate_billing.statements.store import StoredStatement, history_of, last_statement
 from tollgate_billing.wallets.burning import Burn, Grant, burns
 from tollgate_billing.wallets.grants import grants_of
-from tollgate_core.catalog import Aggregation, Catalog, Price
+from tollgate_core.catalog import Catalog, Price
 from tollgate_core.money import Money
 from tollgate_core.pricing import Account, Due, Line, LineKey, Span, assess, statement_lines, terms_of
 
 
 @dataclass(frozen=True)
 class Terms:
-    """What is the same for every subscription: price versions, and how metrics aggregate."""
+    """What is the same for every subscription."""
 
     prices: Mapping[PriceKey, Price]
-    aggregations: Mapping[str, Aggregation]
     #: Products whose unpriced usage is given away.
     free: frozenset[str] = frozenset()
 
@@ -69,9 +68,8 @@ class Draft:
 
 def terms_now(connection: Connection, catalog: Catalog) -> Terms:
     """By the current catalog; a price version's own terms never change."""
-    aggregations: dict[str, Aggregation] = {metric.name: metric.aggregation for metric in catalog.metrics}
     free = frozenset(product.name for product in catalog.products if product.unpriced == "free")
-    return Terms(stored_prices(connection), aggregations, free)
+    return Terms(stored_prices(connection), free)
 
 
 def draft_now(connection: Connection, terms: Terms, row: Subscription, now_ms: int) -> Draft:
@@ -134,7 +132,7 @@ def _grants(connection: Connection, row: Subscription, currency: str) -> list[Gr
 
 
 def _account(connection: Connection, terms: Terms, row: Subscription) -> Account:
-    return account_of(row, pins_of(connection, [row.name]), terms.prices, terms.aggregations)
+    return account_of(row, pins_of(connection, [row.name]), terms.prices)
 
 
 def _charges(charges: list[Charge], row: Subscription, moment_ms: int) -> list[Due]:

@@ -46,7 +46,7 @@ class Evidence:
 
 
 def evidence_of(
-    connection: Connection, statement: StoredStatement, line: int, current: Catalog, after: str, limit: int
+    connection: Connection, statement: StoredStatement, line: int, after: str, limit: int
 ) -> Evidence | None:
     """``line`` counts from 1; None where the statement has no such line."""
     lines: list[Json] = msgspec.json.decode(statement.body)["lines"]
@@ -54,8 +54,7 @@ def evidence_of(
         return None
     document = lines[line - 1]
     price = stored_price(connection, document["price"], document["version"])
-    aggregations: dict[str, Aggregation] = {metric.name: metric.aggregation for metric in current.metrics}
-    aggregation = aggregations.get(document["metric"], "sum")
+    aggregation: Aggregation = price.aggregation if price else "sum"
     window = _window(connection, statement, line - 1, document)
     if window is None:
         return Evidence(document, price, aggregation, None)

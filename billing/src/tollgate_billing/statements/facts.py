@@ -11,7 +11,7 @@ from tollgate_billing.ledger.samples import standing_quantities
 from tollgate_billing.ledger.subscriptions import Subscription
 from tollgate_billing.ledger.tables import event_corrections, usage_events
 from tollgate_billing.ledger.totals import Share, UsageTotal, shares_by_quality, usage_totals
-from tollgate_core.catalog import Aggregation, Price
+from tollgate_core.catalog import Price
 from tollgate_core.pricing import Account, Calendar, Pin, Span
 from tollgate_core.quantity import MICROS
 
@@ -19,18 +19,12 @@ from tollgate_core.quantity import MICROS
 _MARGIN_MS = 600_000
 
 
-def account_of(
-    row: Subscription,
-    pins: Iterable[PinRow],
-    prices: Mapping[PriceKey, Price],
-    aggregations: Mapping[str, Aggregation],
-) -> Account:
+def account_of(row: Subscription, pins: Iterable[PinRow], prices: Mapping[PriceKey, Price]) -> Account:
     """The pricing view of a subscription, without what an earlier customer of its name had."""
     own = [pin for pin in pins if pin.until_ms is None or pin.until_ms > row.started_ms]
     return Account(
         calendar=Calendar(row.anchor_ms, row.time_zone),
         pins=tuple(Pin(prices[pin.price, pin.version], pin.since_ms, pin.until_ms, pin.seats) for pin in own),
-        aggregations=aggregations,
     )
 
 
@@ -42,13 +36,13 @@ class LedgerUsage:
         self._subscription = subscription
         self._totals: dict[Span, list[UsageTotal]] = {}
 
-    def quantities(self, price: Price, aggregation: Aggregation, spans: Sequence[Span]) -> Sequence[Fraction]:
+    def quantities(self, price: Price, spans: Sequence[Span]) -> Sequence[Fraction]:
         """See ``UsageReader``."""
-        if aggregation == "count":
+        if price.aggregation == "count":
             return [Fraction(sum(total.events for total in self._of(price, span))) for span in spans]
-        if aggregation == "sum":
+        if price.aggregation == "sum":
             return [Fraction(sum(total.micros for total in self._of(price, span)), MICROS) for span in spans]
-        return [self._of_samples(price, aggregation, span) for span in spans]
+        return [self._of_samples(price, span) for span in spans]
 
     def qualities(self, price: Price, span: Span) -> dict[str, Share]:
         """How many events and units of each quality a price version charges."""
@@ -62,11 +56,11 @@ class LedgerUsage:
         key = (price.name, price.version)
         return [total for total in self._totals[span] if (total.price, total.version) == key]
 
-    def _of_samples(self, price: Price, aggregation: Aggregation, span: Span) -> Fraction:
+    def _of_samples(self, price: Price, span: Span) -> Fraction:
         samples = standing_quantities(
             self._connection, self._subscription, price.metric, (price.name, price.version), span.start_ms, span.end_ms
         )
-        match aggregation:
+        match price.aggregation:
             case "max":
                 micros = max(samples, default=0)
             case "last":

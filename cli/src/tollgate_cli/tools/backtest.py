@@ -147,7 +147,7 @@ def _raters(
     after = Side(catalog, known)
     if baseline is not None:
         return Rater(after), Rater(Side(baseline, known))
-    return Rater(after), Rater(Recorded(known, after.aggregations)) if from_billing else None
+    return Rater(after), Rater(Recorded(known, after.metrics)) if from_billing else None
 
 
 def _answer(run: Run, recomputer: Recomputer | None, thresholds: Mapping[str, Fraction]) -> Json:

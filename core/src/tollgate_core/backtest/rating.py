@@ -2,13 +2,13 @@
 
 from bisect import bisect_right, insort
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence, Set
 from dataclasses import dataclass
 from fractions import Fraction
 
 from tollgate_core.backtest.call import STATIC, Call
 from tollgate_core.backtest.sides import AnySide, Subscriber
-from tollgate_core.catalog import Aggregation, Price
+from tollgate_core.catalog import Price
 from tollgate_core.periods import Recurrence
 from tollgate_core.pricing import Calendar, Span, terms_of
 from tollgate_core.pricing.selection import choose, compile_condition, in_order
@@ -61,7 +61,7 @@ class Rater:
         key = (name, "") if name in self._names else (name, product)
         if key not in self.accounts:
             subscriber = self.side.subscriber(name, customer, product)
-            self.accounts[key] = Account(subscriber, self.side.aggregations, self._spans_of) if subscriber else None
+            self.accounts[key] = Account(subscriber, self.side.metrics, self._spans_of) if subscriber else None
         return self.accounts[key]
 
     def _leave(self, product: str, metric: str, reason: str, micros: int) -> None:
@@ -108,18 +108,17 @@ class Spans:
 class Tally:
     """Units that one price version charges one subscriber, by the start of the aggregation period."""
 
-    __slots__ = ("_aggregation", "_spans", "periods", "price")
+    __slots__ = ("_spans", "periods", "price")
 
-    def __init__(self, price: Price, aggregation: Aggregation, spans: Spans) -> None:
+    def __init__(self, price: Price, spans: Spans) -> None:
         self.price = price
         self.periods: dict[int, Bucket] = {}
-        self._aggregation: Aggregation = aggregation
         self._spans = spans
 
     def add(self, call: Call, micros: int) -> None:
         """One call."""
         start_ms, periods = self._spans.start_of(call.at_ms), self.periods
-        match self._aggregation:
+        match self.price.aggregation:
             case "sum":
                 periods[start_ms] = _number(periods.get(start_ms, 0)) + micros
             case "count":
@@ -141,7 +140,7 @@ class Tally:
             else [bucket for start, bucket in self.periods.items() if span.start_ms <= start < span.end_ms]
         )
         numbers = [_number(bucket) for bucket in inside]
-        match self._aggregation:
+        match self.price.aggregation:
             case "sum" | "count":
                 return Fraction(sum(numbers), MICROS)
             case "max":
@@ -165,11 +164,11 @@ class Account:
     def __init__(
         self,
         subscriber: Subscriber,
-        aggregations: Mapping[str, Aggregation],
+        metrics: Set[str],
         spans_of: Callable[[Calendar, Recurrence], Spans],
     ) -> None:
         self.subscriber = subscriber
-        self._aggregations = aggregations
+        self._known_metrics = metrics
         self._spans_of = spans_of
         self._tallies: dict[PriceKey, Tally] = {}
         self._changes = sorted({moment for pin in subscriber.pins for moment in (pin.since_ms, pin.until_ms or 0)})
@@ -178,7 +177,7 @@ class Account:
 
     def reason(self, metric: str) -> str:
         """Why no price charges it."""
-        if metric not in self._aggregations:
+        if metric not in self._known_metrics:
             return "unknown metric"
         return "no price applies" if metric in self._metrics else "the product has no price for it"
 
@@ -202,12 +201,11 @@ class Account:
         key = (price.name, price.version)
         if key not in self._tallies:
             spans = self._spans_of(self.subscriber.calendar, terms_of(price).aggregation)
-            self._tallies[key] = Tally(price, self._aggregations.get(price.metric, "sum"), spans)
+            self._tallies[key] = Tally(price, spans)
         return self._tallies[key]
 
-    def quantities(self, price: Price, aggregation: Aggregation, spans: Sequence[Span]) -> Sequence[Fraction]:
+    def quantities(self, price: Price, spans: Sequence[Span]) -> Sequence[Fraction]:
         """See ``UsageReader``."""
-        del aggregation
         tally = self._tallies.get((price.name, price.version))
         return [tally.within(span) if tally else Fraction(0) for span in spans]
 

@@ -8,7 +8,6 @@ from fractions import Fraction
 from typing import Any
 
 from tollgate_core.backtest.rating import Account, Rater
-from tollgate_core.catalog import Aggregation
 from tollgate_core.money import Money, to_money
 from tollgate_core.pricing import Account as PricingAccount
 from tollgate_core.pricing import History, Line, Pin, Span, assess, statement_lines
@@ -45,14 +44,14 @@ def revenue_of(rater: Rater, window: Span) -> Revenue:
         rater.account(name, "", "")
     for _, account in sorted(rater.accounts.items(), key=lambda item: item[0]):
         if account is not None:
-            for line in _lines(account, rater.side.aggregations, window):
+            for line in _lines(account, window):
                 _add(found, account, line)
     return found
 
 
-def _lines(account: Account, aggregations: Mapping[str, Aggregation], window: Span) -> Iterable[Line]:
+def _lines(account: Account, window: Span) -> Iterable[Line]:
     pins = tuple(_clipped(account, window))
-    pricing = PricingAccount(account.subscriber.calendar, pins, aggregations)
+    pricing = PricingAccount(account.subscriber.calendar, pins)
     return statement_lines(assess(pricing, account, window.end_ms), History())
 
 

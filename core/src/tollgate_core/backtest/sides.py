@@ -1,13 +1,13 @@
 """Who is subscribed to what: as manifests say it, or as a ledger pinned it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import msgspec
 
-from tollgate_core.catalog import Aggregation, Catalog, Price, Product
+from tollgate_core.catalog import Catalog, Price, Product
 from tollgate_core.catalog import Subscription as Declared
 from tollgate_core.pricing import Calendar, Pin
 
@@ -44,7 +44,7 @@ class Side:
     """Subscribers under the prices of manifests. ``known`` ones keep their periods, product and seats."""
 
     def __init__(self, catalog: Catalog, known: Mapping[str, Known] | None = None) -> None:
-        self.aggregations: dict[str, Aggregation] = {metric.name: metric.aggregation for metric in catalog.metrics}
+        self.metrics = frozenset(metric.name for metric in catalog.metrics)
         self._products = {product.name: product for product in catalog.products}
         self._prices: dict[str, list[Price]] = {}
         for price in catalog.prices:
@@ -86,7 +86,7 @@ class Recorded:
     """Subscribers as a ledger has them: every price version in the time in which it was pinned."""
 
     known: Mapping[str, Known]
-    aggregations: Mapping[str, Aggregation] = field(default_factory=dict[str, Aggregation])
+    metrics: frozenset[str] = frozenset()
 
     def names(self) -> set[str]:
         """All of them."""

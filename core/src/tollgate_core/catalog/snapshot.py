@@ -152,6 +152,8 @@ class Price(Record, frozen=True, kw_only=True):
     per: str = "1"
     included: str = "0"
     metric: str = ""
+    #: How the metric adds up: a term of the version, whatever becomes of the metric.
+    aggregation: Aggregation = "sum"
     interval: Interval = "month"
     interval_count: int = 1
     display_name: str = ""

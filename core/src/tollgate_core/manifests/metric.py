@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from tollgate_core.manifests.base import CelSource, EndpointSelector, Model, Resource
+from tollgate_core.manifests.rules import immutable
 
 DEFAULT_WHEN = "response.statusCode >= 200 && response.statusCode < 300"
 
@@ -30,6 +31,7 @@ class BillableMetricSpec(Model):
             description="How calls add up in a period: the sum of their quantities, how many calls, the largest "
             "quantity, the latest one, or how many different ones."
         ),
+        immutable("cannot be changed: what was counted before would add up in another way; make another metric"),
     ] = "sum"
     usage: Annotated[list[MetricUsage], Field(min_length=1, max_length=64, description="What counts.")]
 

@@ -1,11 +1,11 @@
 """What decides what a subscription owes: its periods, the price versions that it pinned, and its usage."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from fractions import Fraction
 from typing import Protocol
 
-from tollgate_core.catalog import Aggregation, Price
+from tollgate_core.catalog import Price
 from tollgate_core.pricing.calendar import Calendar, Span
 
 
@@ -21,20 +21,15 @@ class Pin:
 
 @dataclass(frozen=True)
 class Account:
-    """What of a subscription decides what it owes. ``aggregations`` are those of metrics; ``sum`` where not named."""
+    """What of a subscription decides what it owes."""
 
     calendar: Calendar
     pins: tuple[Pin, ...]
-    aggregations: Mapping[str, Aggregation] = field(default_factory=dict[str, Aggregation])
-
-    def aggregation(self, price: Price) -> Aggregation:
-        """Of the metric that a price charges."""
-        return self.aggregations.get(price.metric, "sum")
 
 
 class UsageReader(Protocol):
     """What the ledger knows of one subscription."""
 
-    def quantities(self, price: Price, aggregation: Aggregation, spans: Sequence[Span]) -> Sequence[Fraction]:
-        """The units that a price version charges in each half-open time, aggregated."""
+    def quantities(self, price: Price, spans: Sequence[Span]) -> Sequence[Fraction]:
+        """The units that a price version charges in each half-open time, aggregated as the version says."""
         ...

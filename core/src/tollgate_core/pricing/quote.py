@@ -7,7 +7,7 @@ from decimal import Decimal
 from fractions import Fraction
 from math import floor
 
-from tollgate_core.catalog import Aggregation, Catalog, Price, Product
+from tollgate_core.catalog import Catalog, Price, Product
 from tollgate_core.errors import QuantityError, QuoteError
 from tollgate_core.events import Usage, UsageEvent, rfc3339
 from tollgate_core.manifests.parse import nearest
@@ -60,10 +60,9 @@ def quote(catalog: Catalog, request: QuoteRequest) -> Quote:
     calendar = Calendar(request.start_ms, product.time_zone or "UTC")
     span = _span(calendar, prices, request)
     chosen = _chosen(product, prices, usage, request)
-    aggregations: dict[str, Aggregation] = {metric.name: metric.aggregation for metric in catalog.metrics}
     pins = tuple(Pin(p, span.start_ms, span.end_ms, seats) for p, seats in _seats(prices, request.seats))
     reader = _SaidUsage(span, {price.name: usage[metric] for metric, price in chosen.items() if price})
-    lines = statement_lines(assess(Account(calendar, pins, aggregations), reader, span.end_ms), History())
+    lines = statement_lines(assess(Account(calendar, pins), reader, span.end_ms), History())
     return Quote(
         product=product,
         span=span,
@@ -97,10 +96,10 @@ class _SaidUsage:
         self._span = span
         self._by_price = by_price
 
-    def quantities(self, price: Price, aggregation: Aggregation, spans: Sequence[Span]) -> Sequence[Fraction]:
+    def quantities(self, price: Price, spans: Sequence[Span]) -> Sequence[Fraction]:
         """See ``UsageReader``. What does not add up is the same in every period."""
         whole = self._by_price.get(price.name, Fraction(0))
-        if aggregation in {"sum", "count"}:
+        if price.aggregation in {"sum", "count"}:
             return [self._until(whole, span.end_ms) - self._until(whole, span.start_ms) for span in spans]
         return [whole if self._span.covered(span.start_ms, span.end_ms) else Fraction(0) for span in spans]
 

@@ -58,7 +58,7 @@ class Units:
         """Those that are counted through in a period of a version, in order: of all versions with such a period, or,
         where units do not add up, of this one alone."""
         here = [run for run in self._runs if period.overlaps(run.since_ms, run.until_ms)]
-        if not self._adds_up(price):
+        if not _adds_up(price):
             own = [run for run in here if run.price.version == price.version]
             return [Portion(price, period, own[0].since_ms, period)] if own else []
         recurrence = terms_of(price).aggregation
@@ -76,22 +76,18 @@ class Units:
 
     def quantity(self, portion: Portion) -> Fraction:
         """As recorded, free ones included."""
-        aggregation = self._account.aggregation(portion.price)
-        return self._reader.quantities(portion.price, aggregation, [portion.span])[0]
+        return self._reader.quantities(portion.price, [portion.span])[0]
 
     @property
     def may_move(self) -> bool:
         """Whether what happens in a period can change which units of an ended one are free: where a version that counts
         alone was pinned again, its units have the place of its first pin."""
         again = len(self._runs) > len({run.price.version for run in self._runs})
-        return again and any(terms_of(run.price).trial_units and not self._adds_up(run.price) for run in self._runs)
+        return again and any(terms_of(run.price).trial_units and not _adds_up(run.price) for run in self._runs)
 
     def free(self, portion: Portion) -> Fraction:
         """How many of them are the trial's."""
         return self._free.get(portion.place, _ZERO)
-
-    def _adds_up(self, price: Price) -> bool:
-        return self._account.aggregation(price) in {"sum", "count"}
 
     @cached_property
     def _free(self) -> dict[_Place, Fraction]:
@@ -118,6 +114,10 @@ class Units:
             start = max(calendar.anchor_ms, own[0].since_ms)
             for period in calendar.between(terms_of(price).aggregation, start, self._moment_ms + 1):
                 yield from (part for part in self.portions(price, period) if part.price.version == price.version)
+
+
+def _adds_up(price: Price) -> bool:
+    return price.aggregation in {"sum", "count"}
 
 
 def _runs(pins: Sequence[Pin]) -> list[_Run]:

@@ -19,18 +19,21 @@ from tollgate_operator.reconcile.index import Index, endpoint_id
 from tollgate_operator.reconcile.routes import full_path, path_pattern
 
 
-def version_of(spec: Model) -> str:
-    """12 hexadecimal digits that name the content of a spec. How it is called for people makes no new version."""
+def version_of(spec: Model, *terms: str) -> str:
+    """12 hexadecimal digits that name the content of a spec, and of other terms that belong to it. How it is called for
+    people makes no new version."""
     content = spec.model_dump_json(by_alias=True, exclude_defaults=True, exclude={"display_name", "description"})
-    return hashlib.sha256(content.encode()).hexdigest()[:12]
+    return hashlib.sha256("\n".join((content, *terms)).encode()).hexdigest()[:12]
 
 
 def build_catalog(index: Index) -> c.Catalog:
     """The snapshot; lists are sorted by name, so that equal resources give an equal hash."""
-    prices = {price.qualified_name: _price(price) for price in index.of_kind(Price)}
+    metrics = list(index.of_kind(BillableMetric))
+    aggregations: dict[str, c.Aggregation] = {metric.qualified_name: metric.spec.aggregation for metric in metrics}
+    prices = {price.qualified_name: _price(price, aggregations) for price in index.of_kind(Price)}
     return c.Catalog(
         apis=tuple(_api(api) for api in index.of_kind(API)),
-        metrics=tuple(_metric(metric, index) for metric in index.of_kind(BillableMetric)),
+        metrics=tuple(_metric(metric, index) for metric in metrics),
         products=tuple(_product(product, prices, index) for product in index.of_kind(Product)),
         prices=tuple(prices.values()),
         subscriptions=tuple(_subscription(s) for s in index.of_kind(Subscription)),
@@ -150,14 +153,18 @@ def _rate_limit(limit: RateLimit, product: Product, index: Index) -> c.RateLimit
     )
 
 
-def _price(price: Price) -> c.Price:
+def _price(price: Price, aggregations: Mapping[str, c.Aggregation]) -> c.Price:
     spec, namespace = price.spec, price.metadata.namespace
-    billing, aggregation = spec.billing_period, spec.aggregation_period
+    metric = qualified_name(namespace, spec.metric) if spec.metric else ""
+    aggregation = aggregations.get(metric, "sum")
+    billing, period = spec.billing_period, spec.aggregation_period
     return c.Price(
         name=price.qualified_name,
-        version=version_of(spec),
+        # As it was before there were others: a version that is pinned keeps its name.
+        version=version_of(spec, *([] if aggregation == "sum" else [aggregation])),
         product=qualified_name(namespace, spec.product),
-        metric=qualified_name(namespace, spec.metric) if spec.metric else "",
+        metric=metric,
+        aggregation=aggregation,
         currency=spec.currency,
         model=spec.model,
         amount=_plain(spec.amount or "0"),
@@ -175,8 +182,8 @@ def _price(price: Price) -> c.Price:
             )
             for tier in spec.tiers
         ),
-        aggregation_interval=aggregation.interval if aggregation else None,
-        aggregation_interval_count=aggregation.interval_count if aggregation else 1,
+        aggregation_interval=period.interval if period else None,
+        aggregation_interval_count=period.interval_count if period else 1,
         in_arrears=spec.billing_mode == "inArrears",
         seats=spec.seats.default if spec.seats else 1,
         min_seats=spec.seats.min if spec.seats else 1,
