@@ -33,6 +33,7 @@ from tollgate_billing.ledger.verification import verify
 from tollgate_billing.redis_link import RedisLink
 from tollgate_billing.settings import Settings
 from tollgate_billing.statements.closing import Closer
+from tollgate_billing.statements.verification import changed_statements
 from tollgate_billing.sync.catalog_sync import CatalogSync
 from tollgate_core.logs import configure_logging
 
@@ -181,7 +182,7 @@ def verify_command(settings: Settings) -> list[str]:
     database = Database(settings.database_url)
     try:
         with database.read() as connection:
-            return verify(connection)
+            return verify(connection) + [f"statement {name} was changed" for name in changed_statements(connection)]
     finally:
         database.close()
 

@@ -95,7 +95,7 @@ def test_a_late_writer_does_not_bring_a_revoked_key_back(billing: Billing, valke
 
     pusher = SubscriptionPusher(billing.database, billing.link, lambda: NOW_MS)
     made = billing.services.keys.create(SUBSCRIPTION, 2, "", None)
-    stale = pusher.load_all()
+    stale = pusher.load([SUBSCRIPTION]).images
     billing.services.keys.revoke(SUBSCRIPTION, made.stored.id)
     pusher.push(stale)
     assert f"key:{made.stored.hash}" not in subscription_hash(valkey)

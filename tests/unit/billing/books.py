@@ -23,9 +23,8 @@ from tollgate_billing.ledger.tables import money_postings, statement_lines, stat
 from tollgate_billing.ledger.verification import verify
 from tollgate_billing.statements.charges import Charge, add_charge, charges_of
 from tollgate_billing.statements.closing import Closer, close
-from tollgate_billing.statements.drafting import draft_now, terms_now
-from tollgate_billing.statements.facts import LedgerUsage, account_of
-from tollgate_billing.statements.moments import next_moment
+from tollgate_billing.statements.drafting import draft_now, moment_after, terms_now
+from tollgate_billing.statements.facts import LedgerUsage
 from tollgate_billing.statements.store import StoredStatement, broken_chain, list_statements
 from tollgate_billing.subscriptions import changes
 from tollgate_core.catalog import Catalog
@@ -144,8 +143,7 @@ class Books:
             terms = terms_now(connection, self._catalog)
             while True:
                 row = _row(connection)
-                account = account_of(row, pins_of(connection, [NAME]), terms.prices)
-                following = next_moment(account, row, charges_of(connection, _row(connection)), row.closed_ms)
+                following = moment_after(connection, terms, row, row.closed_ms)
                 if following is None or following > moment_ms:
                     return _by_price(charged)
                 draft = close(connection, terms, row, following, max(self.now, following))

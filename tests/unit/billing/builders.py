@@ -8,7 +8,7 @@ from tollgate_billing.ledger.catalogs import store_catalog
 from tollgate_billing.ledger.database import Database
 from tollgate_billing.ledger.pricebook import PriceBook
 from tollgate_billing.ledger.writer import Posted, post
-from tollgate_billing.subscriptions.declared import declare
+from tollgate_billing.subscriptions.declared import Outcome, declare
 from tollgate_core import catalog as c
 from tollgate_core.admission import PriceVersion
 from tollgate_core.events import Usage, UsageEvent, rfc3339
@@ -122,9 +122,16 @@ def record(database: Database, *events: UsageEvent | bytes, now_ms: int = NOW_MS
         return post(connection, decoded.deliveries, decoded.letters, now_ms, PriceBook())
 
 
-def apply_catalog(database: Database, catalog: c.Catalog, now_ms: int = NOW_MS) -> dict[str, int | None]:
+def declared(database: Database, catalog: c.Catalog, now_ms: int = NOW_MS) -> Outcome:
     """As the synchronisation does: the catalog is stored and its subscriptions declared."""
     encoded = catalog.encode()
     with database.write() as connection:
         store_catalog(connection, c.content_hash(encoded), encoded, catalog, now_ms)
         return declare(connection, catalog, now_ms)
+
+
+def apply_catalog(database: Database, catalog: c.Catalog, now_ms: int = NOW_MS) -> dict[str, int | None]:
+    """Like ``declared``, and all of it can be. Answers what changed."""
+    outcome = declared(database, catalog, now_ms)
+    assert not outcome.failed
+    return outcome.changed

@@ -203,7 +203,7 @@ def test_prices_and_catalogs_are_kept(database: Database) -> None:
 def test_declared_subscriptions(database: Database) -> None:
     def apply(*subscriptions: Subscription, now_ms: int = NOW_MS) -> list[str]:
         with database.write() as connection:
-            return list(declare(connection, make_catalog(subscriptions=subscriptions, prices=()), now_ms))
+            return list(declare(connection, make_catalog(subscriptions=subscriptions, prices=()), now_ms).changed)
 
     def row() -> tuple[str, int, int]:
         with database.read() as connection:

@@ -59,7 +59,9 @@ def test_a_quote_is_the_statement_of_the_same_usage(database: Database, model: s
 
 def test_days_prorate_fees_and_seats_multiply_them() -> None:
     lines = quote_document(ask(make_fee(amount="28", seats=1, max_seats=9), days=7, seats={"fee": 2}))["lines"]
-    assert [(line["amount"], line["formula"]) for line in lines] == [("14.00", "28 USD x 14 of 28 days = 14.00 USD")]
+    assert [(line["amount"], line["formula"]) for line in lines] == [
+        ("14.00", "28 USD x 14 seat-days / 28 days = 14.00 USD")
+    ]
 
 
 def test_what_no_price_charges_is_said() -> None:

@@ -20,6 +20,7 @@ from tests.unit.billing.builders import (
     make_price,
     record,
 )
+from tollgate_billing.clock import Clock
 from tollgate_billing.health import Health
 from tollgate_billing.ledger.database import Database
 from tollgate_billing.ledger.pins import add_pins, end_pins
@@ -52,12 +53,12 @@ def catalog_of(*prices: Price, started: str = "2026-01-31T00:00:00Z", **product:
     return make_catalog(prices=prices, subscriptions=(subscription,), products=products)
 
 
-def closer(database: Database, catalog: Catalog, now_ms: int) -> Closer:
-    return Closer(database, lambda: catalog, lambda: now_ms, 0, Health())
+def closer(database: Database, catalog: Catalog, clock: Clock) -> Closer:
+    return Closer(database, lambda: catalog, clock, 0, Health())
 
 
 def close_until(database: Database, catalog: Catalog, now_ms: int) -> list[StoredStatement]:
-    assert closer(database, catalog, now_ms).tick() == set()
+    assert closer(database, catalog, lambda: now_ms).tick() == set()
     return statements(database)
 
 
@@ -101,7 +102,7 @@ def test_a_second_run_and_a_second_worker_change_nothing(database: Database) -> 
     catalog = catalog_of(make_fee(), make_price())
     apply_catalog(database, catalog, START)
     use(database, "a", START + DAY, "3500000")
-    workers = [closer(database, catalog, MONTHS[2]) for _ in range(2)]
+    workers = [closer(database, catalog, lambda: MONTHS[2]) for _ in range(2)]
     with ThreadPoolExecutor(2) as pool:
         assert list(pool.map(lambda worker: worker.tick(), workers)) == [set(), set()]
     found = statements(database)
@@ -214,7 +215,7 @@ def test_an_edited_price_waits_for_a_migration_and_shares_the_allowance_then(dat
         row = find_subscription(connection, SUBSCRIPTION)
         assert row
         end_pins(connection, SUBSCRIPTION, START + 2 * DAY)
-        add_pins(connection, first_pins(row, offer(edited, "pro", "USD", {}), START + 2 * DAY))
+        add_pins(connection, first_pins(row, offer(edited, "pro", "USD", {}), START + 2 * DAY), START + 2 * DAY)
     use(database, "b", START + 3 * DAY, "100")
     (statement,) = close_until(database, edited, MONTHS[0])
     by_version = {line["version"]: (line["quantity"], line["amount"]) for line in json.loads(statement.body)["lines"]}
@@ -244,7 +245,8 @@ def test_prices_that_are_applied_after_their_subscription_count_from_its_start(d
         row = find_subscription(connection, SUBSCRIPTION)
         assert row
         draft = draft_now(connection, terms_now(connection, priced), row, START + 3000)
-    assert [total.micros for total in draft.held] == [5_000_000]  # priced anew by whoever applied the catalog
+    assert not draft.held
+    assert ("token-price", 500) in [(line.due.price.name, line.minor) for line in draft.lines]
 
 
 def test_a_trial_is_free_and_its_end_is_the_anchor(database: Database) -> None:
@@ -387,7 +389,7 @@ def test_one_that_cannot_be_closed_stops_no_other(database: Database) -> None:
         "fine", at_ms=START + DAY, subscription="other", customer="other", quantities={"tokens": "0.000001"}
     )
     record(database, event, now_ms=START + DAY)
-    worker = closer(database, both, MONTHS[0])
+    worker = closer(database, both, lambda: MONTHS[0])
     assert worker.tick() == worker.tick() == {SUBSCRIPTION}
     with database.read() as connection:
         assert [statement.subscription for statement in list_statements(connection)] == ["other"]
@@ -431,7 +433,7 @@ def test_a_version_with_another_period_leaves_the_old_one_s_usage_due_at_its_own
         row = find_subscription(connection, SUBSCRIPTION)
         assert row
         end_pins(connection, SUBSCRIPTION, START + 2 * DAY)
-        add_pins(connection, first_pins(row, offer(edited, "pro", "USD", {}), START + 2 * DAY))
+        add_pins(connection, first_pins(row, offer(edited, "pro", "USD", {}), START + 2 * DAY), START + 2 * DAY)
     (month,) = close_until(database, edited, MONTHS[1])
     assert (month.closed_ms, lines(month)) == (MONTHS[0], [("token-price", "2026-01-31", "5.00")])
 
@@ -474,7 +476,7 @@ def test_a_date_that_no_calendar_has_stops_only_its_own_subscription(database: D
         prices=(make_fee(), never), products=products, subscriptions=(*catalog_of().subscriptions, stuck)
     )
     apply_catalog(database, catalog, START)
-    assert closer(database, catalog, START).tick() == {"stuck"}
+    assert closer(database, catalog, lambda: START).tick() == {"stuck"}
     assert [statement.total_minor for statement in statements(database)] == [4900]
 
 
@@ -483,7 +485,7 @@ def test_a_charge_after_the_end_is_billed_too(database: Database) -> None:
     start = at("2026-03-01")
     apply_catalog(database, catalog, start)
     gone = make_catalog(prices=catalog.prices, subscriptions=())
-    worker = closer(database, gone, start + 60 * DAY)
+    worker = closer(database, gone, lambda: start + 60 * DAY)
     apply_catalog(database, gone, start + 10 * DAY)
     worker.tick()
     before = len(statements(database))

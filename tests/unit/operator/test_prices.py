@@ -91,6 +91,19 @@ def test_a_limit_needs_a_metric_whose_calls_add_up() -> None:
     assert findings(product, resource("BillableMetric", "m", aggregation="count", usage=usage)) == []
 
 
+def test_a_prepaid_product_needs_metrics_whose_calls_add_up() -> None:
+    usage = [{"endpoints": [{"api": "a"}]}]
+    product = {**PRODUCT, "spec": {**PRODUCT["spec"], "wallet": {}}}
+    users = resource("BillableMetric", "m", aggregation="unique", usage=usage)
+    assert "'p' is prepaid, and credit can only be held for calls that add up" in findings(price(), product, users)[0]
+    assert findings(price(), product, resource("BillableMetric", "m", usage=usage)) == []
+
+
+def test_a_price_is_effective_within_the_calendar() -> None:
+    beyond = price(effectiveFrom="9999-12-31T23:59:59Z")
+    assert findings(beyond, PRODUCT) == ["spec.effectiveFrom: must be between the years 1970 and 9000"]
+
+
 def test_a_subscription_has_one_currency() -> None:
     subscription = resource("Subscription", "s", product="p", customer={"id": "c"})
     prices = (price("a"), price("b", currency="EUR"))

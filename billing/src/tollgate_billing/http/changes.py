@@ -21,6 +21,7 @@ from tollgate_billing.subscriptions import changes
 from tollgate_billing.subscriptions.beginning import after_closing
 from tollgate_core.catalog import Subscription as Declared
 from tollgate_core.money import CURRENCIES, minor_unit_exponent
+from tollgate_core.pricing.checks import moment_problems, time_zone_problems
 from tollgate_core.quantity import parse_quantity
 
 _LARGEST_MINOR = 10**15
@@ -106,6 +107,9 @@ def plan_routes(services: Services) -> APIRouter:
     @router.post("/subscriptions", status_code=201)
     def begin(asked: NewSubscription) -> Json:
         now = services.clock()
+        wrong = [*moment_problems("starts_at", asked.starts_at), *time_zone_problems("time_zone", asked.time_zone)]
+        if wrong:
+            raise Problem(422, str(wrong[0]))
         wanted = Declared(
             name=asked.name,
             product=asked.product,

@@ -15,7 +15,8 @@ from tollgate_billing.http.subscriptions import existing
 from tollgate_billing.http.views import Json, view_statement
 from tollgate_billing.statements.margins import Margin, margins
 from tollgate_billing.statements.page import statement_page
-from tollgate_billing.statements.store import StoredStatement, broken_chain, find_statement, list_statements
+from tollgate_billing.statements.store import StoredStatement, find_statement, list_statements
+from tollgate_billing.statements.verification import changed_statements
 
 _COLUMNS = ("kind", "display_name", "price", "version", "metric", "quantity", "formula", "amount")
 
@@ -56,7 +57,7 @@ def statement_routes(services: Services) -> APIRouter:
         with services.database.read() as connection:
             existing(connection, name)
             found = list_statements(connection, name, limit=100_000)
-        return {"statements": len(found), "changed": broken_chain(found)}
+            return {"statements": len(found), "changed": changed_statements(connection, name)}
 
     return router
 

@@ -14,8 +14,7 @@ from tollgate_billing.http.views import Json, view_key, view_pin, view_subscript
 from tollgate_billing.ledger.api_keys import list_keys
 from tollgate_billing.ledger.catalogs import stored_prices
 from tollgate_billing.ledger.pins import pins_of
-from tollgate_billing.ledger.subscriptions import Subscription, find_subscription, list_subscriptions
-from tollgate_billing.statements.closing import lock_subscription
+from tollgate_billing.ledger.subscriptions import Subscription, find_subscription, list_subscriptions, lock_subscription
 from tollgate_billing.statements.document import document_of
 from tollgate_billing.statements.drafting import draft_now, terms_now
 from tollgate_core.api_keys import is_well_formed

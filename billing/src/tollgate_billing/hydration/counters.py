@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from fractions import Fraction
 from typing import Any, Literal, NamedTuple
 
+import structlog
 from redis.exceptions import ResponseError
 from sqlalchemy import Connection
 
@@ -29,6 +30,8 @@ _CONFIRMATION_KEPT_MS = 24 * 3_600_000
 _MARKED_MS = 15 * 60_000
 _MARKED_AT_MOST = 200_000
 _CHUNK = 1000
+_UNKNOWN = "1e300"
+_log = structlog.get_logger("hydration")
 
 Mode = Literal["exact", "raise"]
 
@@ -63,7 +66,9 @@ class CounterRestorer:
 
     def restore(self, catalog: Catalog, partition: int, mode: Mode) -> bool:
         """False where events of the partition were on their way (mode exact): ask again. Raises RedisError."""
-        last = self._last_id(partition)
+        last = self._last_id(partition, mode)
+        if last is None:
+            return False
         values = list(self._values(catalog, partition))
         keys: list[Argument] = [Keys.events(partition), *(value.key for value in values)]
         arguments: list[Argument] = [mode, last]
@@ -77,7 +82,10 @@ class CounterRestorer:
         later: set[str] = set()
         for name in names:
             partition = partition_of(name)
-            last = self._last_id(partition)
+            last = self._last_id(partition, "exact")
+            if last is None:
+                later.add(name)
+                continue
             with self._database.read() as connection:
                 row = find_subscription(connection, name)
                 value = self._wallet(connection, catalog, row) if row else None
@@ -90,17 +98,24 @@ class CounterRestorer:
     def _wallet(self, connection: Connection, catalog: Catalog, row: Subscription) -> CounterValue | None:
         if not row.overdraft or not row.currency:
             return None
-        pending = unbilled_usage(connection, terms_now(connection, catalog), row, self._clock())
+        try:
+            pending = unbilled_usage(connection, terms_now(connection, catalog), row, self._clock())
+        except (ArithmeticError, ValueError, KeyError):
+            # What it owes is not known: nothing is sold to it, and everybody else goes on.
+            _log.exception("credit cannot be worked out", subscription=row.name)
+            return CounterValue(Keys.wallet(row.name), _UNKNOWN, WALLET_ENDS_MS)
         used = Fraction(billed_usage(connection, row) + pending, 10 ** minor_unit_exponent(row.currency))
         return CounterValue(Keys.wallet(row.name), f"{float(used):.17g}", WALLET_ENDS_MS)
 
-    def _last_id(self, partition: int) -> str:
+    def _last_id(self, partition: int, mode: Mode) -> str | None:
+        """None (mode exact) where an event is on its way: the ledger's sum may be read before it is in it."""
         try:
-            return last_generated_id(self._link.call("XINFO", "STREAM", Keys.events(partition)))
+            info = stream_info(self._link.call("XINFO", "STREAM", Keys.events(partition)))
         except ResponseError as error:
             if "no such key" in str(error).lower():
                 return "0-0"
             raise
+        return None if mode == "exact" and info["length"] else text(info["last-generated-id"])
 
     def _values(self, catalog: Catalog, partition: int) -> Iterable[CounterValue]:
         limits = {product.name: product.limits for product in catalog.products}
@@ -132,7 +147,7 @@ def all_partitions() -> set[int]:
     return set(range(PARTITIONS))
 
 
-def last_generated_id(info: Any) -> str:
-    """From XINFO STREAM's answer, which is a list in one version of the protocol and a map in the next."""
+def stream_info(info: Any) -> dict[str, Any]:
+    """XINFO STREAM's answer, which is a list in one version of the protocol and a map in the next."""
     pairs: Any = info.items() if hasattr(info, "items") else zip(info[::2], info[1::2], strict=True)
-    return next(text(value) for name, value in pairs if text(name) == "last-generated-id")
+    return {text(name): value for name, value in pairs}

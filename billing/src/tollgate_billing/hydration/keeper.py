@@ -2,6 +2,7 @@
 
 import secrets
 import threading
+from collections.abc import Iterable
 from typing import Literal
 
 import structlog
@@ -15,7 +16,7 @@ from tollgate_billing.ledger.database import Database
 from tollgate_billing.ledger.subscriptions import revisions
 from tollgate_billing.redis_link import Command, RedisLink
 from tollgate_billing.sync.catalog_sync import CatalogSync
-from tollgate_billing.wallets.standing import recently_used
+from tollgate_billing.wallets.standing import prepaid_names, recently_used, turned
 from tollgate_core.redis_contract import PARTITIONS, Keys
 
 _log = structlog.get_logger("hydration")
@@ -76,7 +77,7 @@ class Keeper:
 
     def tick(self) -> bool:
         """Catalog, loss, changes, cold partitions. True where all of Redis is filled."""
-        catalog_changed = self._catalog.refresh()
+        catalog_changed = self._refresh()
         cause = self._loss()
         if cause:
             self._refill(cause)
@@ -89,6 +90,26 @@ class Keeper:
         else:
             self._settle_wallets()
         return not self._cold
+
+    def _refresh(self) -> bool:
+        """A catalog that cannot be taken over leaves the last one, and stops nothing else."""
+        try:
+            changed = self._catalog.refresh()
+        except Exception as error:
+            if part_at_fault(error) != "internal":
+                raise
+            self._health.trouble("catalog", f"cannot be taken over: {type(error).__name__}")
+            _log.exception("catalog cannot be taken over")
+            return False
+        self._say("catalog", "cannot be declared", self._catalog.failed)
+        return changed
+
+    def _say(self, part: str, trouble: str, names: Iterable[str]) -> None:
+        some = sorted(names)[:5]
+        if some:
+            self._health.trouble(part, f"{trouble}: {', '.join(some)}")
+        else:
+            self._health.fine(part)
 
     def _loss(self) -> Cause | None:
         servers = self._link.server_ids()
@@ -135,7 +156,12 @@ class Keeper:
         if now - self._wallets_at < _WALLETS_MS:
             return
         with self._database.read() as connection:
-            self._wallets_due |= recently_used(connection, self._wallets_at - _WALLETS_MS)
+            if self._wallets_at:
+                self._wallets_due |= recently_used(connection, self._wallets_at - _WALLETS_MS)
+                for name in turned(connection, self._wallets_at, now):
+                    self._pushed.pop(name, None)  # what it may spend has changed with time
+            else:
+                self._wallets_due = prepaid_names(connection)
         self._wallets_at = now
         self._wallets_due = self._restorer.restore_wallets(self._catalog.current, sorted(self._wallets_due))
 
@@ -145,10 +171,12 @@ class Keeper:
         changed = [name for name, revision in current.items() if self._pushed.get(name) != revision]
         if not changed:
             return
-        images = {image.subscription.name: image for image in self._pusher.load_all()}
-        fresh = [images[name] for name in changed if name in images]
-        self._pusher.push(fresh)
-        self._pushed.update({image.subscription.name: image.subscription.revision for image in fresh})
+        loaded = self._pusher.load(changed)
+        self._pusher.push(loaded.images)
+        self._pushed.update({image.subscription.name: image.subscription.revision for image in loaded.images})
+        # Another customer may have taken a name over, whose usage is still in the counter.
+        self._wallets_due |= {image.subscription.name for image in loaded.images if image.wallet}
+        self._say("subscriptions", "cannot be written to Redis", loaded.failed)
 
     def _warm_up(self) -> None:
         """Partitions become ready one by one, as soon as their counters are exact."""

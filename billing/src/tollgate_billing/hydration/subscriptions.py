@@ -1,22 +1,26 @@
 """Writing subscriptions and their keys to Redis."""
 
-import dataclasses
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import asdict, dataclass, field
 from typing import NamedTuple
 
 import orjson
+from sqlalchemy import Connection
 
 from tollgate_billing.clock import Clock
 from tollgate_billing.hydration.scripts import script
 from tollgate_billing.ledger.api_keys import StoredKey, all_keys, list_keys
+from tollgate_billing.ledger.catalogs import stored_prices
 from tollgate_billing.ledger.database import Database
-from tollgate_billing.ledger.subscriptions import Subscription, find_subscription, list_subscriptions
+from tollgate_billing.ledger.subscriptions import Subscription, list_subscriptions
 from tollgate_billing.redis_link import Argument, Command, RedisLink
 from tollgate_billing.wallets.standing import Standing, standing
 from tollgate_core.redis_contract import Keys
 
 _CHUNK = 500
+#: So many subscriptions are asked for one by one.
+_FEW = 20
 
 
 class Image(NamedTuple):
@@ -25,6 +29,14 @@ class Image(NamedTuple):
     subscription: Subscription
     keys: tuple[StoredKey, ...]
     wallet: Standing | None
+
+
+@dataclass
+class Loaded:
+    """Images, and why others could not be made: those stay in Redis as they are."""
+
+    images: list[Image] = field(default_factory=list[Image])
+    failed: dict[str, str] = field(default_factory=dict[str, str])
 
 
 class SubscriptionPusher:
@@ -36,26 +48,28 @@ class SubscriptionPusher:
         self._clock = clock
         self._push = script("push")
 
-    def load_all(self) -> list[Image]:
-        """Every subscription with its keys, as of one moment."""
+    def load(self, names: Collection[str]) -> Loaded:
+        """These subscriptions with their keys, as of one moment."""
         keys: defaultdict[str, list[StoredKey]] = defaultdict(list)
+        loaded, wanted = Loaded(), set(names)
         with self._database.read() as connection:
-            for key in all_keys(connection):
+            for key in all_keys(connection) if len(wanted) > _FEW else _keys_of(connection, wanted):
                 keys[key.subscription].append(key)
-            now = self._clock()
-            return [
-                Image(row, tuple(keys[row.name]), standing(connection, row, now))
-                for row in list_subscriptions(connection)
-            ]
+            prices, now = stored_prices(connection), self._clock()
+            for row in list_subscriptions(connection):
+                if row.name not in wanted:
+                    continue
+                try:
+                    wallet = standing(connection, row, prices, now)
+                except (ArithmeticError, ValueError, KeyError) as error:
+                    loaded.failed[row.name] = f"{type(error).__name__}: {error}"
+                else:
+                    loaded.images.append(Image(row, tuple(keys[row.name]), wallet))
+        return loaded
 
     def push_one(self, name: str) -> None:
         """Load and push one subscription. Raises RedisError."""
-        with self._database.read() as connection:
-            row = find_subscription(connection, name)
-            if row is None:
-                return
-            image = Image(row, tuple(list_keys(connection, name)), standing(connection, row, self._clock()))
-        self.push([image])
+        self.push(self.load([name]).images)
 
     def push(self, images: Sequence[Image]) -> None:
         """Pointers to keys come first and go last: the subscription's hash decides. Raises RedisError."""
@@ -87,10 +101,14 @@ class SubscriptionPusher:
             "customer": row.customer,
             "anchor_ms": row.anchor_ms,
             "time_zone": row.time_zone,
-            **({"wallet": dataclasses.asdict(image.wallet)} if image.wallet else {}),
+            **({"wallet": asdict(image.wallet)} if image.wallet else {}),
         }
         fields: list[Argument] = ["revision", row.revision, "state", row.state, "record", orjson.dumps(record)]
         for key in image.keys:
             if key.is_valid(now):
                 fields += [f"key:{key.hash}", key.expires_ms or 0]
         return ("EVAL", self._push, 1, Keys.subscription(row.name), row.revision, *fields)
+
+
+def _keys_of(connection: Connection, names: Iterable[str]) -> list[StoredKey]:
+    return [key for name in names for key in list_keys(connection, name)]

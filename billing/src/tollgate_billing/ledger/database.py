@@ -5,7 +5,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import InterfaceError, OperationalError
 
 #: What SQLAlchemy raises when the database is away, locked or full: trying again later may help.
@@ -40,12 +40,6 @@ class Database:
         with self.engine.connect() as connection:
             isolation = {} if self.dialect == "sqlite" else {"isolation_level": "REPEATABLE READ"}
             yield connection.execution_options(**{_READ_ONLY: True}, **isolation)
-
-    def alone(self, connection: Connection, lock: int) -> None:
-        """Wait until no other process holds this lock, and hold it until the transaction ends. On SQLite a writing
-        transaction is alone anyway."""
-        if self.dialect == "postgresql":
-            connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": lock})
 
     def close(self) -> None:
         """Close all connections."""

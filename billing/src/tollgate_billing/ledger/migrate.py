@@ -4,8 +4,7 @@ from alembic import command
 from alembic.config import Config
 
 from tollgate_billing.ledger.database import Database
-
-_LOCK = 7466_0101
+from tollgate_billing.ledger.locks import MIGRATING, alone
 
 
 def migrate(database: Database) -> None:
@@ -14,6 +13,6 @@ def migrate(database: Database) -> None:
     config.set_main_option("script_location", "tollgate_billing:ledger/migrations")
     config.set_main_option("path_separator", "os")
     with database.write() as connection:
-        database.alone(connection, _LOCK)
+        alone(connection, MIGRATING)
         config.attributes["connection"] = connection
         command.upgrade(config, "head")

@@ -12,7 +12,8 @@ from tollgate_billing.ledger.tables import subscription_prices
 
 @dataclass(frozen=True)
 class PinRow:
-    """Half-open: ``until_ms`` is None while it holds."""
+    """Half-open: ``until_ms`` is None while it holds. ``recorded_ms``: when it was written down, which may be after it
+    began."""
 
     subscription: str
     price: str
@@ -20,6 +21,7 @@ class PinRow:
     version: str
     seats: int
     until_ms: int | None = None
+    recorded_ms: int = 0
 
     def holds_at(self, moment_ms: int) -> bool:
         """Whether it holds then."""
@@ -35,14 +37,15 @@ def pins_of(connection: Connection, subscriptions: Sequence[str] | None = None) 
     return [PinRow(**row) for row in connection.execute(query).mappings()]
 
 
-def add_pins(connection: Connection, pins: Iterable[PinRow]) -> None:
+def add_pins(connection: Connection, pins: Iterable[PinRow], now_ms: int) -> None:
     """Two changes in one millisecond are one. What the gate and the ingest know of a subscription changes with its
     revision."""
     p, names = subscription_prices.c, set[str]()
     for pin in pins:
         same = (p.subscription == pin.subscription, p.price == pin.price, p.since_ms == pin.since_ms)
-        if not connection.execute(update(subscription_prices).where(*same).values(vars(pin))).rowcount:
-            connection.execute(insert(subscription_prices).values(vars(pin)))
+        values = {**vars(pin), "recorded_ms": now_ms}
+        if not connection.execute(update(subscription_prices).where(*same).values(values)).rowcount:
+            connection.execute(insert(subscription_prices).values(values))
         names.add(pin.subscription)
     for name in names:
         bump_revision(connection, name)

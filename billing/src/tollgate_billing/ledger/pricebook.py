@@ -70,10 +70,8 @@ class PriceBook:
         wanted = sorted(set(names))
         s = subscriptions.c
         columns = (s.name, s.revision, s.customer, s.time_zone, s.ended_ms)
-        rows = {
-            row[0]: row[1:]
-            for row in connection.execute(select(*columns).where(s.name.in_(wanted)).with_for_update(read=True))
-        }
+        query = select(*columns).where(s.name.in_(wanted)).order_by(s.name).with_for_update(read=True)
+        rows = {row[0]: row[1:] for row in connection.execute(query)}
         stale = [n for n, row in rows.items() if n not in self._pages or self._pages[n].revision != row[0]]
         pinned = self._pinned(connection, stale) if stale else {}
         for name in stale:

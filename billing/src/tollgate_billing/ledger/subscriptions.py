@@ -52,6 +52,26 @@ def find_subscription(connection: Connection, name: str) -> Subscription | None:
     return None if row is None else Subscription(**row)
 
 
+def existing_subscription(connection: Connection, name: str) -> Subscription:
+    """One that is there for certain."""
+    row = find_subscription(connection, name)
+    assert row is not None  # noqa: S101
+    return row
+
+
+def lock_subscription(connection: Connection, name: str) -> Subscription | None:
+    """Its row, which nobody else changes before this transaction ends."""
+    query = select(subscriptions).where(subscriptions.c.name == name).with_for_update()
+    row = connection.execute(query).mappings().first()
+    return None if row is None else Subscription(**row)
+
+
+def lock_subscriptions(connection: Connection) -> list[Subscription]:
+    """All, by name, and so in the order in which everybody locks them."""
+    rows = connection.execute(select(subscriptions).order_by(subscriptions.c.name).with_for_update())
+    return [Subscription(**row) for row in rows.mappings()]
+
+
 def revisions(connection: Connection) -> dict[str, int]:
     """The revision of each subscription: cheap enough to be asked often."""
     rows = connection.execute(select(subscriptions.c.name, subscriptions.c.revision))
@@ -67,9 +87,7 @@ def bump_revision(connection: Connection, name: str) -> None:
 def insert_subscription(connection: Connection, name: str, values: Mapping[str, Value]) -> Subscription:
     """A new row."""
     connection.execute(insert(subscriptions).values(name=name, revision=1, **values))
-    row = find_subscription(connection, name)
-    assert row is not None  # noqa: S101
-    return row
+    return existing_subscription(connection, name)
 
 
 def change_subscription(connection: Connection, row: Subscription, values: Mapping[str, Value]) -> bool:

@@ -51,7 +51,9 @@ event_corrections = Table(
     Column("body", Text, nullable=False),
     Column("payload_hash", String(32), nullable=False),
     Column("recorded_ms", BigInteger, nullable=False),
+    Column("subscription", String(400), nullable=False),
     PrimaryKeyConstraint("event_id", "revision"),
+    Index("ix_event_corrections_subscription", "subscription", "recorded_ms"),
 )
 
 #: ``revision`` 0 is the event itself, others are its corrections; ``weight`` is -1 on the lines that reverse.
@@ -137,7 +139,7 @@ subscriptions = Table(
     Column("cut_ms", BigInteger, nullable=False),
 )
 
-#: Which price versions a subscription has, and when: half-open times.
+#: Which price versions a subscription has, and when: half-open times. ``recorded_ms``: when that was decided.
 subscription_prices = Table(
     "subscription_prices",
     metadata,
@@ -147,6 +149,7 @@ subscription_prices = Table(
     Column("version", String(64), nullable=False),
     Column("seats", Integer, nullable=False),
     Column("until_ms", BigInteger),
+    Column("recorded_ms", BigInteger, nullable=False),
     PrimaryKeyConstraint("subscription", "price", "since_ms"),
 )
 

@@ -13,6 +13,7 @@ from tollgate_billing.ledger.entries import Counted, Entry, Line, lines_of
 from tollgate_billing.ledger.hours import add_to_hours
 from tollgate_billing.ledger.judgement import CONFLICT_REASON, Judgement, Known, judge
 from tollgate_billing.ledger.letters import Letter, store_letters
+from tollgate_billing.ledger.locks import BEGINNING, together
 from tollgate_billing.ledger.pricebook import PriceBook
 from tollgate_billing.ledger.tables import event_corrections, postings, usage_events
 
@@ -52,6 +53,7 @@ def post(
     connection: Connection, deliveries: Sequence[Delivery], letters: Iterable[Letter], now_ms: int, book: PriceBook
 ) -> Posted:
     """Record what is new, correct what is known better now, keep what conflicts as letters. The caller commits."""
+    together(connection, BEGINNING)
     known = _known(connection, {delivery.entry.id for delivery in deliveries})
     pages = book.pages(connection, {delivery.entry.subscription for delivery in deliveries})
     rows, posted = Rows(), Posted(letters=list(letters))
@@ -144,6 +146,7 @@ def correction_row(entry: Entry, revision: int, now_ms: int) -> Row:
         "body": entry.body,
         "payload_hash": entry.payload_hash,
         "recorded_ms": now_ms,
+        "subscription": entry.subscription,
     }
 
 

@@ -10,21 +10,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import structlog
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, insert, update
 from sqlalchemy.exc import IntegrityError
 
 from tollgate_billing.checkpoints import Checkpoint, no_checkpoint
 from tollgate_billing.clock import Clock
 from tollgate_billing.health import Health, part_at_fault
 from tollgate_billing.ledger.database import Database
-from tollgate_billing.ledger.pins import pins_of
-from tollgate_billing.ledger.subscriptions import Subscription, list_subscriptions
+from tollgate_billing.ledger.subscriptions import Subscription, list_subscriptions, lock_subscription
 from tollgate_billing.ledger.tables import money_postings, statement_lines, statements, subscriptions
-from tollgate_billing.statements.charges import charges_of
 from tollgate_billing.statements.document import canonical, document_of
-from tollgate_billing.statements.drafting import Draft, Terms, draft_at, exact_texts, terms_now
-from tollgate_billing.statements.facts import account_of
-from tollgate_billing.statements.moments import next_moment
+from tollgate_billing.statements.drafting import Draft, Terms, draft_at, exact_texts, moment_after, terms_now
+from tollgate_billing.statements.facts import late_names
 from tollgate_billing.statements.store import Row, chain_hash, statement_id
 from tollgate_billing.subscriptions.changes import turn, turn_all
 from tollgate_billing.wallets.grants import expire_grants, record_burns, wallet_account, with_expired_grants
@@ -35,6 +32,9 @@ _log = structlog.get_logger("closing")
 _PAUSE_SECONDS = 1.0
 _AGAIN_MS = 60_000
 _MOMENTS_AT_ONCE = 500
+#: How often ended subscriptions are looked at for late usage, and how much longer a transaction may take to show.
+_LATE_MS = 60_000
+_LATE_MARGIN_MS = 300_000
 _LARGEST_MINOR = 10**18
 
 
@@ -68,6 +68,7 @@ class Closer:
         self._known: dict[str, _Known] = {}
         #: When one that could not be closed is tried again.
         self._again: dict[str, int] = {}
+        self._late_at = 0
 
     def run(self, stop: threading.Event) -> None:
         """Until ``stop`` is set."""
@@ -91,6 +92,7 @@ class Closer:
         until = now - self._delay_ms
         with self._database.read() as connection:
             rows, terms = list_subscriptions(connection), terms_now(connection, self._catalog())
+            self._forget_late(connection, now)
         if any(turn(row, now) for row in rows):
             with self._database.write() as connection:
                 turn_all(connection, now)
@@ -107,12 +109,21 @@ class Closer:
         self._expire_grants(until, wrong)
         return wrong
 
+    def _forget_late(self, connection: Connection, now_ms: int) -> None:
+        """An ended subscription is closed once more for what comes after its last statement."""
+        if now_ms - self._late_at < _LATE_MS:
+            return
+        if self._late_at:  # at first nothing is known that could be forgotten
+            for name in late_names(connection, self._late_at - _LATE_MARGIN_MS):
+                self._known.pop(name, None)
+        self._late_at = now_ms
+
     def _close_row(self, terms: Terms, row: Subscription, until_ms: int) -> None:
         """So many moments of one subscription at most, then it is the others' turn."""
         known = self._known.get(row.name)
         if known is None or (known.revision, known.closed_ms) != (row.revision, row.closed_ms):
             with self._database.read() as connection:
-                known = _Known(row.revision, row.closed_ms, _moment_after_last(connection, terms, row))
+                known = _Known(row.revision, row.closed_ms, moment_after(connection, terms, row, row.closed_ms))
             self._known[row.name] = known
         if known.moment_ms is None or known.moment_ms > until_ms:
             return
@@ -136,7 +147,7 @@ class Closer:
         try:
             with self._database.write() as connection:
                 row = lock_subscription(connection, name)
-                moment = None if row is None else _moment_after_last(connection, terms, row)
+                moment = None if row is None else moment_after(connection, terms, row, row.closed_ms)
                 if row is None or moment is None or moment > until_ms:
                     return False
                 close(connection, terms, row, moment, self._clock(), self._checkpoint)
@@ -146,13 +157,6 @@ class Closer:
             return False
         self._checkpoint("after-commit-close")
         return True
-
-
-def lock_subscription(connection: Connection, name: str) -> Subscription | None:
-    """Its row, which nobody else changes before this transaction ends."""
-    query = select(subscriptions).where(subscriptions.c.name == name).with_for_update()
-    row = connection.execute(query).mappings().first()
-    return None if row is None else Subscription(**row)
 
 
 def close(
@@ -246,8 +250,3 @@ def _postings(draft: Draft, key: str) -> list[Row]:
         }
         for number, (account, minor) in enumerate(sides)
     ]
-
-
-def _moment_after_last(connection: Connection, terms: Terms, row: Subscription) -> int | None:
-    account = account_of(row, pins_of(connection, [row.name]), terms.prices)
-    return next_moment(account, row, charges_of(connection, row), row.closed_ms)

@@ -11,7 +11,7 @@ from tollgate_billing.ledger.pins import pins_of
 from tollgate_billing.ledger.subscriptions import Subscription
 from tollgate_billing.ledger.totals import Share, UsageTotal, usage_totals
 from tollgate_billing.statements.charges import Charge, charge_due, charges_of
-from tollgate_billing.statements.facts import LedgerUsage, account_of, earliest_change
+from tollgate_billing.statements.facts import LedgerUsage, account_of, earliest_change, last_record
 from tollgate_billing.statements.moments import next_moment
 from tollgate_billing.statements.store import StoredStatement, history_of, last_statement
 from tollgate_billing.wallets.burning import Burn, Grant, burns
@@ -74,10 +74,19 @@ def terms_now(connection: Connection, catalog: Catalog) -> Terms:
 
 def draft_now(connection: Connection, terms: Terms, row: Subscription, now_ms: int) -> Draft:
     """The statement at the end of the current period as it would be if nothing more was used."""
-    account, charges = _account(connection, terms, row), charges_of(connection, row)
     after = max(row.closed_ms, min(now_ms, row.ended_ms - 1) if row.ended_ms else now_ms)
-    moment = next_moment(account, row, charges, after)
+    moment = moment_after(connection, terms, row, after)
     return draft_at(connection, terms, row, max(now_ms, row.closed_ms) if moment is None else moment)
+
+
+def moment_after(connection: Connection, terms: Terms, row: Subscription, after_ms: int) -> int | None:
+    """When the books are to be closed next: see ``next_moment``."""
+    pins = pins_of(connection, [row.name])
+    others = [pin.recorded_ms for pin in pins] + [charge.at_ms for charge in charges_of(connection, row)]
+    if row.ended_ms is not None and row.ended_ms <= after_ms:
+        late = last_record(connection, row.name)
+        others += [late] if late is not None else []
+    return next_moment(account_of(row, pins, terms.prices), row, others, after_ms)
 
 
 def draft_at(connection: Connection, terms: Terms, row: Subscription, moment_ms: int) -> Draft:

@@ -3,13 +3,13 @@
 from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, func, select, union
 
 from tollgate_billing.ledger.catalogs import PriceKey
 from tollgate_billing.ledger.pins import PinRow
 from tollgate_billing.ledger.samples import standing_quantities
 from tollgate_billing.ledger.subscriptions import Subscription
-from tollgate_billing.ledger.tables import event_corrections, usage_events
+from tollgate_billing.ledger.tables import event_corrections, subscriptions, usage_events
 from tollgate_billing.ledger.totals import Share, UsageTotal, shares_by_quality, usage_totals
 from tollgate_core.catalog import Price
 from tollgate_core.pricing import Account, Calendar, Pin, Span
@@ -78,7 +78,25 @@ def earliest_change(connection: Connection, row: Subscription) -> int:
     corrected = (
         select(func.min(e.at_ms))
         .join_from(event_corrections, usage_events, c.event_id == e.id)
-        .where(e.subscription == row.name, c.recorded_ms >= since)
+        .where(c.subscription == row.name, c.recorded_ms >= since)
     )
     found = [connection.execute(query).scalar() for query in (recorded, corrected)]
     return min([row.closed_ms, *(int(moment) for moment in found if moment is not None)])
+
+
+def last_record(connection: Connection, subscription: str) -> int | None:
+    """When usage of a subscription was recorded, or corrected, for the last time."""
+    e, c = usage_events.c, event_corrections.c
+    recorded = select(func.max(e.recorded_ms)).where(e.subscription == subscription)
+    corrected = select(func.max(c.recorded_ms)).where(c.subscription == subscription)
+    found = [connection.execute(query).scalar() for query in (recorded, corrected)]
+    return max((int(moment) for moment in found if moment is not None), default=None)
+
+
+def late_names(connection: Connection, since_ms: int) -> set[str]:
+    """Subscriptions that have ended and were closed, of which something was recorded since then."""
+    s, e, c = subscriptions.c, usage_events.c, event_corrections.c
+    ended = select(s.name).where(s.ended_ms <= s.closed_ms)
+    recorded = select(e.subscription).where(e.recorded_ms >= since_ms, e.subscription.in_(ended))
+    corrected = select(c.subscription).where(c.recorded_ms >= since_ms, c.subscription.in_(ended))
+    return set(connection.execute(union(recorded, corrected)).scalars())

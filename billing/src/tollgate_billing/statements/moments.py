@@ -3,15 +3,15 @@
 from collections.abc import Iterable, Iterator
 
 from tollgate_billing.ledger.subscriptions import Subscription
-from tollgate_billing.statements.charges import Charge
 from tollgate_core.pricing import Account, Pin, terms_of
 
 
-def next_moment(account: Account, row: Subscription, charges: Iterable[Charge], after_ms: int) -> int | None:
-    """The first moment after ``after_ms``; None where nothing will become due any more."""
+def next_moment(account: Account, row: Subscription, others: Iterable[int], after_ms: int) -> int | None:
+    """The first moment after ``after_ms``; None where nothing will become due any more. ``others`` are the moments of
+    what is no price's period: charges, pins that were put into the past, usage that came after the end."""
     candidates = [moment for pin in account.pins for moment in _of_pin(account, pin, after_ms)]
     candidates += [account.calendar.anchor_ms, *([row.ended_ms] if row.ended_ms is not None else [])]
-    candidates += [charge.at_ms for charge in charges]
+    candidates += others
     return min((moment for moment in candidates if moment > after_ms), default=None)
 
 

@@ -9,7 +9,9 @@ from dataclasses import replace
 from sqlalchemy import Connection, update
 
 from tollgate_billing.ledger.catalogs import stored_prices
+from tollgate_billing.ledger.locks import BEGINNING, alone
 from tollgate_billing.ledger.pins import PinRow, add_pins, end_pins, pins_of
+from tollgate_billing.ledger.repricing import reprice_changed
 from tollgate_billing.ledger.subscriptions import (
     CATALOG_ORIGIN,
     State,
@@ -18,10 +20,19 @@ from tollgate_billing.ledger.subscriptions import (
     find_subscription,
     insert_subscription,
     list_subscriptions,
+    lock_subscription,
 )
 from tollgate_billing.ledger.tables import subscription_prices
 from tollgate_billing.subscriptions.beginning import beginning, state_of
-from tollgate_billing.subscriptions.pinning import Offer, currency_of, first_pins, newer_pins, offer, versions_by_name
+from tollgate_billing.subscriptions.pinning import (
+    Offer,
+    currency_of,
+    first_pins,
+    newer_pins,
+    offer,
+    until_the_end,
+    versions_by_name,
+)
 from tollgate_core.catalog import Catalog, Price
 from tollgate_core.catalog import Subscription as Declared
 from tollgate_core.periods import Recurrence
@@ -36,6 +47,7 @@ class ChangeRefusedError(Exception):
 
 def begin(connection: Connection, catalog: Catalog, wanted: Declared, now_ms: int) -> Subscription:
     """A subscription that no manifest declares."""
+    alone(connection, BEGINNING)
     if find_subscription(connection, wanted.name) is not None:
         raise ChangeRefusedError(f"there is a subscription {wanted.name} already")
     product = next((product for product in catalog.products if product.name == wanted.product), None)
@@ -57,7 +69,8 @@ def begin(connection: Connection, catalog: Catalog, wanted: Declared, now_ms: in
         "overdraft": product.overdraft,
     }
     row = insert_subscription(connection, wanted.name, values)
-    add_pins(connection, first_pins(row, offered, row.started_ms))
+    add_pins(connection, first_pins(row, offered, row.started_ms), now_ms)
+    reprice_changed(connection, {row.name: row.started_ms}, now_ms)  # calls may have come before it was known
     return row
 
 
@@ -77,22 +90,26 @@ def switch(connection: Connection, catalog: Catalog, row: Subscription, product:
     end_pins(connection, row.name, now_ms)
     target = next(p for p in catalog.products if p.name == product)
     change_subscription(connection, row, {"product": product, "overdraft": target.overdraft})
-    add_pins(connection, _until_the_end(row, first_pins(row, offered, now_ms)))
+    add_pins(connection, until_the_end(row, first_pins(row, offered, now_ms)), now_ms)
 
 
 def set_seats(connection: Connection, row: Subscription, price: str, seats: int, now_ms: int) -> None:
     """From now on; the fee of the running period is prorated."""
     _refuse_ended(row, now_ms)
-    held = next((p for p in pins_of(connection, [row.name]) if p.price == price and p.holds_at(now_ms)), None)
+    pins = [pin for pin in pins_of(connection, [row.name]) if pin.price == price and pin.since_ms != pin.until_ms]
+    held = next((pin for pin in pins if pin.holds_at(now_ms)), None)
     if held is None:
         raise ChangeRefusedError(f"it has no price {price}")
-    terms = stored_prices(connection)[held.price, held.version]
-    if not terms.min_seats <= seats <= terms.max_seats:
-        raise ChangeRefusedError(f"{price} allows {terms.min_seats} to {terms.max_seats} seats, not {seats}")
+    scheduled = [pin for pin in pins if pin.since_ms > now_ms]
+    stored = stored_prices(connection)
+    for terms in (stored[price, pin.version] for pin in (held, *scheduled)):
+        if not terms.min_seats <= seats <= terms.max_seats:
+            raise ChangeRefusedError(f"{price} allows {terms.min_seats} to {terms.max_seats} seats, not {seats}")
     if seats == held.seats:
         return
     end_pins(connection, row.name, now_ms, [price])
-    add_pins(connection, _until_the_end(row, [PinRow(row.name, price, now_ms, held.version, seats)]))
+    changed = [replace(pin, seats=seats) for pin in (replace(held, since_ms=now_ms), *scheduled)]
+    add_pins(connection, changed, now_ms)
 
 
 def migrate(
@@ -104,10 +121,10 @@ def migrate(
     unknown = sorted(set(prices or ()) - offered.current.keys())
     if unknown:
         raise ChangeRefusedError(f"the product {row.product} has no price {unknown[0]} in {row.currency}")
-    newer = _until_the_end(row, newer_pins(row, offered, pins_of(connection, [row.name]), now_ms, prices))
+    newer = until_the_end(row, newer_pins(row, offered, pins_of(connection, [row.name]), now_ms, prices))
     for pin in newer:
         end_pins(connection, row.name, pin.since_ms, [pin.price])
-    add_pins(connection, newer)
+    add_pins(connection, newer, now_ms)
     return newer
 
 
@@ -130,10 +147,14 @@ def turn(row: Subscription, now_ms: int) -> State | None:
 
 def turn_all(connection: Connection, now_ms: int) -> list[str]:
     """What has ended stops working, what has begun starts. Answers their names."""
-    turned = [(row, state) for row in list_subscriptions(connection) if (state := turn(row, now_ms))]
-    for row, state in turned:
-        change_subscription(connection, row, {"state": state})
-    return [row.name for row, _ in turned]
+    turned: list[str] = []
+    for name in [row.name for row in list_subscriptions(connection) if turn(row, now_ms)]:
+        row = lock_subscription(connection, name)  # it may have been reactivated meanwhile
+        state = turn(row, now_ms) if row else None
+        if row and state:
+            change_subscription(connection, row, {"state": state})
+            turned.append(name)
+    return turned
 
 
 def reactivate(connection: Connection, catalog: Catalog, row: Subscription, now_ms: int) -> None:
@@ -146,14 +167,8 @@ def reactivate(connection: Connection, catalog: Catalog, row: Subscription, now_
         mine = (p.subscription == row.name, p.until_ms == row.ended_ms)
         connection.execute(update(subscription_prices).where(*mine).values(until_ms=None))
     else:
-        add_pins(connection, first_pins(row, _offer(connection, catalog, row, row.product), now_ms))
+        add_pins(connection, first_pins(row, _offer(connection, catalog, row, row.product), now_ms), now_ms)
     change_subscription(connection, row, {"ended_ms": None, "state": "active"})
-
-
-def _until_the_end(row: Subscription, pins: Sequence[PinRow]) -> list[PinRow]:
-    """A subscription that is cancelled already ends when it was to end, whatever is changed before."""
-    end = row.ended_ms
-    return [replace(pin, until_ms=end) for pin in pins if end is None or pin.since_ms < end]
 
 
 def _offer(connection: Connection, catalog: Catalog, row: Subscription, product: str) -> Offer:

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlalchemy import Connection
 
@@ -84,6 +84,12 @@ def newer_pins(
             seats = pin.seats if pin else price.seats
             found.append(_pin(subscription, price, max(now_ms, effective_ms(price)), seats))
     return found
+
+
+def until_the_end(subscription: Subscription, pins: Sequence[PinRow]) -> list[PinRow]:
+    """One that is cancelled already ends when it was to end, whatever is changed before."""
+    end = subscription.ended_ms
+    return [replace(pin, until_ms=end) for pin in pins if end is None or pin.since_ms < end]
 
 
 def versions_by_name(connection: Connection) -> dict[str, list[Price]]:

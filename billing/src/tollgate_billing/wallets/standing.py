@@ -1,19 +1,27 @@
 """What the gate must know of a prepaid subscription, and what its counter in Redis must say.
 
 The counter grows by what usage costs, for ever; its bound is all that usage may ever cost: what was billed, the balance
-and the overdraft. Closing a statement moves usage from one side to the other and changes neither sum, so that nothing
-has to happen at the same moment.
+and the overdraft, less what is owed. Closing a statement moves usage from one side to the other and changes neither
+sum, so that nothing has to happen at the same moment.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, func, select, union
 
-from tollgate_billing.ledger.catalogs import stored_prices
+from tollgate_billing.ledger.catalogs import PriceKey
 from tollgate_billing.ledger.pins import pins_of
 from tollgate_billing.ledger.subscriptions import Subscription
-from tollgate_billing.ledger.tables import statement_lines, statements, subscriptions, usage_events
+from tollgate_billing.ledger.tables import (
+    statement_lines,
+    statements,
+    subscription_prices,
+    subscriptions,
+    usage_events,
+    wallet_grants,
+)
 from tollgate_billing.wallets.grants import grants_of
 from tollgate_core.catalog import Price
 from tollgate_core.money import minor_unit_exponent
@@ -38,15 +46,17 @@ class Standing:
     rates: tuple[Rate, ...]
 
 
-def standing(connection: Connection, row: Subscription, now_ms: int) -> Standing | None:
-    """None where the subscription is not prepaid."""
+def standing(
+    connection: Connection, row: Subscription, prices: Mapping[PriceKey, Price], now_ms: int
+) -> Standing | None:
+    """None where the subscription is not prepaid. ``prices`` are all versions."""
     if not row.overdraft or not row.currency:
         return None
     own = [g for g in grants_of(connection, row.name) if g.currency == row.currency and g.granted_ms >= row.created_ms]
     # By its expiry alone: the clock of the replica that wrote a grant may be ahead of this one's.
-    minor = billed_usage(connection, row) + sum(g.remaining_minor for g in own if not g.is_over(now_ms))
+    balance = sum(g.remaining_minor for g in own if not g.is_over(now_ms))
+    minor = billed_usage(connection, row) + balance - owed(connection, row)
     limit = Fraction(minor, 10 ** minor_unit_exponent(row.currency)) + Fraction(row.overdraft)
-    prices = stored_prices(connection)
     held = [prices[p.price, p.version] for p in pins_of(connection, [row.name]) if p.holds_at(now_ms)]
     rates = tuple(Rate(price.metric, price.when, dearest(price)) for price in in_order(held) if price.metric)
     return Standing(float(limit), rates)
@@ -63,10 +73,32 @@ def billed_usage(connection: Connection, row: Subscription) -> int:
     return int(connection.execute(query).scalar_one())
 
 
+def owed(connection: Connection, row: Subscription) -> int:
+    """Minor units that the customer's statements left to be paid, or, negative, as a credit for later ones."""
+    s = statements.c
+    query = select(func.coalesce(func.sum(s.total_minor - s.applied_minor), 0))
+    mine = (s.subscription == row.name, s.customer == row.customer)
+    return int(connection.execute(query.where(*mine)).scalar_one())
+
+
+def prepaid_names(connection: Connection) -> set[str]:
+    """Of all prepaid subscriptions."""
+    s = subscriptions.c
+    return set(connection.execute(select(s.name).where(s.overdraft != "")).scalars())
+
+
+def turned(connection: Connection, after_ms: int, now_ms: int) -> set[str]:
+    """Prepaid subscriptions of which in this time, up to ``now_ms``, a price began or ended to hold, or a grant
+    expired: no change of theirs tells, because it was decided before."""
+    p, g = subscription_prices.c, wallet_grants.c
+    since, until, expired = (column.between(after_ms + 1, now_ms) for column in (p.since_ms, p.until_ms, g.expires_ms))
+    query = union(select(p.subscription).where(since | until), select(g.subscription).where(expired))
+    return prepaid_names(connection) & set(connection.execute(query).scalars())
+
+
 def recently_used(connection: Connection, since_ms: int) -> set[str]:
     """Prepaid subscriptions whose usage was recorded since then."""
-    s, e = subscriptions.c, usage_events.c
-    prepaid = set(connection.execute(select(s.name).where(s.overdraft != "")).scalars())
+    e, prepaid = usage_events.c, prepaid_names(connection)
     if not prepaid:
         return set()
     used = connection.execute(select(e.subscription).where(e.recorded_ms >= since_ms).distinct()).scalars()

@@ -40,6 +40,7 @@ def share_working(share: Share, terms: Terms) -> str:
         return f"{number(share.quantity)} in trial"
     trial = f" ({number(share.trial)} of {number(share.quantity)} in trial)" if share.trial else ""
     whole = " + ".join(_part(part, share, terms) for part in share.parts) or f"{number(share.quantity)} x 0"
+    whole += _included_in_tiers(share, terms)
     if share.before:
         earlier = cost(terms, share.before)
         return f"{whole} - {number(earlier)} {terms.currency} for {number(share.before)} before it{trial}"
@@ -59,11 +60,12 @@ def _working(due: Due, terms: Terms) -> str:
 
 
 def _coverage(due: Due) -> str:
-    """Seats, and the part of the period in days where it is not all of it."""
+    """Seats, or the part of the period in days where it is not all of it: of each seat, where there can be several."""
     if due.coverage.denominator == 1:
         return f"{due.coverage} seats"
     length = Fraction(due.span.end_ms - due.span.start_ms, 86_400_000)
-    return f"{number(due.coverage * length)} of {number(length)} days"
+    days = "seat-days" if due.price.max_seats > 1 else "days"
+    return f"{number(due.coverage * length)} {days} / {number(length)} days"
 
 
 def _part(part: Part, share: Share, terms: Terms) -> str:
@@ -79,6 +81,13 @@ def _part(part: Part, share: Share, terms: Terms) -> str:
         units = f"({number(total)} - {number(total - part.units)} included)"
     per = "" if part.per == 1 else f" / {number(part.per)}"
     return f"{where}{units}{per} x {amount}"
+
+
+def _included_in_tiers(share: Share, terms: Terms) -> str:
+    total = share.before + share.quantity - share.trial
+    if not terms.tiers or not terms.included or total <= 0:
+        return ""
+    return f" (the first {number(min(terms.included, total))} included)"
 
 
 def _included(part: Part, share: Share) -> str:

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
 from tollgate_core.errors import ExpressionError, Problem
@@ -24,6 +23,7 @@ from tollgate_core.manifests import (
 from tollgate_core.manifests.parse import Manifest, nearest
 from tollgate_core.pricing.checks import (
     currency_problem,
+    moment_problems,
     price_problems,
     rival,
     time_zone_problems,
@@ -51,7 +51,7 @@ Key = tuple[str, str]
 #: What a schema's pattern lets through, and neither Envoy's numbers nor a calendar can hold.
 _LONGEST_HOURS = 8760
 _LARGEST_REQUEST = 1 << 40
-_FIRST_START, _LAST_START = datetime(1970, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC)
+_ADDING_UP = {"sum", "count"}
 
 
 def check_all(
@@ -203,7 +203,7 @@ def _check_product(product: Manifest, index: Index) -> Iterator[Finding]:
         where = f"spec.limits[{i}].metric"
         yield from _missing(BillableMetric, namespace, metric_limit.metric, index, where)
         metric = index.find(BillableMetric, namespace, metric_limit.metric)
-        if metric and metric.spec.aggregation not in {"sum", "count"}:
+        if metric and metric.spec.aggregation not in _ADDING_UP:
             message = f"a limit needs a metric whose calls add up (sum or count), not {metric.spec.aggregation}"
             yield Finding(Problem(where, message))
     granted = {i.rsplit("/", 1)[1] for i in index.endpoint_ids(product, spec.endpoints)}
@@ -226,10 +226,18 @@ def _check_metric(metric: Manifest, index: Index) -> Iterator[Finding]:
 def _check_price(price: Manifest, index: Index) -> Iterator[Finding]:
     assert isinstance(price, Price)  # noqa: S101
     yield from map(Finding, price_problems(price.spec))
+    yield from map(Finding, moment_problems("spec.effectiveFrom", price.spec.effective_from))
     yield from _missing(Product, price.metadata.namespace, price.spec.product, index, "spec.product")
     if price.spec.metric is None:
         return
     yield from _missing(BillableMetric, price.metadata.namespace, price.spec.metric, index, "spec.metric")
+    product = index.find(Product, price.metadata.namespace, price.spec.product)
+    metric = index.find(BillableMetric, price.metadata.namespace, price.spec.metric)
+    if product and product.spec.wallet and metric and metric.spec.aggregation not in _ADDING_UP:
+        message = (
+            f"{product.metadata.name!r} is prepaid, and credit can only be held for calls that add up (sum or count)"
+        )
+        yield Finding(Problem("spec.metric", f"{message}, not for {metric.spec.aggregation}"))
     for other in index.rivals(price):
         if rival(price, other) and age(other) < age(price):
             message = (
@@ -242,10 +250,7 @@ def _check_price(price: Manifest, index: Index) -> Iterator[Finding]:
 def _check_subscription(subscription: Manifest, index: Index) -> Iterator[Finding]:
     assert isinstance(subscription, Subscription)  # noqa: S101
     yield from _duration("spec.keyRotationOverlap", subscription.spec.key_rotation_overlap)
-    starts_at = subscription.spec.starts_at
-    if starts_at is not None and not _FIRST_START <= starts_at < _LAST_START:
-        # billing's calendar ends at the years 1 and 9999, and one period that it cannot compute holds up all others
-        yield Finding(Problem("spec.startsAt", "must be between the years 1970 and 9000"))
+    yield from map(Finding, moment_problems("spec.startsAt", subscription.spec.starts_at))
     namespace, name = subscription.spec.product_namespace or subscription.metadata.namespace, subscription.spec.product
     if not index.permits(subscription, Product, namespace, name):
         yield _not_permitted(subscription, Product, namespace, name, "spec.productNamespace")

@@ -20,3 +20,13 @@ def refuse_changes(table: str) -> None:
         f"CREATE TRIGGER {table}_refuse BEFORE UPDATE OR DELETE OR TRUNCATE ON {table} "
         f"FOR EACH STATEMENT EXECUTE FUNCTION {table}_refuse()"
     )
+
+
+def allow_changes(table: str) -> None:
+    """While a migration fills a new column. ``refuse_changes`` again afterwards."""
+    if op.get_bind().dialect.name == "sqlite":
+        for verb in ("update", "delete"):
+            op.execute(f"DROP TRIGGER {table}_refuse_{verb}")
+        return
+    op.execute(f"DROP TRIGGER {table}_refuse ON {table}")
+    op.execute(f"DROP FUNCTION {table}_refuse()")
