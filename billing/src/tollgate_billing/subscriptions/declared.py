@@ -12,6 +12,7 @@ import structlog
 from sqlalchemy import Connection, NestedTransaction, update
 
 from tollgate_billing.ledger.database import DATABASE_AWAY
+from tollgate_billing.ledger.locks import BEGINNING, alone
 from tollgate_billing.ledger.pins import PinRow, add_pins, end_pins, pins_of
 from tollgate_billing.ledger.repricing import reprice_changed
 from tollgate_billing.ledger.subscriptions import (
@@ -54,6 +55,7 @@ def declare(connection: Connection, catalog: Catalog, now_ms: int, settle: Settl
     """In one transaction, in which nobody else changes a subscription; usage is priced anew where other prices hold for
     its time. ``settle`` closes the books of a customer whose subscription's name goes to another one. The catalog's
     price versions are stored already."""
+    alone(connection, BEGINNING)
     rows = {row.name: row for row in lock_subscriptions(connection)}
     pins: defaultdict[str, list[PinRow]] = defaultdict(list)
     for pin in pins_of(connection):
