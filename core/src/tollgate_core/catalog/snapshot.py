@@ -90,16 +90,32 @@ class RateLimit(Record, frozen=True, kw_only=True):
     window_ms: int = 0
     burst: float = 0
     endpoints: tuple[str, ...] = ()
+    per_key: bool = False
 
 
 class MetricLimit(Record, frozen=True, kw_only=True):
-    """At most ``limit`` units per period; ``hold`` units per call, or estimated where it is 0."""
+    """At most ``limit`` units per period; ``hold`` units per call, or estimated where it is 0. ``notify_at`` are
+    percents of it; ``least`` and ``most`` bound a subscription's own limit, and are 0 where it can have none."""
 
     metric: str
     limit: float
     interval: Interval
     interval_count: int = 1
     hold: float = 0
+    soft: bool = False
+    notify_at: tuple[int, ...] = ()
+    least: float = 0
+    most: float = 0
+    per_key: bool = False
+
+
+class TopUps(Record, frozen=True, kw_only=True):
+    """What customers may pay in. Amounts are decimal texts in major units."""
+
+    least: str
+    most: str
+    automatic_per_day: int
+    automatic_per_month: str
 
 
 class PriceReference(Record, frozen=True, kw_only=True):
@@ -129,6 +145,9 @@ class Product(Record, frozen=True, kw_only=True):
     switches: tuple[str, ...] = ()
     #: Of a prepaid product: major units by which calls may exceed the credit. Empty where it is not prepaid.
     overdraft: str = ""
+    low_balance: str = ""
+    clamp_output: bool = False
+    top_ups: TopUps | None = None
 
 
 class PriceTier(Record, frozen=True, kw_only=True):

@@ -18,6 +18,8 @@ from tollgate_core.manifests.base import (
 from tollgate_core.manifests.price import BillingPeriod
 from tollgate_core.manifests.rules import ListMap, ListSet, Rule
 
+Scope = Literal["subscription", "key"]
+
 
 class RateLimit(Model):
     """At most so many requests or tokens per window, or so many calls at once, over the chosen endpoints together."""
@@ -34,6 +36,9 @@ class RateLimit(Model):
     burst: Annotated[
         PositiveQuantity | None, Field(description="What may be used at once after a pause; a full window if absent.")
     ] = None
+    scope: Annotated[
+        Scope, Field(description="subscription: its keys share the limit; key: each API key has it for itself.")
+    ] = "subscription"
 
     rules: ClassVar = (
         Rule(
@@ -64,8 +69,15 @@ class RateLimit(Model):
         return self
 
 
+class Bounds(Model):
+    """Both belong to it."""
+
+    min: Annotated[PositiveQuantity, Field(description="Smallest limit.")]
+    max: Annotated[PositiveQuantity, Field(description="Largest limit.")]
+
+
 class MetricLimit(Model):
-    """A hard limit on a metric per period, counted from the subscription's start; beyond it calls get 429."""
+    """A limit on a metric per period, counted from the subscription's start; beyond a hard one calls get 429."""
 
     metric: Annotated[Name, Field(description="Metric that is limited.")]
     limit: Annotated[PositiveQuantity, Field(description="Units per period.")]
@@ -74,6 +86,34 @@ class MetricLimit(Model):
         PositiveQuantity | None,
         Field(description="Units that each call holds until its usage is known; estimated from the request if absent."),
     ] = None
+    enforcement: Annotated[
+        Literal["hard", "soft"],
+        Field(description="hard: calls beyond it are refused; soft: they are let through, and notifications tell."),
+    ] = "hard"
+    notify_at: Annotated[
+        list[Annotated[int, Field(ge=1, le=1000)]],
+        Field(max_length=8, description="A notification tells once a period when so much of it is used, in percent."),
+        ListSet(),
+    ] = []
+    adjustable: Annotated[
+        Bounds | None, Field(description="Lets each subscription have a limit of its own within these bounds.")
+    ] = None
+    scope: Annotated[
+        Scope, Field(description="subscription: its keys share the limit; key: each API key has it for itself.")
+    ] = "subscription"
+
+
+class TopUps(Model):
+    """What customers may pay in, themselves or automatically. Amounts in major units of the subscription's currency."""
+
+    min: Annotated[PositiveQuantity, Field(description="Smallest amount of one top-up.")] = "1"
+    max: Annotated[PositiveQuantity, Field(description="Largest amount of one top-up.")] = "1000"
+    automatic_per_day: Annotated[
+        int, Field(ge=0, le=100, description="Automatic top-ups of one subscription in 24 hours at most; 0: none.")
+    ] = 3
+    automatic_per_month: Annotated[
+        PositiveQuantity, Field(description="Money of automatic top-ups of one subscription in 30 days at most.")
+    ] = "1000"
 
 
 class Wallet(Model):
@@ -83,6 +123,18 @@ class Wallet(Model):
         NonNegativeQuantity,
         Field(description="How far calls may exceed the credit, in major units of the subscription's currency."),
     ] = "0"
+    low_balance: Annotated[
+        NonNegativeQuantity | None,
+        Field(description="A notification tells when less than this much credit is available, in major units."),
+    ] = None
+    clamp_output: Annotated[
+        bool,
+        Field(
+            description="Instead of refusing a call whose output may cost more than the credit, lower its bound on "
+            "output tokens to what the credit pays for, and tell the client."
+        ),
+    ] = False
+    top_ups: Annotated[TopUps, Field(description="Bounds of what customers pay in.")] = TopUps()
 
 
 class ProductSpec(Model):
@@ -107,8 +159,8 @@ class ProductSpec(Model):
     ] = []
     limits: Annotated[
         list[MetricLimit],
-        Field(max_length=16, description="Limits per metric and period, by metric."),
-        ListMap("metric"),
+        Field(max_length=16, description="Limits per metric and period, by metric and scope."),
+        ListMap("metric", also="scope"),
     ] = []
     unpriced: Annotated[
         Literal["hold", "free", "reject"],

@@ -7,10 +7,12 @@ from tollgate_core import catalog as c
 from tollgate_core.manifests import (
     API,
     BillableMetric,
+    MetricLimit,
     Price,
     Product,
     RateLimit,
     Subscription,
+    TopUps,
     Transformation,
 )
 from tollgate_core.manifests.base import Model, qualified_name
@@ -113,21 +115,15 @@ def _product(product: Product, prices: Mapping[str, c.Price], index: Index) -> c
         display_name=spec.display_name or "",
         endpoints=granted,
         rate_limits=tuple(_rate_limit(limit, product, index) for limit in spec.rate_limits),
-        limits=tuple(
-            c.MetricLimit(
-                metric=qualified_name(namespace, limit.metric),
-                limit=float(parse_quantity(limit.limit)),
-                interval=limit.period.interval,
-                interval_count=limit.period.interval_count,
-                hold=float(parse_quantity(limit.hold)) if limit.hold else 0,
-            )
-            for limit in spec.limits
-        ),
+        limits=tuple(_metric_limit(limit, namespace) for limit in spec.limits),
         max_keys=spec.max_keys,
         unpriced=spec.unpriced,
         time_zone="" if spec.time_zone == "UTC" else spec.time_zone,
         trial_days=spec.trial_days,
         overdraft=_plain(spec.wallet.overdraft) if spec.wallet else "",
+        low_balance=_plain(spec.wallet.low_balance) if spec.wallet and spec.wallet.low_balance else "",
+        clamp_output=spec.wallet is not None and spec.wallet.clamp_output,
+        top_ups=_top_ups(spec.wallet.top_ups) if spec.wallet else None,
         switches=tuple(qualified_name(namespace, name) for name in spec.switches),
         transformations=tuple(_transformation(t, granted) for t in spec.transformations.request),
         prices=tuple(
@@ -138,10 +134,38 @@ def _product(product: Product, prices: Mapping[str, c.Price], index: Index) -> c
     )
 
 
+def _metric_limit(limit: MetricLimit, namespace: str) -> c.MetricLimit:
+    bounds = limit.adjustable
+    return c.MetricLimit(
+        metric=qualified_name(namespace, limit.metric),
+        limit=float(parse_quantity(limit.limit)),
+        interval=limit.period.interval,
+        interval_count=limit.period.interval_count,
+        hold=float(parse_quantity(limit.hold)) if limit.hold else 0,
+        soft=limit.enforcement == "soft",
+        notify_at=tuple(sorted(limit.notify_at)),
+        least=float(parse_quantity(bounds.min)) if bounds else 0,
+        most=float(parse_quantity(bounds.max)) if bounds else 0,
+        per_key=limit.scope == "key",
+    )
+
+
+def _top_ups(bounds: TopUps) -> c.TopUps:
+    return c.TopUps(
+        least=_plain(bounds.min),
+        most=_plain(bounds.max),
+        automatic_per_day=bounds.automatic_per_day,
+        automatic_per_month=_plain(bounds.automatic_per_month),
+    )
+
+
 def _rate_limit(limit: RateLimit, product: Product, index: Index) -> c.RateLimit:
     ids = index.endpoint_ids(product, limit.endpoints)
     if limit.concurrency is not None:
-        return c.RateLimit(name=limit.name, kind="concurrency", amount=limit.concurrency, endpoints=ids)
+        per_key = limit.scope == "key"
+        return c.RateLimit(
+            name=limit.name, kind="concurrency", amount=limit.concurrency, endpoints=ids, per_key=per_key
+        )
     amount = float(parse_quantity(limit.requests or limit.tokens or "0"))
     return c.RateLimit(
         name=limit.name,
@@ -150,6 +174,7 @@ def _rate_limit(limit: RateLimit, product: Product, index: Index) -> c.RateLimit
         window_ms=parse_duration_ms(limit.window or "1s"),
         burst=float(parse_quantity(limit.burst)) if limit.burst else amount,
         endpoints=ids,
+        per_key=limit.scope == "key",
     )
 
 

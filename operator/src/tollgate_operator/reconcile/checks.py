@@ -203,9 +203,18 @@ def _check_product(product: Manifest, index: Index) -> Iterator[Finding]:
         where = f"spec.limits[{i}].metric"
         yield from _missing(BillableMetric, namespace, metric_limit.metric, index, where)
         metric = index.find(BillableMetric, namespace, metric_limit.metric)
+        bounds = metric_limit.adjustable
+        if bounds and not parse_quantity(bounds.min) <= parse_quantity(metric_limit.limit) <= parse_quantity(
+            bounds.max
+        ):
+            message = f"the limit, {metric_limit.limit}, must be between {bounds.min} and {bounds.max}"
+            yield Finding(Problem(f"spec.limits[{i}].adjustable", message))
         if metric and metric.spec.aggregation not in _ADDING_UP:
             message = f"a limit needs a metric whose calls add up (sum or count), not {metric.spec.aggregation}"
             yield Finding(Problem(where, message))
+    top_ups = spec.wallet.top_ups if spec.wallet else None
+    if top_ups and parse_quantity(top_ups.min) > parse_quantity(top_ups.max):
+        yield Finding(Problem("spec.wallet.topUps.max", f"must be at least min, {top_ups.min}"))
     granted = {i.rsplit("/", 1)[1] for i in index.endpoint_ids(product, spec.endpoints)}
     for i, transformation in enumerate(spec.transformations.request):
         for name in set(transformation.endpoints or []) - granted:
