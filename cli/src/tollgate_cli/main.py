@@ -22,6 +22,7 @@ from tollgate_cli.output import print_counts, print_invoice, print_problems
 from tollgate_cli.tools.backtest import backtest_command
 from tollgate_cli.tools.explain import explain_command
 from tollgate_cli.tools.lint import lint_command
+from tollgate_cli.tools.probe import probe_command
 from tollgate_cli.tools.quote import quote_command
 from tollgate_cli.validate import validate_directory
 
@@ -30,6 +31,7 @@ app = typer.Typer(
 )
 app.add_typer(usage_app, name="usage")
 app.command("lint")(lint_command)
+app.command("probe")(probe_command)
 app.command("quote")(quote_command)
 app.command("explain")(explain_command)
 app.command("backtest")(backtest_command)
