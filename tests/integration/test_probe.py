@@ -212,6 +212,35 @@ def test_nothing_of_an_answer_or_a_prompt_is_shown(server: Server, tmp_path: Pat
         assert "toll gate is counted" not in output
 
 
+def test_what_an_upstream_sends_back_of_a_secret_is_redacted(server: Server, tmp_path: Path) -> None:
+    for more in ((), ("--json",)):
+        code, output = probe(manifests(tmp_path, server.url), "--model", SECRET, "--cases", "plain", *more)
+        assert (code, "[redacted]" in output) == (0, bool(more))
+
+
+@pytest.mark.parametrize(
+    ("script", "verdict", "reason"),
+    [
+        ({"delay_ms": 60_000}, "unknown", "it did not answer in time"),
+        ({"stall_after": 4, "stall_ms": 60_000}, "by_policy", "before its usage was reported"),
+    ],
+)
+def test_an_upstream_that_hangs_is_given_up(
+    script: Json, verdict: str, reason: str, server: Server, tmp_path: Path
+) -> None:
+    case = "plain" if verdict == "unknown" else "stream"
+    where = manifests(tmp_path, server.url, script=script)
+    _, found = cases(where, "--cases", case, "--timeout", "0.3")
+    assert (found[case]["verdict"], reason in found[case]["reason"]) == (verdict, True)
+
+
+def test_another_address_may_stand_in_for_the_declared_one(server: Server, tmp_path: Path) -> None:
+    where = manifests(tmp_path, "http://llm.example")
+    assert cases(where, "--cases", "plain", "--upstream", server.url)[0] == 0
+    (entry,) = server.journal()
+    assert ["host", "llm.example"] in entry["headers"]
+
+
 def test_an_upstream_that_is_away_is_tried_once(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as probing:
         port = probing.getsockname()[1]

@@ -34,7 +34,8 @@ class Outgoing:
 @dataclass(frozen=True)
 class Reading:
     """What came back. ``failure`` says why there is no answer at all, ``error`` is an error answer's own word,
-    ``usage_seen`` every state that the reported usage went through, ``left`` whether the client left in time."""
+    ``usage_seen`` every state that the reported usage went through, ``left`` whether the client left in time,
+    ``reached`` whether there was a connection at all."""
 
     observation: Observation | None = None
     usage_seen: tuple[dict[str, Any], ...] = ()
@@ -42,6 +43,7 @@ class Reading:
     error: str = ""
     failure: str = ""
     left: bool = False
+    reached: bool = True
 
 
 class _SpoiltError(Exception):
@@ -63,7 +65,7 @@ async def perform(
     try:
         response = await client.send(sent, stream=True)
     except (httpx.HTTPError, OSError, ValueError) as error:
-        return Reading(failure=_why(error))
+        return Reading(failure=_why(error), reached=not isinstance(error, httpx.ConnectError | httpx.ConnectTimeout))
     try:
         return await _read(response, request.format, watch_of, now_ms, leaves)
     finally:

@@ -1,6 +1,5 @@
 """A report for people: a table for each endpoint, then what is to be done."""
 
-import json
 from typing import Any, cast
 
 from rich.console import Console
@@ -104,7 +103,8 @@ def _numbers(usage: Json) -> list[str]:
         if isinstance(value, dict):
             found += _numbers(cast("Json", value))
         elif isinstance(value, list):
-            found.append(f"{name} {json.dumps(value)}")
+            parts = (f"{part['modality']} {part['tokenCount']}" for part in cast("list[Json]", value))
+            found.append(f"{name} {', '.join(parts)}")
         elif value:
             found.append(f"{name} {value}")
     return found

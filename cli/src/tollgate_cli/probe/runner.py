@@ -70,7 +70,7 @@ class Prober:
                 calls = [await self._call(target, case, streams, clients[api]) for _ in range(case.calls)]
                 verdict = judge_case(case, target, calls, self._settings.ignored)
                 results.append(CaseResult(target, case, verdict))
-                if any(call.event is None and call.denial is None for call in calls) or _is_refused(calls):
+                if not all(call.reading.reached for call in calls) or _is_refused(calls):
                     given_up[api] = verdict.reason
         return results
 
