@@ -5,7 +5,7 @@ import contextlib
 import json
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -49,7 +49,6 @@ class ProbeOptions:
 
 def run_probe(options: ProbeOptions) -> int:
     """The exit code. Raises CommandError for what cannot be asked so."""
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     state = valid_state(options.manifests)
     cases, patch = chosen(options.cases), _patch(options.patch)
     found = choose(
@@ -73,6 +72,7 @@ def run_probe(options: ProbeOptions) -> int:
         ignored=frozenset(name.strip() for part in options.ignored for name in part.split(",")),
     )
     with contextlib.ExitStack() as stack:
+        stack.enter_context(_quiet())
         targets = found.targets
         if any(target.upstream.simulated for target in targets):
             url = stack.enter_context(simulated_upstream())
@@ -87,6 +87,17 @@ def run_probe(options: ProbeOptions) -> int:
     else:
         print_report(Console(), document)
     return exit_code(results, strict=options.strict)
+
+
+@contextlib.contextmanager
+def _quiet() -> Generator[None]:
+    """The gate logs what a report says anyway, and on the same standard output."""
+    before = structlog.get_config()
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+    try:
+        yield
+    finally:
+        structlog.configure(**before)
 
 
 async def _run(plan: list[tuple[Target, Case, bool]], settings: Settings, catalog: str) -> list[CaseResult]:
