@@ -1,18 +1,26 @@
 """Commands that attach to a running ``tollgate up``: what the ledger holds, and its dead letters."""
 
 import json
+import os
+import ssl
+from collections.abc import Generator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from tollgate_cli.errors import CommandError
 from tollgate_cli.laptop.billing_client import BillingClient
 from tollgate_cli.laptop.session import all_events
 from tollgate_cli.laptop.state import StateDirectory, pointer_file
+from tollgate_cli.manifests import INVALID
 
+URL_VARIABLE, TOKEN_VARIABLE = "TOLLGATE_BILLING_URL", "TOLLGATE_ADMIN_TOKEN"
+CA_VARIABLE, NAME_VARIABLE = "TOLLGATE_BILLING_CA", "TOLLGATE_BILLING_TLS_NAME"
 usage_app = typer.Typer(help="What the ledger holds.", invoke_without_command=True)
 
 StateOption = Annotated[
@@ -20,8 +28,20 @@ StateOption = Annotated[
 ]
 
 
-def attach(state_dir: Path | None) -> BillingClient:
-    """Billing of a running system. Raises CommandError that says how to start one."""
+UrlOption = Annotated[
+    str | None, typer.Option("--url", envvar=URL_VARIABLE, help="URL of billing, instead of a state directory.")
+]
+TokenFileOption = Annotated[
+    Path | None,
+    typer.Option("--token-file", help=f"File that holds the admin token; with --url, else {TOKEN_VARIABLE} is read."),
+]
+
+
+def attach(state_dir: Path | None, url: str | None = None, token_file: Path | None = None) -> BillingClient:
+    """Billing of a running system: by its URL, else by a state directory. Raises CommandError that says what is
+    missing."""
+    if url and state_dir is None:
+        return BillingClient(url, _token(token_file), _trust(url), os.environ.get(NAME_VARIABLE) or None)
     if state_dir is None:
         try:
             state_dir = Path(pointer_file().read_text().strip())
@@ -33,11 +53,50 @@ def attach(state_dir: Path | None) -> BillingClient:
     return BillingClient(str(state.endpoints()["api_url"]), state.secrets().admin_token)
 
 
+def _trust(url: str) -> ssl.SSLContext | None:
+    """On a cluster billing's certificate is signed by the operator, so its authority has to be given."""
+    file = os.environ.get(CA_VARIABLE)
+    if not file or not url.startswith("https"):
+        return None
+    try:
+        return ssl.create_default_context(cafile=file)
+    except (OSError, ssl.SSLError) as error:
+        raise CommandError(f"{CA_VARIABLE}: {file} cannot be read as PEM of certificates.") from error
+
+
+def _token(file: Path | None) -> str:
+    """Never an argument: those are seen by everybody on the machine."""
+    try:
+        token = file.read_text().strip() if file else os.environ.get(TOKEN_VARIABLE, "").strip()
+    except OSError as error:
+        raise CommandError(f"The token cannot be read from {file}: {error.strerror}") from error
+    if not token:
+        raise CommandError(
+            f"With --url the admin token is needed: in {TOKEN_VARIABLE}, or in a file with --token-file."
+        )
+    if not token.isascii() or not token.isprintable():
+        raise CommandError("The admin token holds what no header can.")
+    return token
+
+
+@contextmanager
+def attached(state_dir: Path | None, url: str | None, token_file: Path | None) -> Generator[BillingClient]:
+    """Billing, for a command; what goes wrong is printed, and the exit code is 2."""
+    try:
+        with closing(attach(state_dir, url, token_file)) as billing:
+            yield billing
+    except CommandError as error:
+        Console(stderr=True).print(f"[red]error:[/] {escape(str(error))}", highlight=False)
+        raise typer.Exit(INVALID) from error
+
+
 @usage_app.callback()
 def usage(
     context: typer.Context,
     subscription: Annotated[str | None, typer.Option(help="Only this subscription.")] = None,
     state_dir: StateOption = None,
+    url: UrlOption = None,
+    token_file: TokenFileOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the CloudEvents.")] = False,
 ) -> None:
     """List the ledger's usage events."""
@@ -45,7 +104,7 @@ def usage(
         return
     console = Console()
     try:
-        events = all_events(attach(state_dir), subscription)
+        events = all_events(attach(state_dir, url, token_file), subscription)
     except CommandError as error:
         console.print(f"[red]error:[/] {error}", highlight=False)
         raise typer.Exit(1) from error
@@ -80,11 +139,15 @@ def _table(events: list[dict[str, Any]]) -> Table:
 def replay(
     event_id: Annotated[str | None, typer.Option("--id", help="Only this event; all by default.")] = None,
     state_dir: StateOption = None,
+    url: UrlOption = None,
+    token_file: TokenFileOption = None,
 ) -> None:
     """Put dead letters back into the stream, after their cause is mended."""
     console = Console()
     try:
-        answer = attach(state_dir).post("/v1/dead-letters/replay", {"id": event_id} if event_id else {})
+        answer = attach(state_dir, url, token_file).post(
+            "/v1/dead-letters/replay", {"id": event_id} if event_id else {}
+        )
     except CommandError as error:
         console.print(f"[red]error:[/] {error}", highlight=False)
         raise typer.Exit(1) from error

@@ -18,10 +18,15 @@ from tollgate_cli.errors import CommandError
 from tollgate_cli.laptop.options import UpOptions
 from tollgate_cli.laptop.session import Outcome, Session
 from tollgate_cli.laptop.system import System
+from tollgate_cli.operate.grants import grants_app
+from tollgate_cli.operate.migrate import migrate_command
+from tollgate_cli.operate.statements import statements_app
+from tollgate_cli.operate.subscriptions import subscriptions_app
 from tollgate_cli.output import print_counts, print_invoice, print_problems
 from tollgate_cli.tools.backtest import backtest_command
 from tollgate_cli.tools.explain import explain_command
 from tollgate_cli.tools.lint import lint_command
+from tollgate_cli.tools.probe import probe_command
 from tollgate_cli.tools.quote import quote_command
 from tollgate_cli.validate import validate_directory
 
@@ -30,9 +35,14 @@ app = typer.Typer(
 )
 app.add_typer(usage_app, name="usage")
 app.command("lint")(lint_command)
+app.command("probe")(probe_command)
 app.command("quote")(quote_command)
 app.command("explain")(explain_command)
 app.command("backtest")(backtest_command)
+app.command("migrate")(migrate_command)
+app.add_typer(subscriptions_app, name="subscriptions")
+app.add_typer(statements_app, name="statements")
+app.add_typer(grants_app, name="grants")
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 

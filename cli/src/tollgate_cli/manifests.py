@@ -28,9 +28,14 @@ def reconciled(loaded: Loaded) -> State:
 
 def valid_catalog(manifests: Path) -> Catalog:
     """The catalog of a directory in which nothing is wrong; else says on stderr what is, and exits."""
+    return valid_state(manifests).catalog
+
+
+def valid_state(manifests: Path) -> State:
+    """The same, with the resources and their secrets."""
     state = reconciled(FileSource(manifests.absolute()).load())
     console = Console(stderr=True)
     if print_problems(console, dict(status_document(state, True, ""))):
         console.print(f"[red]error:[/] {manifests} is not valid; mend it first: tollgate validate {manifests}")
         raise typer.Exit(INVALID)
-    return state.catalog
+    return state

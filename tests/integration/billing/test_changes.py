@@ -146,9 +146,28 @@ def test_a_migration_takes_the_edit_and_nothing_else_does(
     billing.keeper.tick()
     clock.now_ms += DAY
     path = f"/v1/subscriptions/{subscription}/migrate"
-    assert post(http, path, preview=True)["migrated"] == [{"price": "token-price", "version": "v2"}]
-    assert post(http, path)["migrated"] == [{"price": "token-price", "version": "v2"}]
+    shown = post(http, path, preview=True)
+    (migrated,) = shown["migrated"]
+    assert (migrated["price"], migrated["version"], migrated["from"]["version"]) == ("token-price", "v2", "p1")
+    assert migrated["since"] == shown["effective_at"]
+    assert post(http, path)["migrated"] == [migrated]
     assert post(http, path)["migrated"] == []
+
+
+def test_a_migration_may_name_an_earlier_version(
+    http: TestClient, billing: Billing, valkey: Valkey, clock: Clock, subscription: str
+) -> None:
+    valkey.publish(plans(version="v2", display_name="dearer"))
+    billing.keeper.tick()
+    path = f"/v1/subscriptions/{subscription}/migrate"
+    clock.now_ms += DAY
+    post(http, path)
+    clock.now_ms += DAY
+    (back,) = post(http, path, versions={"token-price": "p1"})["migrated"]
+    assert (back["version"], back["from"]["version"]) == ("p1", "v2")
+    assert post(http, path, versions={"token-price": "p1"})["migrated"] == []
+    refused = post(http, path, (409,), versions={"token-price": "nope"})["detail"]
+    assert "there is no version nope of the price token-price; it has" in refused
 
 
 def test_cancelled_at_the_end_it_works_until_then_and_can_be_kept(
@@ -208,6 +227,8 @@ def test_a_wallet_shows_settled_pending_and_available_apart(
         assert "amount" in str(post(http, f"{path}/grants", (422,), id="x", amount=wrong))
     late = "2020-01-01T00:00:00Z"
     assert "passed" in post(http, f"{path}/grants", (422,), id="x", amount="1", expires_at=late)["detail"]
+    shown = post(http, f"{path}/grants", preview=True, id="h", amount="5")
+    assert (shown["settled"], get(http, f"{path}/wallet")["settled"]) == ("205.00", "200.00")
     clock.now_ms += DAY
     billing.closer.tick()
     (opening,) = get(http, f"{path}/statements")["statements"]

@@ -35,10 +35,10 @@ CATALOG = valid_catalog(_ROOT / "docs" / "tools" / "manifests" / "now")
 
 
 @contextmanager
-def served(billing: Billing, state: Path) -> Iterator[None]:
+def served(billing: Billing, state: Path, **tls: Any) -> Iterator[None]:
     """As ``tollgate up`` leaves it: endpoints and secrets in a state directory."""
     listener = socket.create_server(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(build_app(billing.services), log_level="error"))
+    server = uvicorn.Server(uvicorn.Config(build_app(billing.services), log_level="error", **tls))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
     thread.start()
     try:

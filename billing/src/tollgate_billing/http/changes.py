@@ -1,9 +1,10 @@
 """Routes of the provider API that change subscriptions. ``?preview=true`` shows what would be, and changes nothing."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from typing import Annotated, Literal
 
+import msgspec
 from fastapi import APIRouter, Body, Query
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from sqlalchemy import Connection
@@ -11,7 +12,9 @@ from sqlalchemy import Connection
 from tollgate_billing.http.problems import Problem
 from tollgate_billing.http.services import Services
 from tollgate_billing.http.subscriptions import existing, locked
-from tollgate_billing.http.views import Json, view_subscription
+from tollgate_billing.http.views import Json, view_pin, view_subscription
+from tollgate_billing.ledger.catalogs import stored_prices
+from tollgate_billing.ledger.pins import pins_of
 from tollgate_billing.ledger.repricing import reprice_changed
 from tollgate_billing.ledger.subscriptions import Subscription
 from tollgate_billing.statements.charges import Charge, add_charge
@@ -19,7 +22,9 @@ from tollgate_billing.statements.document import document_of
 from tollgate_billing.statements.drafting import draft_now, terms_now
 from tollgate_billing.subscriptions import changes
 from tollgate_billing.subscriptions.beginning import after_closing
+from tollgate_core.catalog import Catalog, Price
 from tollgate_core.catalog import Subscription as Declared
+from tollgate_core.events import rfc3339
 from tollgate_core.money import CURRENCIES, minor_unit_exponent
 from tollgate_core.pricing.checks import moment_problems, time_zone_problems
 from tollgate_core.quantity import parse_quantity
@@ -60,9 +65,11 @@ class Seats(_Request):
 
 
 class Migration(_Request):
-    """To the current versions of these prices; of all if none are named."""
+    """To the current versions of ``prices``, and to these ``versions`` of others (version by price); to the current
+    versions of all if none are named."""
 
     prices: list[str] | None = None
+    versions: Annotated[dict[str, str], Field(max_length=100)] = {}
 
 
 class Cancellation(_Request):
@@ -79,6 +86,11 @@ class NewCharge(_Request):
     comment: Annotated[str, Field(min_length=1, max_length=500)]
 
 
+def changing(services: Services, preview: bool) -> AbstractContextManager[Connection]:
+    """A transaction of which nothing stays if it is a preview."""
+    return services.database.preview() if preview else services.database.write()
+
+
 class _Changer:
     """Runs a change in one transaction, or shows what it would do."""
 
@@ -86,10 +98,9 @@ class _Changer:
         self._services = services
 
     def apply(self, name: str, preview: bool, change: Change) -> Json:
-        now, database = self._services.clock(), self._services.database
-        transaction: AbstractContextManager[Connection] = database.preview() if preview else database.write()
+        now = self._services.clock()
         try:
-            with transaction as connection:
+            with changing(self._services, preview) as connection:
                 row = locked(connection, name)
                 now = after_closing(row, now)
                 change(connection, row, now)
@@ -97,7 +108,7 @@ class _Changer:
                 answer = _state(connection, self._services, name, now)
         except changes.ChangeRefusedError as error:
             raise Problem(409, str(error)) from error
-        return {**answer, "preview": preview}
+        return {**answer, "effective_at": rfc3339(now), "preview": preview}
 
 
 def plan_routes(services: Services) -> APIRouter:
@@ -137,16 +148,39 @@ def plan_routes(services: Services) -> APIRouter:
 
     @router.post("/subscriptions/{name:path}/migrate")
     def migrate(name: str, asked: Annotated[Migration | None, Body()] = None, preview: Preview = False) -> Json:
-        catalog, prices = services.catalog.current, asked.prices if asked else None
+        wanted = asked or Migration()
+        named = [*(wanted.prices or ()), *wanted.versions] or wanted.prices
         migrated: list[Json] = []
 
         def change(connection: Connection, row: Subscription, now: int) -> None:
-            for pin in changes.migrate(connection, catalog, row, now, prices):
-                migrated.append({"price": pin.price, "version": pin.version})
+            stored = stored_prices(connection)
+            held = {pin.price: pin for pin in pins_of(connection, [name]) if pin.holds_at(now)}
+            catalog = _with_versions(services.catalog.current, stored, wanted.versions)
+            for pin in changes.migrate(connection, catalog, row, now, named):
+                before = held.get(pin.price)
+                migrated.append(
+                    {
+                        **view_pin(pin, stored[pin.price, pin.version]),
+                        "from": view_pin(before, stored[before.price, before.version]) if before else None,
+                    }
+                )
 
         return {**apply(name, preview, change), "migrated": migrated}
 
     return router
+
+
+def _with_versions(catalog: Catalog, stored: Mapping[tuple[str, str], Price], versions: Mapping[str, str]) -> Catalog:
+    """With the named versions as the current ones, for one migration."""
+    chosen: dict[str, Price] = {}
+    for price, version in versions.items():
+        known = [found for name, found in stored if name == price]
+        if version not in known:
+            listed = f"it has {', '.join(known)}" if known else "no such price was ever seen"
+            raise changes.ChangeRefusedError(f"there is no version {version} of the price {price}; {listed}")
+        chosen[price] = stored[price, version]
+    kept = (price for price in catalog.prices if price.name not in chosen)
+    return msgspec.structs.replace(catalog, prices=(*kept, *chosen.values()))
 
 
 def ending_routes(services: Services) -> APIRouter:

@@ -7,7 +7,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from sqlalchemy import Connection
 
 from tollgate_billing.clock import to_milliseconds
-from tollgate_billing.http.changes import minor_of
+from tollgate_billing.http.changes import Preview, changing, minor_of
 from tollgate_billing.http.problems import Problem
 from tollgate_billing.http.services import Services
 from tollgate_billing.http.subscriptions import existing, locked
@@ -43,12 +43,12 @@ def wallet_routes(services: Services) -> APIRouter:
             return _view(connection, services, existing(connection, name))
 
     @router.post("/subscriptions/{name:path}/grants", status_code=201)
-    def give(name: str, asked: NewGrant) -> Json:
+    def give(name: str, asked: NewGrant, preview: Preview = False) -> Json:
         now = services.clock()
         expires_ms = to_milliseconds(asked.expires_at) if asked.expires_at else None
         if expires_ms is not None and expires_ms <= now:
             raise Problem(422, "expires_at has passed already")
-        with services.database.write() as connection:
+        with changing(services, preview) as connection:
             row = locked(connection, name)
             minor = minor_of(asked.amount, row.currency)
             if minor <= 0:
@@ -72,8 +72,8 @@ def wallet_routes(services: Services) -> APIRouter:
             return _view(connection, services, row)
 
     @router.delete("/subscriptions/{name:path}/grants/{grant}")
-    def take_back(name: str, grant: str) -> Json:
-        with services.database.write() as connection:
+    def take_back(name: str, grant: str, preview: Preview = False) -> Json:
+        with changing(services, preview) as connection:
             row = locked(connection, name)
             if void_grant(connection, name, grant, services.clock()) is None:
                 raise Problem(404, f"the subscription {name} has no grant {grant}")

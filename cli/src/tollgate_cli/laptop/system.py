@@ -23,7 +23,7 @@ from tollgate_cli.laptop.state import StateDirectory
 #: Manifests name the simulated upstreams by this host.
 SANDBOX_HOST = "sandbox.localhost"
 _NODE = "laptop"
-_CA_BUNDLES = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem")
+CA_BUNDLES = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem")
 
 
 def free_port() -> int:
@@ -171,7 +171,7 @@ class System:
             "TOLLGATE_GATES": ",".join(f"unix:{self.socket_path(f'gate{i}')}" for i in workers),
             "TOLLGATE_METERS": ",".join(f"unix:{self.socket_path(f'meter{i}')}" for i in workers),
             "TOLLGATE_HOST_ALIASES": f"{SANDBOX_HOST}={self.sandbox_url.rpartition('/')[2]}",
-            "TOLLGATE_CA_BUNDLE": next((path for path in _CA_BUNDLES if Path(path).exists()), _CA_BUNDLES[0]),
+            "TOLLGATE_CA_BUNDLE": next((path for path in CA_BUNDLES if Path(path).exists()), CA_BUNDLES[0]),
         }
         self.processes.start(Child("operator", [sys.executable, "-m", "tollgate_operator"], environment))
         self.processes.wait_until("operator", lambda: bool(self.status()), 60)

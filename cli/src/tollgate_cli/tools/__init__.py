@@ -1,1 +1,1 @@
-"""Tools around pricing: lint, quote, explain, backtest. Each module is one command; deciding is done in core."""
+"""Tools around pricing: lint, quote, explain, backtest, probe. Each module is one command; deciding is done in core."""

@@ -13,7 +13,7 @@ import typer
 from rich.console import Console
 from rich.progress import Progress
 
-from tollgate_cli.attach import StateOption, attach
+from tollgate_cli.attach import StateOption, TokenFileOption, UrlOption, attach
 from tollgate_cli.errors import CommandError
 from tollgate_cli.laptop.billing_client import BillingClient
 from tollgate_cli.manifests import INVALID, valid_catalog
@@ -80,6 +80,8 @@ def backtest_command(
     max_customer_change: Annotated[str, typer.Option(help="The same for every single customer.")] = "",
     top: Annotated[int, typer.Option(min=0, help="How many customers are shown.")] = 10,
     state_dir: StateOption = None,
+    url: UrlOption = None,
+    token_file: TokenFileOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for machines, with every customer.")] = False,
 ) -> None:
     """Rate recorded usage under manifests and compare with a baseline. Exit code 1: a threshold is exceeded; 2: the
@@ -94,7 +96,7 @@ def backtest_command(
     catalog, baseline = valid_catalog(manifests), valid_catalog(against) if against else None
     recomputer = Recomputer(catalog) if recompute else None
     try:
-        with _source(usage, state_dir) as source:
+        with _source(usage, lambda: attach(state_dir, url, token_file)) as source:
             after, before = _raters(catalog, baseline, source.known, from_billing)
             run = Run(after, before, since_ms, until_ms)
             run.take_all(source.calls(run.unreadable, recomputer.apply if recomputer else None))
@@ -128,7 +130,7 @@ class _Source:
 
 
 @contextmanager
-def _source(usage: Path | None, state_dir: Path | None) -> Generator[_Source]:
+def _source(usage: Path | None, open_billing: Callable[[], BillingClient]) -> Generator[_Source]:
     with Progress(console=Console(stderr=True), transient=True) as progress:
         if usage is not None:
             task = progress.add_task("rating", total=usage.stat().st_size)
@@ -136,8 +138,7 @@ def _source(usage: Path | None, state_dir: Path | None) -> Generator[_Source]:
             yield _Source({}, lambda u, c: calls_in_file(file, u, c, lambda n: progress.update(task, completed=n)))
             return
         progress.add_task("rating", total=None)
-        with closing(attach(state_dir)) as billing:
-            client: BillingClient = billing
+        with closing(open_billing()) as client:
             yield _Source(known_in_billing(client), lambda u, c: calls_in_billing(client, u, c))
 
 

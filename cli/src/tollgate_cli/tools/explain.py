@@ -2,17 +2,14 @@
 
 import json
 from collections.abc import Callable
-from contextlib import closing
 from typing import Annotated, Any
 from urllib.parse import quote
 
 import typer
 from rich.console import Console
 
-from tollgate_cli.attach import StateOption, attach
-from tollgate_cli.errors import CommandError
-from tollgate_cli.laptop.billing_client import BillingClient
-from tollgate_cli.manifests import INVALID
+from tollgate_cli.attach import StateOption, TokenFileOption, UrlOption, attached
+from tollgate_cli.laptop.billing_client import BillingClient, of_subscription
 from tollgate_cli.tools import explain_output as output
 
 Json = dict[str, Any]
@@ -28,27 +25,26 @@ def explain_command(
     limit: Annotated[int, typer.Option(min=1, max=_LARGEST_PAGE, help="Events of one page.")] = 20,
     every: Annotated[bool, typer.Option("--all", help="All events, page after page.")] = False,
     state_dir: StateOption = None,
+    url: UrlOption = None,
+    token_file: TokenFileOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for machines.")] = False,
 ) -> None:
     """Show how a charge comes about: statement, line, formula, price version, requests. Exit code 1: the events do not
     add up to the line; 2: nothing runs, or there is no such statement, line or event."""
     console = Console()
-    try:
-        with closing(attach(state_dir)) as billing:
-            if event is not None:
-                found = billing.get(f"/v1/usage-events/{quote(event, safe='')}/explanation")
-                _show(found, output.journey, console, as_json)
-            elif statement is None:
-                _show(_statements(billing, subscription), output.statements, console, as_json)
-            elif line is None:
-                _show(billing.get(f"/v1/statements/{quote(statement, safe='')}"), output.lines, console, as_json)
-            else:
-                found = _line(billing, statement, line, after, _LARGEST_PAGE if every else limit, every)
-                _show(found, output.line, console, as_json)
-                raise typer.Exit(int(bool(found["sums"]) and found["sums"]["matches"] is False))
-    except CommandError as error:
-        Console(stderr=True).print(f"[red]error:[/] {error}", highlight=False)
-        raise typer.Exit(INVALID) from error
+    with attached(state_dir, url, token_file) as billing:
+        if event is not None:
+            found = billing.get(f"/v1/usage-events/{quote(event, safe='')}/explanation")
+            _show(found, output.journey, console, as_json)
+        elif statement is None:
+            path = of_subscription(subscription, "/statements") if subscription else "/v1/statements"
+            _show({"statements": billing.pages(path, "statements")}, output.statements, console, as_json)
+        elif line is None:
+            _show(billing.get(f"/v1/statements/{quote(statement, safe='')}"), output.lines, console, as_json)
+        else:
+            found = _line(billing, statement, line, after, _LARGEST_PAGE if every else limit, every)
+            _show(found, output.line, console, as_json)
+            raise typer.Exit(int(bool(found["sums"]) and found["sums"]["matches"] is False))
 
 
 def _show(answer: Json, render: Callable[[Console, Json], None], console: Console, as_json: bool) -> None:
@@ -56,18 +52,6 @@ def _show(answer: Json, render: Callable[[Console, Json], None], console: Consol
         print(json.dumps(answer, indent=2))  # noqa: T201
     else:
         render(console, answer)
-
-
-def _statements(billing: BillingClient, subscription: str | None) -> Json:
-    path = f"/v1/subscriptions/{quote(subscription, safe='')}/statements" if subscription else "/v1/statements"
-    found: list[Json] = []
-    after = ""
-    while True:
-        page = billing.get(path, after=after, limit=_LARGEST_PAGE)
-        found += page["statements"]
-        if not page["next"]:
-            return {"statements": found}
-        after = page["next"]
 
 
 def _line(billing: BillingClient, statement: str, line: int, after: str, limit: int, every: bool) -> Json:

@@ -52,23 +52,24 @@ def _price(price: Json | None) -> Iterator[tuple[str, str]]:
     if price is None:
         return
     yield "price", f"{price['name']}, version {price['version']}"
-    yield "terms", _terms(price)
+    yield "terms", terms(price)
     if price.get("when"):
         yield "when", price["when"]
 
 
-def _terms(price: Json) -> str:
+def terms(price: Json) -> str:
+    """Of one version of a price."""
     currency, per = price["currency"], price.get("per", "1")
     unit = "" if per == "1" else f" for {per}"
-    terms = [price["model"]]
+    found = [price["model"]]
     if price.get("tiers"):
-        terms += [_tier(tier, currency, unit) for tier in price["tiers"]]
+        found += [_tier(tier, currency, unit) for tier in price["tiers"]]
     else:
-        terms.append(f"{price.get('amount', '0')} {currency}{unit}")
+        found.append(f"{price.get('amount', '0')} {currency}{unit}")
     for name, text in (("included", "{} included"), ("trialUnits", "{} free once")):
         if price.get(name, "0") != "0":
-            terms.append(text.format(price[name]))
-    return ", ".join(terms)
+            found.append(text.format(price[name]))
+    return ", ".join(found)
 
 
 def _tier(tier: Json, currency: str, unit: str) -> str:

@@ -187,6 +187,12 @@ class EndpointPlan:
         sources = [e.rest.source for rule in self._rules for e in (rule.quantity, rule.when)]
         return any("response.body" in source or "response.json" in source for source in sources)
 
+    @cached_property
+    def usage_functions(self) -> frozenset[str]:
+        """Names of the usage functions that an expression calls; none where calls cost the same whatever they use."""
+        called = (e.rest.functions for rule in self._rules for e in (rule.quantity, rule.when))
+        return _USAGE_FUNCTIONS & frozenset[str]().union(*called)
+
     def measure(
         self, usage: Mapping[str, Any] | None, captured: Mapping[str, Any], response: CallVariables
     ) -> Measured:
@@ -194,11 +200,19 @@ class EndpointPlan:
         return self.measurement(usage, captured, response).run()
 
     def measurement(
-        self, usage: Mapping[str, Any] | None, captured: Mapping[str, Any], response: CallVariables
+        self,
+        usage: Mapping[str, Any] | None,
+        captured: Mapping[str, Any],
+        response: CallVariables,
+        dimensions: Mapping[str, int] | None = None,
     ) -> "Measurement":
-        """The same, to be run where and when the caller decides."""
+        """The same, to be run where and when the caller decides. ``dimensions`` are what ``usage()`` gives, where that
+        is to be something else than what the raw usage comes to."""
         variables: dict[str, object] = {"captured": dict(captured), "response": response.as_cel()}
-        return Measurement(self._rules, variables, self._functions(usage or {}))
+        functions = self._functions(usage or {})
+        if dimensions is not None:
+            functions["usage"] = lambda: dict(dimensions)
+        return Measurement(self._rules, variables, functions)
 
     def _functions(self, raw: Mapping[str, Any]) -> dict[str, Callable[[], object]]:
         fmt = self.format

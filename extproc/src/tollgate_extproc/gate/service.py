@@ -3,19 +3,14 @@
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
-import orjson
 import structlog
 from redis.exceptions import RedisError
 
 from tollgate_core.admission import Admission, PriceVersion
 from tollgate_core.catalog import Product
-from tollgate_core.errors import BudgetError, ExpressionError
 from tollgate_core.metering import EndpointPlan, Plans
-from tollgate_core.metering.plan import MAX_CAPTURE_BYTES
 from tollgate_core.redis_contract import AdmitRequest, Limit
-from tollgate_extproc.budget.evaluate import Expressions, Place
 from tollgate_extproc.catalog_cache import CatalogCache
 from tollgate_extproc.clock import Clock
 from tollgate_extproc.gate.admit import Admitter, denial_of, rate_limit_headers
@@ -23,9 +18,9 @@ from tollgate_extproc.gate.compiled import GateRules
 from tollgate_extproc.gate.credentials import ApiKey, find_api_key
 from tollgate_extproc.gate.denial import Denial
 from tollgate_extproc.gate.limits import Demands, demands, estimate
+from tollgate_extproc.gate.preparing import Prepared, prepare
 from tollgate_extproc.gate.request import Request
 from tollgate_extproc.gate.subscriptions import Subscription, Subscriptions
-from tollgate_extproc.gate.transform import TransformationError
 from tollgate_extproc.gate.unpriced import refuse_unpriced
 from tollgate_extproc.gate.upstream import UpstreamRequest, upstream_request
 from tollgate_extproc.gate.wallet import Call, renewed_credit, wallet_demand
@@ -126,48 +121,13 @@ class Gate:
             refused = Admission("", 0, 0, "", "", "", "", "", "", "", False, 0)
             verdict = await self._call(caller, refused, Demands((), ()), granted=False)
             return verdict if isinstance(verdict, Denial) else UNAVAILABLE
-        prepared = await self._prepare(plan, product, request)
+        prepared = await prepare(self._rules, plan, product, request)
         if isinstance(prepared, Denial):
             return prepared
         return await self._admit(caller, plan, product, request, prepared)
 
-    async def _prepare(self, plan: EndpointPlan, product: Product, request: Request) -> "_Prepared | Denial":
-        request.params = self._rules.path_parameters(plan, request.path)
-        client = request.json_object
-        if plan.format is not None:
-            malformed = _malformed(request, client)
-            if malformed:
-                return malformed
-        try:
-            captured = await self._apply_expressions(plan, product, request)
-        except BudgetError as error:
-            return _over_budget(error)
-        except TransformationError as error:
-            _log.warning("transformation failed", endpoint=plan.endpoint.id, place=str(error))
-            return Denial(400, "transformation_failed", "The request cannot be transformed as this API declares.")
-        if isinstance(captured, Denial):
-            return captured
-        body = request.json_object
-        if plan.format is not None and body is None:
-            return Denial(400, "invalid_json", "The transformed body is no JSON object.")
-        return _Prepared(client, body, captured)
-
-    async def _apply_expressions(
-        self, plan: EndpointPlan, product: Product, request: Request
-    ) -> "dict[str, Any] | Denial":
-        """Rejects or captures, then transforms. Raises BudgetError and TransformationError."""
-        rules = self._rules
-        rejected = await rules.rejector(plan.api).reject(request, plan.endpoint.id)
-        if rejected:
-            return rejected
-        captured = await _capture(plan, request, rules.expressions)
-        if not isinstance(captured, Denial):
-            await rules.api_transformer(plan.api).apply(request, plan.endpoint.id)
-            await rules.product_transformer(product).apply(request, plan.endpoint.id)
-        return captured
-
     async def _admit(
-        self, caller: Caller, plan: EndpointPlan, product: Product, request: Request, prepared: "_Prepared"
+        self, caller: Caller, plan: EndpointPlan, product: Product, request: Request, prepared: Prepared
     ) -> Admitted | Denial:
         fmt, now = plan.format, self._clock()
         guess = estimate(plan, prepared.body, len(request.body))
@@ -267,56 +227,3 @@ def _billing_id(request: Request) -> str:
         return str(uuid.UUID(given))
     except ValueError:
         return str(uuid.uuid4())
-
-
-@dataclass(frozen=True)
-class _Prepared:
-    """``client`` is the JSON body as sent, ``body`` as transformed."""
-
-    client: dict[str, Any] | None
-    body: dict[str, Any] | None
-    captured: dict[str, Any]
-
-
-def _malformed(request: Request, client: dict[str, Any] | None) -> Denial | None:
-    """What an upstream might read in another way than the gate does."""
-    if request.headers.get("content-encoding", "identity") != "identity":
-        return Denial(415, "unsupported_encoding", "Send the body without a content-encoding.")
-    if client is None:
-        return Denial(400, "invalid_json", "The body must be a JSON object.")
-    if not isinstance(client.get("stream", False), bool | None):
-        return Denial(400, "invalid_json", "stream must be true or false.")
-    try:
-        orjson.dumps(client)
-    except TypeError:
-        return Denial(400, "invalid_json", "The body is nested too deeply.")
-    return None
-
-
-def _over_budget(error: BudgetError) -> Denial:
-    """The fault is in the API's own manifest, or in how much there is to do; not in the request."""
-    text = f"This API cannot process the request: {error}"
-    return Denial(503, "expression_not_run", text, 1000) if error.passing else Denial(500, "expression_stopped", text)
-
-
-async def _capture(plan: EndpointPlan, request: Request, expressions: Expressions) -> dict[str, Any] | Denial:
-    """The request side of the metrics' expressions. A part that cannot be computed is refused: a client could else
-    choose requests that nobody can meter."""
-    captured: dict[str, Any] = {}
-    variables = request.variables() if plan.captures else {}
-    for capture in plan.captures:
-        place = Place(f"API {plan.api.name}", f"the metering expression {capture.key}")
-        try:
-            value = await expressions.cel(capture.expression, variables, place)
-            size = len(orjson.dumps(value))
-        except BudgetError:
-            raise
-        except (ExpressionError, TypeError):  # its words may hold parts of the request
-            _log.info("unmeterable request", endpoint=plan.endpoint.id, expression=capture.key)
-            text = f"{capture.key} cannot be computed from this request, and this API's metering needs it."
-            return Denial(400, "unmeterable_request", text)
-        if size > MAX_CAPTURE_BYTES:
-            text = f"{capture.key} is larger than {MAX_CAPTURE_BYTES} bytes, and this API's metering needs it."
-            return Denial(400, "metered_value_too_large", text)
-        captured[capture.key] = value
-    return captured

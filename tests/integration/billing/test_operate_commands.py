@@ -1,0 +1,261 @@
+"""``migrate``, ``subscriptions``, ``grants`` and ``statements`` against a billing that answers over a socket."""
+
+import json
+import os
+import pty
+import re
+import select
+import shlex
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import trustme
+from sqlalchemy import text
+from typer.testing import CliRunner
+
+from tests.integration.billing.conftest import Clock, prepare, wire
+from tests.integration.billing.neighbours import ADMIN_TOKEN, Valkey
+from tests.integration.billing.test_explain_command import served
+from tests.unit.billing.builders import apply_catalog, make_event, record
+from tests.unit.billing.test_statements import DAY, at
+from tollgate_billing.main import Billing
+from tollgate_billing.subscriptions import changes
+from tollgate_cli.main import app
+from tollgate_cli.manifests import valid_catalog
+from tollgate_core.catalog import Catalog, Subscription, content_hash
+
+_ROOT = Path(__file__).parents[3]
+_MANIFESTS = _ROOT / "docs" / "tools" / "manifests" / "operate"
+_PAGE = _ROOT / "docs" / "tools" / "operate.md"
+_BLOCK = re.compile(r"(?<=```text\n)\$ (?:.*\n)*?(?=```)")
+_COMMAND = re.compile(r"^\$ tollgate (.*)$", re.MULTILINE)
+FEBRUARY, MARCH = at("2026-02-01"), at("2026-03-01")
+NOW, NEXT = (valid_catalog(_MANIFESTS / f"{name}.yaml") for name in ("now", "next"))
+PLAIN = {"COLUMNS": "120", "TERM": "dumb", "NO_COLOR": "1", "TOLLGATE_BILLING_URL": "", "TOLLGATE_ADMIN_TOKEN": ""}
+Json = dict[str, Any]
+
+
+def take_over(billing: Billing, catalog: Catalog, now_ms: int) -> None:
+    apply_catalog(billing.database, catalog, now_ms)
+    billing.catalog.load()
+
+
+@pytest.fixture
+def billing(valkey: Valkey, tmp_path: Path) -> Iterator[Billing]:
+    """Two subscriptions since February; in March the tokens of their plan became dearer."""
+    clock = Clock(FEBRUARY)
+    made = wire(valkey, tmp_path, clock)
+    prepare(made)
+    take_over(made, NOW, FEBRUARY)
+    with made.database.write() as connection:
+        for name in ("globex", "initech"):
+            changes.begin(connection, NOW, Subscription(name=name, product="team", customer=name), FEBRUARY)
+    for number, (name, moment) in enumerate((("globex", FEBRUARY), ("globex", MARCH), ("initech", MARCH))):
+        event = make_event(
+            f"req-{number}",
+            at_ms=moment + DAY,
+            subscription=name,
+            customer=name,
+            product="team",
+            endpoint="llm/chat",
+            catalog=content_hash(NOW.encode()),
+            quantities={"tokens": "4000000"},
+        )
+        record(made.database, event, now_ms=moment + DAY)
+    clock.now_ms = MARCH + DAY
+    assert made.closer.tick() == set()
+    clock.now_ms = MARCH + 10 * DAY
+    take_over(made, NEXT, clock.now_ms)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def state(billing: Billing, tmp_path: Path) -> Iterator[Path]:
+    with served(billing, tmp_path):
+        yield tmp_path
+
+
+def run(state: Path, *arguments: str) -> tuple[int, str]:
+    result = CliRunner().invoke(app, [*arguments, "--state-dir", str(state)], env=PLAIN)
+    assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
+    assert ADMIN_TOKEN not in result.output
+    return result.exit_code, "\n".join(line.rstrip() for line in result.output.splitlines())
+
+
+def answer(state: Path, *arguments: str) -> Json:
+    result = CliRunner().invoke(app, [*arguments, "--state-dir", str(state), "--json"], env=PLAIN)
+    found: Json = json.loads(result.stdout)
+    return found
+
+
+def test_the_page_shows_what_is_printed(state: Path) -> None:
+    def printed(command: str) -> str:
+        code, output = run(state, *shlex.split(command))
+        ended = f"exit code {code}\n" if code else ""
+        return f"$ tollgate {command}\n{output}\n{ended}"
+
+    page = _PAGE.read_text()
+    current = _BLOCK.sub(lambda block: "".join(map(printed, _COMMAND.findall(block[0]))), page)
+    if os.environ.get("UPDATE_GOLDENS"):
+        _PAGE.write_text(current)
+    else:
+        assert current == page, "if the change is meant: UPDATE_GOLDENS=1"
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "migrate globex",
+        "migrate --product team",
+        "subscriptions seats globex team-seats 5",
+        "subscriptions switch globex solo",
+        "subscriptions cancel globex",
+        "subscriptions cancel globex --now",
+        "subscriptions charge globex 5 --comment help --id c",
+        "subscriptions credit globex 5 --comment sorry --id c",
+        "grants add globex 5 --id g",
+    ],
+)
+def test_nothing_is_changed_before_it_is_confirmed(command: str, state: Path) -> None:
+    def books() -> list[Json]:
+        shown = [answer(state, "subscriptions", "show", name) for name in ("globex", "initech")]
+        return [*shown, answer(state, "grants", "list", "globex")]
+
+    before = books()
+    for more, expected in (((), 1), (("--dry-run",), 0), (("--json",), 1), (("--yes", "--dry-run"), 0)):
+        code, said = run(state, *shlex.split(command), *more)
+        assert (code, "Nothing was changed" in said) == (expected, True), said
+    assert books() == before
+    done = answer(state, *shlex.split(command), "--yes")
+    for shown, then in zip(_previews(done["preview"]), _previews(done["done"]), strict=True):
+        assert {**shown, "preview": None, "subscription": None} == {**then, "preview": None, "subscription": None}
+    assert books() != before
+
+
+def _previews(document: Json) -> list[Json]:
+    found: list[Json] = document.get("subscriptions", [document])
+    return found
+
+
+def test_a_migration_of_a_product_moves_all_and_says_who_could_not(state: Path, billing: Billing) -> None:
+    code, said = run(state, "migrate", "--product", "team", "--yes")
+    assert (code, "Done: 2 subscriptions migrated." in said) == (0, True)
+    code, said = run(state, "migrate", "--product", "team", "--yes")
+    assert (code, "2 subscriptions have these versions already." in said) == (0, True)
+    version = answer(state, "subscriptions", "show", "globex")["prices"][-1]["version"]
+    old = next(price.version for price in NOW.prices if price.name == "team-tokens")
+    code, _ = run(state, "migrate", "globex", "--price", f"team-tokens={old}", "--yes")
+    held = [p for p in answer(state, "subscriptions", "show", "globex")["prices"] if p["until"] is None]
+    assert (code, version != old, {p["version"] for p in held if p["price"] == "team-tokens"}) == (0, True, {old})
+    code, said = run(state, "migrate", "--product", "team", "--price", "team-tokens=none", "--yes")
+    assert (code, said.count("there is no version none of the price team-tokens")) == (1, 2)
+
+
+def test_what_billing_refuses_is_said_with_field_and_cause(state: Path) -> None:
+    for command, said in (
+        ("subscriptions switch globex gold", "409 a switch from team to gold is not allowed; allowed: solo"),
+        ("subscriptions seats globex team-seats 51", "team-seats allows 1 to 50 seats, not 51"),
+        ("subscriptions charge globex 0.001 --comment x", "422 amount: must be a number of whole minor units of USD"),
+        ("subscriptions charge globex 5 --comment x --id 'no spaces'", "the request is not valid; id: String should"),
+        ("subscriptions reactivate globex", "409 it is not cancelled"),
+        ("subscriptions show nobody", "There is no subscription nobody"),
+        ("grants add globex 5 --currency EUR", "globex pays in USD, not in EUR"),
+        ("grants add globex 5 --expires 2020-01-01", "expires_at has passed already"),
+        ("grants remove globex none", "has no grant none"),
+        ("statements show none", "there is no statement none"),
+        ("statements list nobody", "there is no subscription nobody"),
+        ("migrate nobody", "There is no subscription nobody"),
+        ("migrate --product nothing", "No subscription is on the product nothing"),
+        ("migrate", "give either a SUBSCRIPTION or --product"),
+        ("migrate globex --price nope", "409 the product team has no price nope in USD"),
+    ):
+        code, output = run(state, *shlex.split(command))
+        assert (code, said in " ".join(output.replace("│", "").split())) == (2, True), output
+
+
+def test_a_statement_that_was_changed_is_found(state: Path, billing: Billing) -> None:
+    assert answer(state, "statements", "verify")["subscriptions"]["globex"]["changed"] == []
+    with billing.database.write() as connection:  # by somebody who owns the database: all others are refused
+        for trigger in (
+            connection.execute(text("SELECT name FROM sqlite_master WHERE type = 'trigger'")).scalars().all()
+        ):
+            connection.execute(text(f"DROP TRIGGER {trigger}"))
+        connection.execute(text("UPDATE statements SET body = replace(body, '60.00', '6.00') WHERE sequence = 1"))
+    code, said = run(state, "statements", "verify")
+    assert (code, "changed: st_" in said) == (1, True)
+
+
+def test_statements_come_as_csv(state: Path) -> None:
+    (first, *_) = answer(state, "statements", "list", "globex")["statements"]
+    code, csv = run(state, "statements", "show", first["id"], "--csv")
+    assert (code, csv.splitlines()[0][:20], len(csv.splitlines())) == (
+        0,
+        "statement,closed_at,",
+        1 + len(first["lines"]),
+    )
+
+
+def test_billing_is_found_by_its_url_and_a_token_that_is_no_argument(state: Path, tmp_path: Path) -> None:
+    url = json.loads((state / "endpoints.json").read_text())["api_url"]
+    token = tmp_path / "token"
+    token.write_text(f"{ADMIN_TOKEN}\n")
+    command = ["subscriptions", "list", "--json", "--url", url]
+
+    def invoke(*more: str, **environment: str) -> tuple[int, str]:
+        result = CliRunner().invoke(app, [*command, *more], env={**PLAIN, **environment})
+        return result.exit_code, result.output
+
+    assert invoke("--token-file", str(token))[0] == 0
+    assert invoke(TOLLGATE_ADMIN_TOKEN=ADMIN_TOKEN)[0] == 0
+    assert invoke()[0] == 2
+    assert "TOLLGATE_ADMIN_TOKEN" in invoke()[1]
+    assert "401 the token is not valid" in invoke(TOLLGATE_ADMIN_TOKEN="wrong-one")[1]
+    assert "wrong-one" not in invoke(TOLLGATE_ADMIN_TOKEN="wrong-one")[1]
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        away = f"http://127.0.0.1:{probe.getsockname()[1]}"
+    result = CliRunner().invoke(app, ["subscriptions", "list", "--url", away, "--token-file", str(token)], env=PLAIN)
+    assert (result.exit_code, "does not answer" in result.output) == (2, True)
+
+
+def test_billing_of_a_cluster_is_trusted_by_its_authority_and_name(billing: Billing, tmp_path: Path) -> None:
+    authority, name = trustme.CA(), "tollgate-billing.tollgate.svc"
+    certificate = authority.issue_cert(name)
+    chain, key, ca = (tmp_path / file for file in ("chain.pem", "key.pem", "ca.pem"))
+    certificate.cert_chain_pems[0].write_to_path(chain)
+    certificate.private_key_pem.write_to_path(key)
+    authority.cert_pem.write_to_path(ca)
+    with served(billing, tmp_path, ssl_certfile=chain, ssl_keyfile=key):
+        url = json.loads((tmp_path / "endpoints.json").read_text())["api_url"].replace("http:", "https:")
+        known = {"TOLLGATE_BILLING_URL": url, "TOLLGATE_ADMIN_TOKEN": ADMIN_TOKEN}
+        trusted = {"TOLLGATE_BILLING_CA": str(ca), "TOLLGATE_BILLING_TLS_NAME": name}
+        for more, code in (({}, 2), ({**trusted, "TOLLGATE_BILLING_TLS_NAME": ""}, 2), (trusted, 0)):
+            result = CliRunner().invoke(app, ["statements", "verify"], env={**PLAIN, **known, **more})
+            assert result.exit_code == code, result.output
+
+
+@pytest.mark.parametrize(("typed", "code", "state_after"), [(b"y\n", 0, "cancelled"), (b"n\n", 1, "active")])
+def test_a_person_at_a_terminal_is_asked(typed: bytes, code: int, state_after: str, state: Path) -> None:
+    command = [str(Path(sys.executable).parent / "tollgate"), "subscriptions", "cancel", "globex", "--now"]
+    ours, theirs = pty.openpty()
+    with subprocess.Popen(
+        [*command, "--state-dir", str(state)],
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        env={**os.environ, **PLAIN},
+    ) as process:
+        os.close(theirs)
+        seen = b""
+        while b"[y/N]" not in seen:
+            assert select.select([ours], [], [], 30)[0], seen
+            seen += os.read(ours, 4096)
+        os.write(ours, typed)
+        assert process.wait(30) == code
+    os.close(ours)
+    assert answer(state, "subscriptions", "show", "globex")["subscription"]["state"] == state_after
