@@ -49,7 +49,7 @@ def write_credit_note(
     the subscription. Raises CreditRefusedError where more would be given back than was charged."""
     there = _of_note(connection, note_id)
     if there:
-        if {line.statement for line in there} != {statement.id} or {line.line for line in there} != wanted.keys():
+        if {line.statement for line in there} != {statement.id} or {line.line for line in there} != set(wanted):
             raise CreditRefusedError(f"the credit note {note_id} is there already, with another content")
         return there
     left = _left(connection, statement.id)

@@ -120,9 +120,8 @@ def notifications_command(
     as_json: JsonOption = False,
 ) -> None:
     """List what somebody is to be told: low credit, limits that fill, top-ups. Oldest first."""
-    path = "/v1/notifications" + (f"?subscription={quote(subscription, safe='')}" if subscription else "")
     with attached(state_dir, url, token_file) as billing:
-        found = billing.pages(path, "notifications")
+        found = billing.pages("/v1/notifications", "notifications", subscription=subscription)
     if as_json:
         print(json.dumps({"notifications": found}, indent=2))  # noqa: T201
         return
