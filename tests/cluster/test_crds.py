@@ -53,8 +53,7 @@ def good_documents() -> list[Document]:
 
 @pytest.fixture(scope="module")
 def server(api_server: ApiServer) -> ApiServer:
-    api_server.kubectl("apply", "--server-side", "--force-conflicts", "-f", str(CRDS))
-    api_server.kubectl("wait", "--for=condition=Established", "--timeout=30s", "-f", str(CRDS))
+    api_server.add_kinds("-f", str(CRDS))
     return api_server
 
 
@@ -268,9 +267,7 @@ def install(server: ApiServer, *, lax: bool) -> None:
         definition["metadata"]["name"] = f"{names['plural']}.{OLDER}"
         definition["spec"]["group"] = OLDER
         definitions.append(definition)
-    manifest = json.dumps({"apiVersion": "v1", "kind": "List", "items": definitions})
-    server.kubectl("apply", "--server-side", "-f", "-", input=manifest)
-    server.kubectl("wait", "--for=condition=Established", "--timeout=30s", "-f", "-", input=manifest)
+    server.add_kinds("-f", "-", input=json.dumps({"apiVersion": "v1", "kind": "List", "items": definitions}))
 
 
 @pytest.fixture(scope="module")
