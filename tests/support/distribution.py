@@ -1,0 +1,34 @@
+"""How tests are spread over the processes of pytest-xdist, the workers."""
+
+import os
+import re
+
+import pytest
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
+
+#: Each has an API server and a PostgreSQL of its own as soon as it needs one, and those take memory.
+_MOST_WORKERS = 4
+#: Tests of a system in one metering mode. The `gateway` of tests/integration is shared by its modules.
+_MODE = re.compile(r"^tests/integration/test_\w+\.py::.*\[(stream|native)\b")
+
+
+def workers() -> int:
+    """For ``-n auto``: one per core. Goldens are rewritten in one process, as some have several tests."""
+    return 0 if os.environ.get("UPDATE_GOLDENS") else min(os.cpu_count() or 1, _MOST_WORKERS)
+
+
+class Distribution(LoadScopeScheduling):
+    """A worker is given all tests that share something slow to start. In the order of collection, in which the longest
+    come first, so that small ones even out the end."""
+
+    def __init__(self, config: pytest.Config, log: Producer) -> None:
+        config.option.loadscopereorder = False
+        super().__init__(config, log)
+
+    def _split_scope(self, nodeid: str) -> str:
+        if nodeid.startswith("tests/chaos/"):  # each starts a system of its own
+            return nodeid
+        if mode := _MODE.match(nodeid):
+            return mode[1]
+        return nodeid.partition("::")[0]
