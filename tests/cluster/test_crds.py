@@ -280,8 +280,7 @@ def upgraded(api_server: ApiServer) -> Iterator[Resources]:
         install(api_server, lax=False)
         yield resources
     # Or "kubectl get product" of the tests after these might mean them.
-    names = [definition["spec"]["names"]["plural"] for definition in custom_resource_definitions().values()]
-    api_server.kubectl("delete", "crd", "--wait=false", *(f"{name}.{OLDER}" for name in names))
+    api_server.remove_kinds(OLDER, *(d["spec"]["names"]["plural"] for d in custom_resource_definitions().values()))
 
 
 class TestUpgrade:

@@ -118,6 +118,13 @@ class ApiServer:
 
         assert wait_for(are_served, 30), names
 
+    def remove_kinds(self, group: str, *names: str) -> None:
+        """Delete all CRDs of a group, and wait until kubectl cannot mean its kinds any more."""
+        self.kubectl("delete", "crd", *(f"{name}.{group}" for name in names), "--timeout=60s", timeout=75)
+        with self.client() as client:
+            assert wait_for(lambda: client.get(f"/apis/{group}").status_code == 404, 30)
+        self.kubectl.forget_kinds()
+
     def client(self) -> httpx.Client:
         """For many requests, where starting kubectl for each would take too long."""
         headers = {"Authorization": f"Bearer {self._credentials.tokens[credentials.ADMIN]}"}
