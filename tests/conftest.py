@@ -39,6 +39,13 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: "Producer") -> "Dist
     return distribution.Distribution(config, log)
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if hasattr(config, "workerinput"):
+        from tests.support import distribution  # noqa: PLC0415
+
+        distribution.reorder(items)
+
+
 @pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node: "WorkerController") -> None:
     skipped.hear(node.config, getattr(node, "workeroutput", {}))
