@@ -49,7 +49,8 @@ def call(release: Release, subscription: str = "acme-openai", **script: object) 
 
 
 def refusal(release: Release) -> str:
-    """What the gateway answers where a rejection rule of the API applies: which version of it serves."""
+    """What the gateway answers where a rejection rule of the API applies: which version of it serves. To be waited for:
+    Programmed is Envoy's word, and the gate looks for a new catalog four times a second."""
     auth = {"authorization": f"Bearer {release.key('acme-openai')}"}
     return loopback.post(release.url + CHAT, json=chat_body(model="gpt-retired"), headers=auth).text
 
@@ -120,7 +121,7 @@ def test_an_edit_is_programmed_without_a_dropped_stream(release: Release) -> Non
         release.wait_for("condition=Programmed", "api/openai")
         generation = release.server.kubectl.get("api/openai", "-n", release.team)["metadata"]["generation"]
         assert generation >= 2
-        assert "Changed." in refusal(release)
+        assert wait_for(lambda: "Changed." in refusal(release), 10)
     assert "data: [DONE]" in stream.lines
     release.apply([find(documents(), "API", "openai")])
     release.assert_exact()
@@ -284,7 +285,7 @@ def test_the_operator_gone_drops_no_request_and_learns_of_edits_when_it_is_back(
         release.wait_for("condition=Programmed", "api/openai")
         traffic.wait_for_answers(20)
     assert set(traffic.seen.statuses) == {200}
-    assert "While it was away." in refusal(release)
+    assert wait_for(lambda: "While it was away." in refusal(release), 10)
     release.assert_exact()
 
 
