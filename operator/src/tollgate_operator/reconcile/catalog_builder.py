@@ -1,7 +1,9 @@
 """From effective resources to the catalog."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+
+from msgspec import structs
 
 from tollgate_core import catalog as c
 from tollgate_core.manifests import (
@@ -115,7 +117,7 @@ def _product(product: Product, prices: Mapping[str, c.Price], index: Index) -> c
         display_name=spec.display_name or "",
         endpoints=granted,
         rate_limits=tuple(_rate_limit(limit, product, index) for limit in spec.rate_limits),
-        limits=tuple(_metric_limit(limit, namespace) for limit in spec.limits),
+        limits=tuple(found for limit in spec.limits for found in _metric_limits(limit, namespace)),
         max_keys=spec.max_keys,
         unpriced=spec.unpriced,
         time_zone="" if spec.time_zone == "UTC" else spec.time_zone,
@@ -134,9 +136,10 @@ def _product(product: Product, prices: Mapping[str, c.Price], index: Index) -> c
     )
 
 
-def _metric_limit(limit: MetricLimit, namespace: str) -> c.MetricLimit:
+def _metric_limits(limit: MetricLimit, namespace: str) -> Iterator[c.MetricLimit]:
+    """Of the subscription, and of each of its keys."""
     bounds = limit.adjustable
-    return c.MetricLimit(
+    whole = c.MetricLimit(
         metric=qualified_name(namespace, limit.metric),
         limit=float(parse_quantity(limit.limit)),
         interval=limit.period.interval,
@@ -146,8 +149,11 @@ def _metric_limit(limit: MetricLimit, namespace: str) -> c.MetricLimit:
         notify_at=tuple(sorted(limit.notify_at)),
         least=float(parse_quantity(bounds.min)) if bounds else 0,
         most=float(parse_quantity(bounds.max)) if bounds else 0,
-        per_key=limit.scope == "key",
     )
+    yield whole
+    if limit.limit_per_key:
+        each = float(parse_quantity(limit.limit_per_key))
+        yield structs.replace(whole, limit=each, notify_at=(), least=0, most=0, per_key=True)
 
 
 def _top_ups(bounds: TopUps) -> c.TopUps:
