@@ -2,8 +2,7 @@
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
-
-from msgspec import structs
+from typing import Any
 
 from tollgate_core import catalog as c
 from tollgate_core.manifests import (
@@ -139,21 +138,26 @@ def _product(product: Product, prices: Mapping[str, c.Price], index: Index) -> c
 def _metric_limits(limit: MetricLimit, namespace: str) -> Iterator[c.MetricLimit]:
     """Of the subscription, and of each of its keys."""
     bounds = limit.adjustable
-    whole = c.MetricLimit(
-        metric=qualified_name(namespace, limit.metric),
-        limit=float(parse_quantity(limit.limit)),
-        interval=limit.period.interval,
-        interval_count=limit.period.interval_count,
-        hold=float(parse_quantity(limit.hold)) if limit.hold else 0,
-        soft=limit.enforcement == "soft",
+    same: dict[str, Any] = {
+        "metric": qualified_name(namespace, limit.metric),
+        "interval": limit.period.interval,
+        "interval_count": limit.period.interval_count,
+        "hold": _float(limit.hold),
+        "soft": limit.enforcement == "soft",
+    }
+    yield c.MetricLimit(
+        limit=_float(limit.limit),
         notify_at=tuple(sorted(limit.notify_at)),
-        least=float(parse_quantity(bounds.min)) if bounds else 0,
-        most=float(parse_quantity(bounds.max)) if bounds else 0,
+        least=_float(bounds.min) if bounds else 0,
+        most=_float(bounds.max) if bounds else 0,
+        **same,
     )
-    yield whole
     if limit.limit_per_key:
-        each = float(parse_quantity(limit.limit_per_key))
-        yield structs.replace(whole, limit=each, notify_at=(), least=0, most=0, per_key=True)
+        yield c.MetricLimit(limit=_float(limit.limit_per_key), per_key=True, **same)
+
+
+def _float(quantity: str | None) -> float:
+    return float(parse_quantity(quantity)) if quantity else 0
 
 
 def _top_ups(bounds: TopUps) -> c.TopUps:
