@@ -8,6 +8,7 @@ from typing import Any, Protocol
 from tollgate_core.manifests import API, Product, Subscription
 from tollgate_operator.cluster.clock import rfc3339
 from tollgate_operator.cluster.kinds import OWN
+from tollgate_operator.cluster.patience import Patience
 from tollgate_operator.cluster.programming import Programming
 from tollgate_operator.cluster.statuses import KEY_PENDING, PASSING, Verdict, verdict
 from tollgate_operator.cluster.store import Observed, Store
@@ -81,6 +82,7 @@ class Judge:
     #: What was found to be said already.
     _said: dict[ResourceKey, _Case] = field(default_factory=dict[ResourceKey, _Case])
     _passing_since: dict[ResourceKey, datetime] = field(default_factory=dict[ResourceKey, datetime])
+    _patience: Patience = field(default_factory=Patience)
 
     def verdicts(
         self, store: Store, state: State, used: Mapping[ResourceKey, list[str]], envoys: int, now: datetime
@@ -89,8 +91,9 @@ class Judge:
         found: list[tuple[Observed, Verdict]] = []
         passing: dict[ResourceKey, datetime] = {}
         said: dict[ResourceKey, _Case] = {}
-        moment = rfc3339(now)
+        moment, undone, seen = rfc3339(now), False, set[str]()
         for observed in self._judged(store, state):
+            seen.add(observed.uid)
             case = _Case(
                 observed,
                 state.statuses[observed.key],
@@ -103,12 +106,17 @@ class Judge:
                 if (now - since).total_seconds() < PASSING_SECONDS:
                     continue
             if not case.is_like(self._said.get(observed.key)):
-                written = verdict(observed, case.conditions(), case.details(), moment)
-                if written:
+                conditions, details = case.conditions(), case.details()
+                written = verdict(observed, conditions, details, moment)
+                if written and self._patience.allows(observed.uid, (observed.generation, conditions, details), now):
                     found.append((observed, written))
                     continue
+                if written:
+                    undone = True
+                    continue
             said[observed.key] = case
-        self._passing_since, self._said, self.waits = passing, said, bool(passing)
+        self._patience.forget_all_but(seen)
+        self._passing_since, self._said, self.waits = passing, said, bool(passing) or undone
         return found
 
     def _judged(self, store: Store, state: State) -> Iterator[Observed]:

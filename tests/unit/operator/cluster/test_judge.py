@@ -168,3 +168,16 @@ def test_a_status_that_somebody_edits_is_put_right() -> None:
     cluster.store.apply("MODIFIED", {**api("a", 5000), "status": {"serving": "nonsense"}})
     assert cluster.write(60) == {"a": "Programmed"}
     assert cluster.status("API", "a")["serving"] == said["serving"]
+
+
+def test_two_that_undo_each_other_write_ever_more_rarely() -> None:
+    """Two releases may watch one namespace; each puts its own status back. Here nothing that is written ever stays."""
+    cluster = Cluster(api("a"))
+    cluster.reconcile()
+    assert [len(cluster.judged(n / 2)) for n in range(4)] == [1, 1, 0, 0]  # undone once it is put right at once
+    assert cluster.judge.waits
+    assert sum(len(cluster.judged(n / 2)) for n in range(4, 1200)) < 20
+    other = Cluster(api("a", 2, generation=2))
+    other.judge = cluster.judge
+    cluster.programming.acknowledge(other.reconcile())
+    assert len(other.judged(600)) == 1  # something new is said at once
