@@ -120,6 +120,7 @@ def test_the_page_shows_what_is_printed(state: Path) -> None:
         "subscriptions charge globex 5 --comment help --id c",
         "subscriptions credit globex 5 --comment sorry --id c",
         "grants add globex 5 --id g",
+        "limits set globex tokens 5M",
     ],
 )
 def test_nothing_is_changed_before_it_is_confirmed(command: str, state: Path) -> None:

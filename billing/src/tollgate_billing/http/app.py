@@ -10,6 +10,7 @@ from tollgate_billing.http.auth import require_admin
 from tollgate_billing.http.changes import ending_routes, plan_routes
 from tollgate_billing.http.customer import customer_routes
 from tollgate_billing.http.explanations import explanation_routes
+from tollgate_billing.http.limits import limit_routes
 from tollgate_billing.http.operations import operations_routes
 from tollgate_billing.http.provider import letter_routes, usage_routes
 from tollgate_billing.http.quotes import quote_routes
@@ -43,6 +44,7 @@ def build_app(services: Services, on_serving: Callable[[], None] | None = None) 
         plan_routes(services),
         ending_routes(services),
         wallet_routes(services),
+        limit_routes(services),
         subscription_routes(services),
     ):
         app.include_router(router, prefix="/v1", dependencies=admin)
