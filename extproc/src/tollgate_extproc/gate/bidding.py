@@ -7,7 +7,7 @@ from typing import Any
 from tollgate_core.catalog import Product
 from tollgate_core.redis_contract import WALLET_METRIC, Limit
 from tollgate_extproc.budget.evaluate import Expressions
-from tollgate_extproc.gate.clamping import Offer, shorter
+from tollgate_extproc.gate.clamping import Credit, Offer, shorter
 from tollgate_extproc.gate.deciding import Decision
 from tollgate_extproc.gate.limits import Demands, demands, estimate, estimated_quantities, needs_quantities
 from tollgate_extproc.gate.subscriptions import Subscription
@@ -46,5 +46,5 @@ class Bidding:
         refusing, wallet = decision.refusing, decision.subscription.wallet
         if not self.product.clamp_output or wallet is None or refusing is None or refusing.metric != WALLET_METRIC:
             return None
-        rates, remaining = rates_of(wallet, self.call), decision.verdict.remaining
-        return await shorter(offer, self.call, rates, remaining, self.captured, self.expressions)
+        credit = Credit(refusing.limit, decision.verdict.remaining)
+        return await shorter(offer, self.call, rates_of(wallet, self.call), credit, self.captured, self.expressions)

@@ -10,8 +10,8 @@ from tollgate_extproc.gate.wallet import Call, cost_of
 
 #: What an answer with so many output tokens costs; None where that cannot be known.
 Cost = Callable[[int], Awaitable[float | None]]
-#: The script's answer has 14 digits: what remains may be a little less than it says.
-_SURELY = 1 - 1e-12
+#: Less than what the script forgives (1e-14 of the limit) by the rounding of its answer to 14 digits.
+_SLACK = 4e-15
 _STEPS = 100
 
 
@@ -25,18 +25,26 @@ class Offer:
     clamped: int = 0
 
 
+@dataclass(frozen=True)
+class Credit:
+    """All that may be spent, and what is left of it."""
+
+    limit: float
+    remaining: float
+
+
 async def shorter(
     offer: Offer,
     call: Call,
     rates: Mapping[str, float],
-    remaining: float,
+    credit: Credit,
     captured: Mapping[str, Any],
     expressions: Expressions,
 ) -> Offer | None:
-    """The longest answer for which ``remaining`` pays; None where it does not pay for any."""
+    """The longest answer for which the credit pays; None where it does not pay for any."""
     fmt, guess = call.plan.format, offer.guess
     least = fmt.least_output_tokens(offer.body) if fmt and offer.body is not None else None
-    if fmt is None or offer.body is None or least is None or least >= guess.output or remaining <= 0:
+    if fmt is None or offer.body is None or least is None or least >= guess.output or credit.remaining <= 0:
         return None
 
     async def quantities(output: int) -> dict[str, float]:
@@ -46,7 +54,7 @@ async def shorter(
         found = await quantities(output)
         return cost_of(rates, found) if rates.keys() <= found.keys() else None
 
-    tokens = await affordable(cost, least, guess.output, remaining * _SURELY)
+    tokens = await affordable(cost, least, guess.output, credit.remaining + abs(credit.limit) * _SLACK)
     if tokens is None:
         return None
     body = fmt.bound_output(offer.body, tokens)

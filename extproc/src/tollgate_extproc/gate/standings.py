@@ -89,7 +89,7 @@ def _quota(shown: Shown) -> str:
 
 def _credit(remaining: float, wallet: Wallet) -> str:
     """Without the overdraft; what calls in flight hold is taken. Rounded down to whole minor units."""
-    available = Decimal(repr(round(remaining - wallet.overdraft, 9)))
+    available = Decimal(repr(round(remaining - wallet.overdraft, 9) + 0.0))  # no minus zero
     smallest = Decimal(1).scaleb(-minor_unit_exponent(wallet.currency))
     return f"{available.quantize(smallest, rounding=ROUND_FLOOR):f} {wallet.currency}"
 

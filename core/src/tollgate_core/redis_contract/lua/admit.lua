@@ -22,6 +22,7 @@ if subscription[1] ~= ARGV[5] then return answer('stale') end
 if subscription[2] ~= 'active' then return answer('state', {state = subscription[2]}) end
 if ARGV[6] ~= '1' then return answer('endpoint') end
 
+local SLACK = 1e-14
 local limits = cjson.decode(ARGV[8])
 local standing, shown, refusing = {}, {}, nil
 for i, limit in ipairs(limits) do
@@ -30,7 +31,9 @@ for i, limit in ipairs(limits) do
     local counter = redis.call('HMGET', key, 'used', 'held')
     s.used, s.held = tonumber(counter[1] or 0), tonumber(counter[2] or 0)
     s.remaining = limit.limit - s.used - s.held
-    s.short = not limit.soft and (s.remaining < limit.cost or s.remaining <= 0)
+    -- Sums of fractions are a little off: what is short by less than that is not. Too little to be a whole unit.
+    local slack = math.abs(limit.limit) * SLACK
+    s.short = not limit.soft and (s.remaining + slack < limit.cost or s.remaining <= slack)
     s.reset = limit.ends - now
     s.retry = s.reset
   elseif limit.kind == 'rate' then
@@ -62,6 +65,7 @@ for i, limit in ipairs(limits) do
     redis.call('HSET', key, 'held', string.format('%.17g', s.held + limit.cost))
     redis.call('PEXPIREAT', key, string.format('%.0f', limit.ends + 604800000))
   elseif limit.kind == 'rate' then
+    shown[i].reset = math.ceil((limit.limit - s.remaining + limit.cost) / limit.rate)
     redis.call('HSET', key, 'level', string.format('%.17g', s.remaining - limit.cost), 'at', string.format('%.0f', s.at))
     redis.call('PEXPIRE', key, string.format('%.0f', math.ceil(2 * limit.limit / limit.rate) + 60000))
   else
