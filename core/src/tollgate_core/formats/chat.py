@@ -12,9 +12,9 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from tollgate_core.formats.base import UsageFormat, bounded
-from tollgate_core.formats.counts import carve, count_at, count_or_none
+from tollgate_core.formats.counts import LARGEST_COUNT, carve, count_at, count_or_none
 from tollgate_core.formats.errors import openai_error
-from tollgate_core.formats.narrow import as_object
+from tollgate_core.formats.narrow import as_array, as_object
 from tollgate_core.formats.reduction import Reduction
 
 CHAT_SHAPE: Mapping[str, Any] = {
@@ -35,8 +35,10 @@ _BOUNDS = ("max_completion_tokens", "max_tokens")
 
 
 def _answers(body: Mapping[str, Any]) -> int:
-    """Return how many answers are generated."""
-    return max(count_or_none(body.get("n")) or 1, count_or_none(body.get("best_of")) or 1)
+    """Return how many answers are generated. Legacy completions take many prompts at once, texts or lists of tokens."""
+    prompts = [prompt for prompt in as_array(body.get("prompt")) if not isinstance(prompt, int)]
+    times = max(count_or_none(body.get("n")) or 1, count_or_none(body.get("best_of")) or 1)
+    return min(times * max(len(prompts), 1), LARGEST_COUNT)
 
 
 class ChatCompletions(UsageFormat, ABC):

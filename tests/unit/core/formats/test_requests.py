@@ -189,6 +189,9 @@ HI: list[dict[str, Any]] = [{"role": "user", "content": "Hi"}]
         ("openai_completions", {"messages": HI, "max_completion_tokens": 500}, 20, {"max_completion_tokens": 20}),
         ("openai_completions", {"messages": HI, "n": 3}, 20, {"max_completion_tokens": 6}),
         ("openai_completions", {"prompt": "Hi", "best_of": 4}, 20, {"max_tokens": 5}),
+        ("openai_completions", {"prompt": ["Hi", "Ho"], "n": 2}, 20, {"max_tokens": 5}),
+        ("openai_completions", {"prompt": [[1, 2], [3]]}, 20, {"max_tokens": 10}),
+        ("openai_completions", {"prompt": [1, 2, 3]}, 20, {"max_tokens": 20}),
         (
             "openai_completions",
             {"messages": HI, "max_tokens": 5, "max_completion_tokens": 500},
@@ -218,6 +221,12 @@ def test_output_is_bounded_in_the_format_s_own_field(
     assert bounded == {**body, **changed}
     assert json.dumps(body) == before
     assert 0 < (fmt.max_output_tokens(bounded) or 0) <= tokens
+
+
+def test_a_hold_covers_every_prompt_of_a_legacy_completion() -> None:
+    body = {"prompt": ["one", "two", "three"], "n": 10**12, "max_tokens": 7}
+    assert FORMATS["openai_completions"].max_output_tokens({**body, "n": 2}) == 42
+    assert (FORMATS["openai_completions"].max_output_tokens(body) or 0) >= 10**11
 
 
 @pytest.mark.parametrize(
