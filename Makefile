@@ -31,7 +31,7 @@ up: $(VENV)/.runtime ## Start everything on this machine and send a demo's traff
 	@$(BIN)/tollgate up examples $(ARGS)
 
 test: $(VENV)/.dev ## Run the tests with real Envoy, Valkey, PostgreSQL and Kubernetes API server
-	$(BIN)/python -m pytest -m "not slow" $(ARGS)
+	$(BIN)/python -m pytest -n auto -m "not slow" $(ARGS)
 
 apiserver: $(VENV)/.dev ## Find or build the Kubernetes API server that tests use (once, some minutes)
 	@$(BIN)/python -m tests.support.kubernetes

@@ -9,38 +9,30 @@ import redis
 
 from tests.support.gateway import Gateway
 from tests.support.manifests import example_documents
+from tests.support.usage import chat_fields, completed_event
 from tollgate_cli.laptop.billing_client import BillingClient
 from tollgate_cli.laptop.system import wait_for
 from tollgate_core.admission import PriceVersion
-from tollgate_core.events import Usage, UsageEvent, rfc3339
 from tollgate_core.redis_contract import PARTITIONS, Keys, partition_of
 
 
 def event(number: int) -> tuple[int, bytes]:
     """(partition, CloudEvents JSON)."""
     subscription = f"bench-{number % 100}"
-    usage = Usage(
+    chat = chat_fields(10, 5)
+    built = completed_event(
+        f"bench-{number}",
+        subscription,
+        1_795_000_000_000 + number,
+        source="bench",
+        model="gpt-5",
+        tokens=10,
         customer="bench",
         product="openai-payg",
-        product_version="v",
-        catalog="c",
         endpoint="openai/chat",
-        outcome="completed",
-        quality="exact",
-        witness="meter",
-        ended_at=rfc3339(1_795_000_000_000 + number),
-        format="openai_completions",
-        requested_model="gpt-5",
-        served_model="gpt-5",
         streamed=True,
-        status_code=200,
-        usage={"prompt_tokens": 10, "completion_tokens": 5, "total_tokens": 15},
-        dimensions={"input": 10, "output": 5},
-        quantities={"input-tokens": "10", "output-tokens": "5", "cached-input-tokens": "0"},
         prices=(PriceVersion("input-tokens", "openai-payg-input", "v1"),),
-    )
-    built = UsageEvent(
-        id=f"bench-{number}", source="bench", subject=subscription, time=rfc3339(1_795_000_000_000 + number), data=usage
+        **{**chat, "quantities": {**chat["quantities"], "cached-input-tokens": "0"}},
     )
     return partition_of(subscription), built.encode()
 

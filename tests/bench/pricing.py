@@ -10,6 +10,7 @@ from typing import Any
 
 import structlog
 
+from tests.support.usage import completed_event
 from tollgate_billing.health import Health
 from tollgate_billing.ingest.batch import decode
 from tollgate_billing.ingest.streams import Message
@@ -23,7 +24,7 @@ from tollgate_billing.statements.closing import Closer
 from tollgate_billing.statements.drafting import draft_now, terms_now
 from tollgate_billing.subscriptions.declared import declare
 from tollgate_core.catalog import Catalog, Metric, Price, PriceTier, Product, Subscription, content_hash
-from tollgate_core.events import Usage, UsageEvent, rfc3339
+from tollgate_core.events import UsageEvent
 
 DAY_MS = 86_400_000
 START_MS = 1_793_491_200_000  # 2026-11-01T00:00:00Z
@@ -62,24 +63,20 @@ def events(count: int, subscriptions: int) -> Iterator[UsageEvent]:
         at_ms = START_MS + number * 30 * DAY_MS // count
         owner = number % subscriptions
         model = "mini" if rng.random() < 0.5 else "large"
-        tokens = str(rng.randrange(1, 5000))
-        data = Usage(
+        tokens = rng.randrange(1, 5000)
+        yield completed_event(
+            f"e{number}",
+            f"s{owner:05}",
+            at_ms,
+            source="bench",
+            model=model,
+            tokens=tokens,
             customer=f"c{owner}",
             product="pro",
             product_version="1",
-            catalog="c",
             endpoint="api/chat",
-            outcome="completed",
-            quality="exact",
-            witness="meter",
-            ended_at=rfc3339(at_ms),
-            requested_model=model,
-            served_model=model,
-            usage={"total_tokens": int(tokens)},
-            dimensions={"input": int(tokens)},
-            quantities={"tokens": tokens, "calls": "1"},
+            quantities={"tokens": str(tokens), "calls": "1"},
         )
-        yield UsageEvent(id=f"e{number}", source="bench", subject=f"s{owner:05}", time=rfc3339(at_ms), data=data)
 
 
 class Ledger:

@@ -1,6 +1,7 @@
-"""One Kubernetes API server for all tests here; each test takes a namespace of its own."""
+"""One Kubernetes API server for all tests here that one process runs; each test takes a namespace of its own."""
 
 import os
+import sys
 from collections.abc import Iterator
 from typing import cast
 
@@ -8,9 +9,9 @@ import pytest
 
 from tests.support.helm import Helm
 from tests.support.kubernetes import ApiServer, Binaries, BinariesUnavailableError, binaries
+from tests.support.skipped import Skipped, remember
 
 _FOUND = pytest.StashKey[Binaries | str]()
-_SKIPPED = pytest.StashKey[int]()
 _FIXTURES = {"api_server", "helm"}
 
 
@@ -20,27 +21,18 @@ def _needs_server(item: pytest.Item) -> bool:
 
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Find or build the programs before the first test: a build takes minutes, and a test may take 180 s. Only once it
-    is known that a test needs them, so that ``pytest tests/unit`` and ``-m slow`` never wait. Printed as it goes."""
+    is known that a test needs them, so that ``pytest tests/unit`` and ``-m slow`` never wait. Printed as it goes, to
+    standard error: a worker's standard output leads nowhere."""
     needed = sum(_needs_server(item) for item in session.items)
     if not needed or session.config.option.collectonly:
         return
     capture = session.config.pluginmanager.getplugin("capturemanager")
     try:
         with capture.global_and_fixture_disabled():
-            session.config.stash[_FOUND] = binaries(lambda line: print(line, flush=True))
+            session.config.stash[_FOUND] = binaries(lambda line: print(line, file=sys.stderr, flush=True))
     except BinariesUnavailableError as error:
         session.config.stash[_FOUND] = str(error)
-        session.config.stash[_SKIPPED] = needed
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Skips are easily overlooked; these are said at the end, with what to do."""
-    found = terminalreporter.config.stash.get(_FOUND, None)
-    if isinstance(found, str):
-        skipped = terminalreporter.config.stash[_SKIPPED]
-        terminalreporter.section("NO KUBERNETES API SERVER", sep="!", red=True, bold=True)
-        terminalreporter.line(f"{skipped} tests did NOT run: everything that needs a real API server.")
-        terminalreporter.line(found)
+        remember(session.config, Skipped(needed, str(error)))
 
 
 @pytest.fixture(scope="session")

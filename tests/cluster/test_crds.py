@@ -53,8 +53,7 @@ def good_documents() -> list[Document]:
 
 @pytest.fixture(scope="module")
 def server(api_server: ApiServer) -> ApiServer:
-    api_server.kubectl("apply", "--server-side", "--force-conflicts", "-f", str(CRDS))
-    api_server.kubectl("wait", "--for=condition=Established", "--timeout=30s", "-f", str(CRDS))
+    api_server.add_kinds("-f", str(CRDS))
     return api_server
 
 
@@ -268,9 +267,7 @@ def install(server: ApiServer, *, lax: bool) -> None:
         definition["metadata"]["name"] = f"{names['plural']}.{OLDER}"
         definition["spec"]["group"] = OLDER
         definitions.append(definition)
-    manifest = json.dumps({"apiVersion": "v1", "kind": "List", "items": definitions})
-    server.kubectl("apply", "--server-side", "-f", "-", input=manifest)
-    server.kubectl("wait", "--for=condition=Established", "--timeout=30s", "-f", "-", input=manifest)
+    server.add_kinds("-f", "-", input=json.dumps({"apiVersion": "v1", "kind": "List", "items": definitions}))
 
 
 @pytest.fixture(scope="module")
@@ -283,8 +280,7 @@ def upgraded(api_server: ApiServer) -> Iterator[Resources]:
         install(api_server, lax=False)
         yield resources
     # Or "kubectl get product" of the tests after these might mean them.
-    names = [definition["spec"]["names"]["plural"] for definition in custom_resource_definitions().values()]
-    api_server.kubectl("delete", "crd", "--wait=false", *(f"{name}.{OLDER}" for name in names))
+    api_server.remove_kinds(OLDER, *(d["spec"]["names"]["plural"] for d in custom_resource_definitions().values()))
 
 
 class TestUpgrade:

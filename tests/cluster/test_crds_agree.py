@@ -21,8 +21,7 @@ SETTINGS = settings(max_examples=80, deadline=None, derandomize=True, suppress_h
 
 @pytest.fixture(scope="module")
 def trial(api_server: ApiServer) -> Iterator[Resources]:
-    api_server.kubectl("apply", "--server-side", "--force-conflicts", "-f", str(CRDS))
-    api_server.kubectl("wait", "--for=condition=Established", "--timeout=30s", "-f", str(CRDS))
+    api_server.add_kinds("-f", str(CRDS))
     with Resources(api_server, api_server.namespace("agree")) as running:
         yield running
 

@@ -10,6 +10,7 @@ import pytest
 from tests.support.kubernetes import ApiServer
 from tests.support.kubernetes.release import Release
 from tests.support.manifests import Document, resource
+from tollgate_cli.laptop import loopback
 from tollgate_cli.laptop.system import wait_for
 
 
@@ -31,7 +32,7 @@ def api(name: str, message: str = "no") -> Document:
 
 def readiness(release: Release) -> tuple[int, str]:
     try:
-        answer = httpx.get(f"http://127.0.0.1:{release.port(8081)}/readyz", timeout=5)
+        answer = loopback.get(f"http://127.0.0.1:{release.port(8081)}/readyz", timeout=5)
     except httpx.HTTPError:
         return 0, ""
     return answer.status_code, answer.text
@@ -80,4 +81,4 @@ def test_a_watched_namespace_that_is_gone_keeps_the_operator_from_nothing(releas
     release.apply([api("a", "changed")])
     assert wait_for(lambda: is_programmed(release, "a", team), 30), release.logs()
     assert release.processes.pid(operator) == pid
-    assert httpx.get(f"http://127.0.0.1:{release.port(8081)}/healthz", timeout=5).text == "ok\n"
+    assert loopback.get(f"http://127.0.0.1:{release.port(8081)}/healthz", timeout=5).text == "ok\n"

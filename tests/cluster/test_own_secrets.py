@@ -5,12 +5,11 @@ import json
 from datetime import UTC, datetime
 from pathlib import Path
 
-import httpx
-
 from tests.support.calls import CHAT, chat_body
 from tests.support.kubernetes import ApiServer
 from tests.support.kubernetes.release import Release
 from tests.support.manifests import example_documents, find
+from tollgate_cli.laptop import loopback
 from tollgate_operator.cluster.certificates import make_authority, make_certificate
 
 PARTS = ("operator", "gateway", "billing")
@@ -47,7 +46,7 @@ def test_keys_and_certificates_of_an_administrator_are_used_and_left_alone(
         release.wait_ready()
         release.wait_for("condition=Programmed", "api/openai", "subscription/acme-openai", seconds=60)
         auth = {"authorization": f"Bearer {release.key('acme-openai')}"}
-        assert httpx.post(release.url + CHAT, json=chat_body(), headers=auth, timeout=30).status_code == 200
+        assert loopback.post(release.url + CHAT, json=chat_body(), headers=auth, timeout=30).status_code == 200
         secrets = api_server.kubectl("get", "secrets", "-n", namespace, "-o", "name").split()
         assert not [name for name in secrets if name.endswith(("-keys", "-tls", "-ca")) and "my-" not in name]
     for name, content in before.items():

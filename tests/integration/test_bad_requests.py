@@ -9,6 +9,7 @@ import pytest
 
 from tests.support.calls import CHAT, chat_body, headers, request_id
 from tests.support.gateway import Gateway
+from tollgate_cli.laptop import loopback
 from tollgate_core.api_keys import make_api_key
 
 
@@ -18,7 +19,7 @@ def error(response: httpx.Response) -> tuple[int, str]:
 
 
 def post(gateway: Gateway, path: str = CHAT, **more: Any) -> httpx.Response:
-    return httpx.post(gateway.url + path, timeout=30, **more)
+    return loopback.post(gateway.url + path, timeout=30, **more)
 
 
 @pytest.fixture(autouse=True)
@@ -50,7 +51,7 @@ def test_a_revoked_key_is_refused_at_once(gateway: Gateway) -> None:
     assert post(gateway, headers=auth, json={"model": "gpt-retired"}).status_code == 400
     url = f"{gateway.system.api_url}/v1/subscriptions/acme-openai/keys/{created['id']}"
     admin = {"authorization": f"Bearer {gateway.system.secrets.admin_token}"}
-    assert httpx.delete(url, headers=admin).is_success
+    assert loopback.delete(url, headers=admin).is_success
     assert error(post(gateway, headers=auth, json=chat_body())) == (401, "invalid_api_key")
 
 
@@ -72,7 +73,7 @@ def test_paths_that_try_to_escape(gateway: Gateway, path: str) -> None:
 
 
 def test_another_method(gateway: Gateway) -> None:
-    response = httpx.get(gateway.url + CHAT, headers=headers(gateway, "acme-openai"))
+    response = loopback.get(gateway.url + CHAT, headers=headers(gateway, "acme-openai"))
     assert error(response) == (404, "unknown_endpoint")
 
 
@@ -108,7 +109,7 @@ def test_a_rejection_rule(gateway: Gateway) -> None:
 
 def test_a_websocket_upgrade(gateway: Gateway) -> None:
     upgrade = {"connection": "Upgrade", "upgrade": "websocket", "sec-websocket-key": "x", "sec-websocket-version": "13"}
-    response = httpx.get(gateway.url + CHAT, headers={**headers(gateway, "acme-openai"), **upgrade})
+    response = loopback.get(gateway.url + CHAT, headers={**headers(gateway, "acme-openai"), **upgrade})
     assert response.status_code in {403, 404}
 
 

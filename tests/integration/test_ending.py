@@ -16,6 +16,7 @@ import pytest
 
 from tests.integration.billing.neighbours import Valkey, wait_until
 from tests.unit.billing.builders import make_catalog
+from tollgate_cli.laptop import loopback
 from tollgate_cli.laptop.locate import find_envoy
 from tollgate_cli.laptop.system import free_port
 from tollgate_core.admission import Admission
@@ -107,7 +108,7 @@ def envoy(tmp_path: Path) -> Iterator[tuple[str, str, Upstream]]:
 
     def ready() -> bool:
         try:
-            return httpx.get(f"http://127.0.0.1:{admin}/ready").status_code == 200
+            return loopback.get(f"http://127.0.0.1:{admin}/ready").status_code == 200
         except httpx.TransportError:
             return False
 
@@ -125,13 +126,13 @@ def envoy(tmp_path: Path) -> Iterator[tuple[str, str, Upstream]]:
 def test_a_drain_lets_a_request_finish_and_takes_no_other(envoy: tuple[str, str, Upstream]) -> None:
     admin, gateway, upstream = envoy
     answers: list[httpx.Response] = []
-    client = threading.Thread(target=lambda: answers.append(httpx.get(gateway, timeout=60)))
+    client = threading.Thread(target=lambda: answers.append(loopback.get(gateway, timeout=60)))
     client.start()
     assert upstream.asked.wait(20)
     results: list[str] = []
     drainer = threading.Thread(target=lambda: results.append(Drain(admin, 60).run()))
     drainer.start()
-    wait_until(lambda: httpx.get(f"{admin}/ready").status_code == 503 or not drainer.is_alive())
+    wait_until(lambda: loopback.get(f"{admin}/ready").status_code == 503 or not drainer.is_alive())
     assert not results
     upstream.answer.set()
     client.join(20)
@@ -143,7 +144,7 @@ def test_a_drain_lets_a_request_finish_and_takes_no_other(envoy: tuple[str, str,
 
 def test_a_drain_that_is_too_long_says_how_many_are_cut(envoy: tuple[str, str, Upstream]) -> None:
     admin, gateway, upstream = envoy
-    client = threading.Thread(target=lambda: httpx.get(gateway, timeout=60))
+    client = threading.Thread(target=lambda: loopback.get(gateway, timeout=60))
     client.start()
     assert upstream.asked.wait(20)
     assert Drain(admin, 1).run() == "1 requests are still active after 1 s\n"
@@ -182,7 +183,7 @@ def test_the_witness_reads_what_envoy_wrote_at_its_end(valkey: Valkey, tmp_path:
     process = subprocess.Popen([sys.executable, "-m", "tollgate_extproc.witness"], env=environment)
     try:
         wait_until(lambda: recorded(valkey) == {"before"})
-        assert httpx.get(f"http://127.0.0.1:{port}/readyz").status_code == 200
+        assert loopback.get(f"http://127.0.0.1:{port}/readyz").status_code == 200
         # Told to end while Envoy still writes: it stands still here, so that the order is sure.
         process.send_signal(signal.SIGSTOP)
         process.send_signal(signal.SIGTERM)

@@ -11,6 +11,7 @@ import pytest
 from tests.support.calls import chat, chat_body, headers, request_id
 from tests.support.gateway import Gateway
 from tests.support.manifests import Document, example_documents, find, resource
+from tollgate_cli.laptop import loopback
 from tollgate_cli.laptop.system import wait_for
 
 CANARY = "canary in a prompt 5561"
@@ -43,7 +44,7 @@ def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
 
 def post(gateway: Gateway, path: str, **body: Any) -> httpx.Response:
     auth = headers(gateway, "acme-open-models")
-    return httpx.post(gateway.url + path, headers=auth, json=chat_body(False, **body), timeout=60)
+    return loopback.post(gateway.url + path, headers=auth, json=chat_body(False, **body), timeout=60)
 
 
 def everything_written(gateway: Gateway) -> str:

@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator
 
-import httpx
 import pytest
 
 from tests.support.gateway import Gateway
 from tests.support.manifests import Document, resource
+from tollgate_cli.laptop import loopback
 
 
 def api(name: str, host: str, *paths: str) -> Document:
@@ -54,6 +54,6 @@ def test_the_closest_name_wins_and_wider_ones_answer_the_rest(
     gateway: Gateway, host: str, port: str, path: str, name: str
 ) -> None:
     auth = {"authorization": f"Bearer {gateway.key('one')}", "host": host + port}
-    answer = httpx.post(f"{gateway.url}/v1/{path}", json={}, headers=auth, timeout=30)
+    answer = loopback.post(f"{gateway.url}/v1/{path}", json={}, headers=auth, timeout=30)
     assert answer.status_code == (418 if name else 404), answer.text
     assert f"this is {name}" in answer.text or not name

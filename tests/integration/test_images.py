@@ -12,6 +12,7 @@ import httpx
 import pytest
 
 from tests.support.helm import ROOT
+from tollgate_cli.laptop import loopback
 from tollgate_cli.laptop.system import free_port, wait_for
 
 COMPONENTS = ("operator", "extproc", "billing", "sandbox")
@@ -154,7 +155,7 @@ def test_it_starts_and_ends(image: Image, tmp_path: Path) -> None:
 
     def answers() -> bool:
         try:
-            return httpx.get(f"http://127.0.0.1:{port}{path}", trust_env=False).is_success
+            return loopback.get(f"http://127.0.0.1:{port}{path}", trust_env=False).is_success
         except httpx.TransportError:
             return False
 

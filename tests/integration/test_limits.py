@@ -11,6 +11,7 @@ import pytest
 from tests.support.calls import CHAT, chat_body, headers
 from tests.support.gateway import Gateway
 from tests.support.manifests import Document, example_documents, resource
+from tollgate_cli.laptop import loopback
 from tollgate_cli.laptop.system import wait_for
 
 
@@ -98,7 +99,7 @@ def test_a_declared_hold_replaces_the_estimate(limited: Gateway) -> None:
 def test_requests_per_window(limited: Gateway) -> None:
     statuses = Counter(asyncio.run(call_at_once(limited, "sub-five-a-minute", 12)))
     assert statuses == {200: 5, 429: 7}
-    response = httpx.post(limited.url + CHAT, headers=headers(limited, "sub-five-a-minute"), json=chat_body())
+    response = loopback.post(limited.url + CHAT, headers=headers(limited, "sub-five-a-minute"), json=chat_body())
     assert response.status_code == 429
     assert 1 <= int(response.headers["retry-after"]) <= 13
     assert response.headers["ratelimit"].startswith('"rpm";r=0;t=')

@@ -1,15 +1,15 @@
 """Editing manifests while the system runs: effective without a dropped stream, or reported and without effect."""
 
 import copy
-import threading
 from collections.abc import Iterator
 
-import httpx
 import pytest
 
-from tests.support.calls import CHAT, chat, chat_body, headers, request_id
+from tests.support.calls import chat, chat_body, headers, request_id
 from tests.support.gateway import Gateway
 from tests.support.manifests import Document, example_documents, find
+from tests.support.streams import OpenStream
+from tollgate_cli.laptop import loopback
 from tollgate_cli.laptop.system import wait_for
 
 
@@ -21,10 +21,19 @@ def edited(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
 
 @pytest.fixture
 def documents(edited: Gateway) -> Iterator[list[Document]]:
-    yield copy.deepcopy(example_documents())
     before = edited.system.status()["catalog"]
+    yield copy.deepcopy(example_documents())
     edited.edit(example_documents())
-    wait_for(lambda: edited.system.status().get("catalog") != before, 5)
+
+    def is_as_before() -> bool:
+        status = edited.system.status()
+        if status.get("catalog") != before or status["files"]:
+            return False
+        return all(
+            c["status"] == "True" for r in status["resources"] for c in r["conditions"] if c["type"] == "Accepted"
+        )
+
+    assert wait_for(is_as_before, 10)
 
 
 def conditions(gateway: Gateway, kind: str, name: str) -> dict[str, tuple[str, str]]:
@@ -35,35 +44,21 @@ def conditions(gateway: Gateway, kind: str, name: str) -> dict[str, tuple[str, s
 
 
 def test_an_edit_takes_effect_without_dropping_a_stream(edited: Gateway, documents: list[Document]) -> None:
-    lines: list[str] = []
-    started = threading.Event()
+    with OpenStream(edited, tokens=40) as stream:
+        find(documents, "API", "openai")["spec"]["rejectionRules"][0]["message"] = "Now with another message."
+        find(documents, "API", "openai")["spec"]["upstream"]["timeout"] = "200s"
+        embeddings = {"name": "embeddings", "path": "/v1/embeddings", "format": "openai_completions"}
+        find(documents, "API", "openai")["spec"]["endpoints"].append(embeddings)
+        edited.edit(documents)
 
-    def stream() -> None:
-        auth = headers(edited, "acme-openai", {"tokens": 40, "delay_ms": 100})
-        with httpx.stream("POST", edited.url + CHAT, json=chat_body(), headers=auth, timeout=60) as response:
-            for line in response.iter_lines():
-                lines.append(line)
-                started.set()
+        def takes_effect() -> bool:
+            response = chat(edited, model="gpt-retired")
+            return "Now with another message." in response.text
 
-    client = threading.Thread(target=stream)
-    client.start()
-    assert started.wait(20)
-    find(documents, "API", "openai")["spec"]["rejectionRules"][0]["message"] = "Now with another message."
-    find(documents, "API", "openai")["spec"]["upstream"]["timeout"] = "200s"
-    find(documents, "API", "openai")["spec"]["endpoints"].append(
-        {"name": "embeddings", "path": "/v1/chat/../embeddings".replace("/chat/..", ""), "format": "openai_completions"}
-    )
-    edited.edit(documents)
-
-    def takes_effect() -> bool:
-        response = chat(edited, model="gpt-retired")
-        return "Now with another message." in response.text
-
-    assert wait_for(takes_effect, 15)
-    assert wait_for(lambda: bool(edited.system.status()["programmed"]), 10)
-    client.join(30)
-    assert "data: [DONE]" in lines
-    assert sum(line.startswith("data: {") for line in lines) >= 40
+        assert wait_for(takes_effect, 15)
+        assert wait_for(lambda: bool(edited.system.status()["programmed"]), 10)
+    assert "data: [DONE]" in stream.lines
+    assert sum(line.startswith("data: {") for line in stream.lines) >= 40
     edited.assert_exact()
 
 
@@ -101,7 +96,7 @@ def test_an_upstream_that_cannot_be_reached_is_told_to_the_client(edited: Gatewa
 
     def unreachable() -> bool:
         auth = headers(edited, "acme-open-models")
-        response = httpx.post(edited.url + "/ollama/api/chat", json=chat_body(), headers=auth, timeout=30)
+        response = loopback.post(edited.url + "/ollama/api/chat", json=chat_body(), headers=auth, timeout=30)
         return response.status_code == 503 and bool(response.json()["error"]["message"])
 
     assert wait_for(unreachable, 15)

@@ -14,6 +14,7 @@ from tests.integration.test_limits import call_at_once
 from tests.support.calls import CHAT, chat_body, headers
 from tests.support.gateway import Gateway
 from tests.support.manifests import example_documents, resource
+from tollgate_cli.laptop import loopback
 from tollgate_cli.laptop.system import wait_for
 from tollgate_core.redis_contract import Keys
 
@@ -44,7 +45,7 @@ def prepaid(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
 
 def call(gateway: Gateway, **fields: Any) -> httpx.Response:
     auth = headers(gateway, SUBSCRIPTION, None)
-    return httpx.post(gateway.url + CHAT, headers=auth, json=chat_body(**fields), timeout=30)
+    return loopback.post(gateway.url + CHAT, headers=auth, json=chat_body(**fields), timeout=30)
 
 
 def give(gateway: Gateway, name: str, amount: str) -> None:

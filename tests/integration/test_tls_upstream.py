@@ -13,6 +13,7 @@ import uvicorn
 from tests.support.calls import CHAT, chat_body, headers, request_id
 from tests.support.gateway import Gateway
 from tests.support.manifests import Document, example_documents, find
+from tollgate_cli.laptop import loopback
 from tollgate_cli.laptop.system import free_port, wait_for
 from tollgate_sandbox.app import create_app
 from tollgate_sandbox.settings import Settings
@@ -62,7 +63,7 @@ def test_an_upstream_is_called_only_where_its_certificate_is_trusted(
 
         def call() -> httpx.Response:
             auth = headers(gateway, "acme-openai")
-            return httpx.post(gateway.url + CHAT, headers=auth, json=chat_body(), timeout=30)
+            return loopback.post(gateway.url + CHAT, headers=auth, json=chat_body(), timeout=30)
 
         refused = call()
         assert refused.status_code == 503

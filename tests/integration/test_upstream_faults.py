@@ -8,6 +8,7 @@ import pytest
 
 from tests.support.calls import CHAT, chat, chat_body, headers, request_id
 from tests.support.gateway import Gateway
+from tollgate_cli.laptop import loopback
 
 SAME = {"tokens": 30}
 HARMLESS = [
@@ -67,7 +68,7 @@ def test_other_formats_count_only_what_the_provider_reports(
     body = {**chat_body(stream), **more, "tools": [{"type": "function", "function": {"name": "f"}, "name": "f"}]}
     if "input" in more:
         del body["messages"]
-    response = httpx.post(gateway.url + path, headers=headers(gateway, subscription, script), json=body, timeout=60)
+    response = loopback.post(gateway.url + path, headers=headers(gateway, subscription, script), json=body, timeout=60)
     assert response.status_code == 200, response.text
     event = gateway.event(request_id(response))
     assert event["data"]["usage"][field] == gateway.journal_entry(request_id(response))["usage"][field]
@@ -108,7 +109,7 @@ def test_a_stream_that_the_upstream_breaks_off_is_labelled(gateway: Gateway, scr
     body, auth = chat_body(), headers(gateway, "acme-openai", {**SAME, **script})
     request = ""
     try:
-        with httpx.stream("POST", gateway.url + CHAT, json=body, headers=auth, timeout=30) as response:
+        with loopback.stream("POST", gateway.url + CHAT, json=body, headers=auth, timeout=30) as response:
             request = request_id(response)
             response.read()
     except httpx.RemoteProtocolError:
@@ -131,7 +132,7 @@ def test_a_client_that_leaves_at_any_chunk_is_labelled(gateway: Gateway, events:
     name = f"gone-{events}-{gateway.system.gateway_port}"
     script = {**SAME, "hold": name, "delay_ms": 5}
     auth = headers(gateway, "acme-openai", script)
-    with httpx.stream("POST", gateway.url + CHAT, json=chat_body(), headers=auth, timeout=30) as response:
+    with loopback.stream("POST", gateway.url + CHAT, json=chat_body(), headers=auth, timeout=30) as response:
         request = request_id(response)
         seen = 0
         for text in response.iter_lines() if events else ():
@@ -141,11 +142,11 @@ def test_a_client_that_leaves_at_any_chunk_is_labelled(gateway: Gateway, events:
     data = gateway.event(request)["data"]
     assert data["outcome"] == "client_aborted"
     assert data["quality"] in {"partial", "estimated", "exact"}
-    httpx.post(f"{gateway.system.sandbox_url}/sandbox/release/{name}")
+    loopback.post(f"{gateway.system.sandbox_url}/sandbox/release/{name}")
 
 
 def test_a_plain_api_is_billed_by_its_response_header(gateway: Gateway) -> None:
-    response = httpx.post(
+    response = loopback.post(
         f"{gateway.url}/compute/v1/compute/job-1", headers=headers(gateway, "beta-compute"), json={"units": 3}
     )
     assert gateway.event(request_id(response))["data"]["quantities"] == {"cpu-seconds": "0.75"}

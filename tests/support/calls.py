@@ -6,6 +6,7 @@ from typing import Any
 import httpx
 
 from tests.support.gateway import Gateway
+from tollgate_cli.laptop import loopback
 
 CHAT = "/openai/v1/chat/completions"
 
@@ -30,7 +31,7 @@ def chat(
     **fields: Any,
 ) -> httpx.Response:
     """One chat call, read to its end."""
-    return httpx.post(
+    return loopback.post(
         gateway.url + CHAT,
         headers=headers(gateway, subscription, script),
         json=chat_body(stream, **fields),

@@ -6,11 +6,11 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Self
 
-import httpx
 import redis
 
 from tests.support.manifests import Document, write
 from tollgate_cli.errors import CommandError
+from tollgate_cli.laptop import loopback
 from tollgate_cli.laptop.options import UpOptions
 from tollgate_cli.laptop.reconciliation import EndpointCount, compare, upstream_journal
 from tollgate_cli.laptop.session import Session
@@ -114,7 +114,7 @@ class Gateway:
 
     def clear_journal(self) -> None:
         """Forget earlier requests."""
-        httpx.delete(f"{self.system.sandbox_url}/sandbox/journal").raise_for_status()
+        loopback.delete(f"{self.system.sandbox_url}/sandbox/journal").raise_for_status()
 
     def compare(self) -> dict[str, EndpointCount]:
         """The ledger against the upstream's count, once every request of the journal is recorded."""

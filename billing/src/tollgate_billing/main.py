@@ -30,6 +30,7 @@ from tollgate_billing.keys import KeyRing
 from tollgate_billing.ledger.database import DATABASE_AWAY, Database
 from tollgate_billing.ledger.migrate import migrate
 from tollgate_billing.ledger.verification import verify
+from tollgate_billing.notifications.watching import Watcher
 from tollgate_billing.redis_link import RedisLink
 from tollgate_billing.settings import Settings
 from tollgate_billing.statements.closing import Closer
@@ -59,6 +60,7 @@ class Billing:
         checkpoint = crash_at(settings.crash_at)
         delay_ms = int(settings.close_delay_seconds * 1000)
         self.closer = Closer(self.database, lambda: self.catalog.current, clock, delay_ms, self.health, checkpoint)
+        self.watcher = Watcher(self.database, lambda: self.catalog.current, clock, self.health)
         self.consumer = Consumer(self.streams, poster, clock, self.health, self.metrics, checkpoint)
         self.services = Services(
             database=self.database,
@@ -118,6 +120,7 @@ def _run(billing: Billing, stop: threading.Event) -> None:
     url = f"{'https' if settings.tls_dir else 'http'}://{host}:{port}"
     threads = [_start("ingest", billing.consumer.run, stop), _start("keeper", billing.keeper.run, stop)]
     threads.append(_start("closer", billing.closer.run, stop))
+    threads.append(_start("watcher", billing.watcher.run, stop))
 
     def on_serving() -> None:
         _log.info("serving", url=url, consumer=settings.consumer)

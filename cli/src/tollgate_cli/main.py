@@ -23,6 +23,7 @@ from tollgate_cli.operate.limits import limits_app
 from tollgate_cli.operate.migrate import migrate_command
 from tollgate_cli.operate.statements import statements_app
 from tollgate_cli.operate.subscriptions import subscriptions_app
+from tollgate_cli.operate.top_ups import notifications_command, top_ups_app
 from tollgate_cli.output import print_counts, print_invoice, print_problems
 from tollgate_cli.tools.backtest import backtest_command
 from tollgate_cli.tools.explain import explain_command
@@ -45,6 +46,8 @@ app.add_typer(subscriptions_app, name="subscriptions")
 app.add_typer(statements_app, name="statements")
 app.add_typer(grants_app, name="grants")
 app.add_typer(limits_app, name="limits")
+app.add_typer(top_ups_app, name="top-ups")
+app.command("notifications")(notifications_command)
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 

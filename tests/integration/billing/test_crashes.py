@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
-import httpx
 import pytest
 
 from tests.integration.billing.neighbours import ADMIN, BillingProcess, Valkey, wait_until
@@ -15,6 +14,7 @@ from tests.unit.billing.conftest import fresh_postgresql
 from tollgate_billing.clock import system_clock
 from tollgate_billing.ledger.database import Database
 from tollgate_billing.ledger.verification import verify
+from tollgate_cli.laptop import loopback
 from tollgate_core.catalog import Subscription
 from tollgate_core.redis_contract import Keys, partition_of
 
@@ -104,9 +104,9 @@ def test_redis_away_then_empty(process: BillingProcess, mortal_valkey: Valkey) -
     mortal_valkey.append(*(make_event(f"e{i}", "5", at_ms=now) for i in range(10)))
     wait_until(lambda: process.get("/v1/totals")["events_total"] == 10)
     mortal_valkey.stop()
-    wait_until(lambda: httpx.get(f"{process.url}/readyz").status_code == 503)
+    wait_until(lambda: loopback.get(f"{process.url}/readyz").status_code == 503)
     assert process.quantity() == "50"  # the ledger still answers
-    answer = httpx.delete(f"{process.url}{KEYS}/{key['id']}", headers=ADMIN)
+    answer = loopback.delete(f"{process.url}{KEYS}/{key['id']}", headers=ADMIN)
     assert answer.status_code == 503
     late = process.post(KEYS).json()
     assert late["pushed"] is False
@@ -114,7 +114,7 @@ def test_redis_away_then_empty(process: BillingProcess, mortal_valkey: Valkey) -
         mortal_valkey.start()
         mortal_valkey.append(make_event("e1", "5", at_ms=now), make_event("new", "7", at_ms=now))
     wait_until(mortal_valkey.is_ready)
-    wait_until(lambda: httpx.get(f"{process.url}/readyz").status_code == 200)
+    wait_until(lambda: loopback.get(f"{process.url}/readyz").status_code == 200)
     fields = mortal_valkey.client.hkeys(Keys.subscription(SUBSCRIPTION))
     assert len([name for name in fields if name.startswith(b"key:")]) == 1  # the late one, not the revoked one
     wait_until(lambda: process.quantity() == "57")

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from fastapi.testclient import TestClient
 from sqlalchemy import create_engine, make_url, text
 from sqlalchemy.exc import OperationalError
 
@@ -182,6 +183,14 @@ def cut_off(server: str, url: str) -> Iterator[None]:
         yield
         connection.execute(text(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true"))
     engine.dispose()
+
+
+def test_no_label_names_a_customer(billing: Billing, valkey: Valkey, http: TestClient) -> None:
+    valkey.append(*(make_event(f"e{number}", served_model=f"model-{number}") for number in range(3)))
+    drain(billing)
+    said = http.get("/metrics").text
+    assert "tollgate_billing_events_recorded_total" in said
+    assert not any(name in said for name in ("acme", "team", "model-", "pro"))
 
 
 def test_metrics_and_lag(billing: Billing, valkey: Valkey) -> None:

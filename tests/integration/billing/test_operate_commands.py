@@ -55,6 +55,7 @@ def billing(valkey: Valkey, tmp_path: Path) -> Iterator[Billing]:
     with made.database.write() as connection:
         for name in ("globex", "initech"):
             changes.begin(connection, NOW, Subscription(name=name, product="team", customer=name), FEBRUARY)
+        changes.begin(connection, NOW, Subscription(name="hooli", product="prepaid", customer="hooli"), FEBRUARY)
     for number, (name, moment) in enumerate((("globex", FEBRUARY), ("globex", MARCH), ("initech", MARCH))):
         event = make_event(
             f"req-{number}",
@@ -121,6 +122,7 @@ def test_the_page_shows_what_is_printed(state: Path) -> None:
         "subscriptions credit globex 5 --comment sorry --id c",
         "grants add globex 5 --id g",
         "limits set globex tokens 5M",
+        "statements credit st_3b321f7a68221e472487679d --line 1 --reason sorry --id n",
     ],
 )
 def test_nothing_is_changed_before_it_is_confirmed(command: str, state: Path) -> None:
@@ -166,6 +168,12 @@ def test_what_billing_refuses_is_said_with_field_and_cause(state: Path) -> None:
         ("subscriptions charge globex 5 --comment x --id 'no spaces'", "the request is not valid; id: String should"),
         ("subscriptions reactivate globex", "409 it is not cancelled"),
         ("subscriptions show nobody", "There is no subscription nobody"),
+        ("top-ups add globex 5", "409 the product team is not prepaid"),
+        ("top-ups add hooli 9.99", "422 amount: must be between 10.00 USD and 200.00 USD"),
+        ("top-ups paid none", "404 there is no top-up none"),
+        ("top-ups automatic hooli --below 5 --amount 20 --month 10", "422 month: must be at least the amount"),
+        ("statements credit none --line 1 --reason x", "404 there is no statement none"),
+        ("statements credit st_3b321f7a68221e472487679d --line 9 --reason x", "409 the statement has no line 9"),
         ("grants add globex 5 --currency EUR", "globex pays in USD, not in EUR"),
         ("grants add globex 5 --expires 2020-01-01", "expires_at has passed already"),
         ("grants remove globex none", "has no grant none"),
@@ -260,3 +268,19 @@ def test_a_person_at_a_terminal_is_asked(typed: bytes, code: int, state_after: s
         assert process.wait(30) == code
     os.close(ours)
     assert answer(state, "subscriptions", "show", "globex")["subscription"]["state"] == state_after
+
+
+def test_automatic_top_ups_pay_in_until_one_fails(state: Path, billing: Billing) -> None:
+    run(state, "top-ups", "automatic", "hooli", "--below", "5", "--amount", "20", "--month", "100")
+    assert billing.watcher.tick() == set()
+    (first,) = answer(state, "top-ups", "list", "hooli")["top_ups"]
+    assert (first["reason"], first["state"], first["amount"]) == ("automatic", "pending", "20.00")
+    assert answer(state, "top-ups", "list")["top_ups"] == [first]
+    run(state, "top-ups", "paid", first["id"], "--note", "card")
+    assert answer(state, "grants", "list", "hooli")["available"] == "20.00"
+    code, said = run(state, "top-ups", "failed", first["id"])
+    assert (code, "is paid; take back its grant instead" in " ".join(said.replace("│", "").split())) == (2, True)
+    kinds = [one["kind"] for one in answer(state, "notifications", "hooli")["notifications"]]
+    assert sorted(kinds) == ["top_up.created", "top_up.paid"]
+    assert answer(state, "notifications", "globex")["notifications"] == []
+    assert answer(state, "top-ups", "automatic", "hooli", "--off") == {"automatic": None}

@@ -19,6 +19,7 @@ from tests.integration.billing.neighbours import ADMIN, BillingProcess, Valkey, 
 from tests.integration.billing.test_http import KEYS, bearer, create_key
 from tests.unit.billing.builders import SUBSCRIPTION, make_catalog
 from tollgate_billing.main import Billing, follow_certificate
+from tollgate_cli.laptop import loopback
 from tollgate_core.api_keys import make_api_key
 from tollgate_core.catalog import Subscription
 from tollgate_core.redis_contract import Keys
@@ -178,7 +179,7 @@ def test_the_api_speaks_tls_and_nothing_else(process: BillingProcess, certificat
     assert answers_as(process.url, "localhost", certificates.trust())
     assert not answers_as(process.url, "localhost", ssl.create_default_context())
     with pytest.raises(httpx.TransportError):
-        httpx.get(process.url.replace("https:", "http:") + "/healthz")
+        loopback.get(process.url.replace("https:", "http:") + "/healthz")
 
 
 class Rounds(Event):

@@ -15,7 +15,8 @@ import httpx
 from tests.support.kubernetes import audit, credentials
 from tests.support.kubernetes.binaries import Binaries
 from tests.support.kubernetes.kubectl import Kubectl
-from tollgate_cli.laptop.system import free_port
+from tollgate_cli.laptop import loopback
+from tollgate_cli.laptop.system import free_port, wait_for
 
 _ISSUER = "https://kubernetes.default.svc"
 #: An address of documentation (RFC 5737): nobody connects to it, and a machine without a network has a default.
@@ -104,6 +105,26 @@ class ApiServer:
             self.kubectl("label", "namespace", name, *(f"{key}={value}" for key, value in labels.items()))
         return name
 
+    def add_kinds(self, *arguments: str, input: str | None = None) -> None:
+        """Apply CRDs and wait until they are served. ``kubectl wait`` fails at one that has no conditions yet."""
+        apply = ("apply", "--server-side", "--force-conflicts", "-o", "name")
+        names = self.kubectl(*apply, *arguments, input=input).split()
+
+        def are_served() -> bool:
+            found = self.kubectl.get(*names)
+            definitions = found.get("items", [found])
+            conditions = [d.get("status", {}).get("conditions") or [] for d in definitions]
+            return all(any((c["type"], c["status"]) == ("Established", "True") for c in of) for of in conditions)
+
+        assert wait_for(are_served, 30), names
+
+    def remove_kinds(self, group: str, *names: str) -> None:
+        """Delete all CRDs of a group, and wait until kubectl cannot mean its kinds any more."""
+        self.kubectl("delete", "crd", *(f"{name}.{group}" for name in names), "--timeout=60s", timeout=75)
+        with self.client() as client:
+            assert wait_for(lambda: client.get(f"/apis/{group}").status_code == 404, 30)
+        self.kubectl.forget_kinds()
+
     def client(self) -> httpx.Client:
         """For many requests, where starting kubectl for each would take too long."""
         headers = {"Authorization": f"Bearer {self._credentials.tokens[credentials.ADMIN]}"}
@@ -133,7 +154,7 @@ class ApiServer:
             f"--initial-cluster=default={peer}",
             "--unsafe-no-fsync",
         )
-        self._wait_until("etcd", lambda: httpx.get(f"{client}/health", trust_env=False).is_success, 30)
+        self._wait_until("etcd", lambda: loopback.get(f"{client}/health", trust_env=False).is_success, 30)
 
     def _start_controllers(self) -> None:
         """They follow CRDs with a delay: objects of a new CRD are collected as garbage after up to 30 s."""

@@ -1,6 +1,7 @@
 """kubectl as a function."""
 
 import json
+import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -16,16 +17,21 @@ class Kubectl:
     def __init__(self, program: Path, kubeconfig: Path) -> None:
         self.program = program
         self.kubeconfig = kubeconfig
+        self._cache = f"{kubeconfig}.cache"
 
     def __call__(self, *arguments: str, input: str | None = None, timeout: float = 60) -> str:
         """Standard output. Raises KubectlError."""
-        command = [str(self.program), f"--kubeconfig={self.kubeconfig}", f"--cache-dir={self.kubeconfig}.cache"]
+        command = [str(self.program), f"--kubeconfig={self.kubeconfig}", f"--cache-dir={self._cache}"]
         result = subprocess.run(
             [*command, *arguments], input=input, capture_output=True, text=True, timeout=timeout, check=False
         )
         if result.returncode:
             raise KubectlError(result.stderr.strip() or result.stdout.strip())
         return result.stdout
+
+    def forget_kinds(self) -> None:
+        """Which kinds there are is remembered, also of those that have gone."""
+        shutil.rmtree(self._cache, ignore_errors=True)
 
     def get(self, *arguments: str) -> Any:
         """``kubectl get … -o json``, decoded."""

@@ -27,6 +27,7 @@ import yaml
 from tests.support.kubernetes.apiserver import ApiServer
 from tests.support.kubernetes.kubectl import KubectlError
 from tests.support.manifests import Document, resource
+from tollgate_cli.laptop import loopback
 from tollgate_cli.laptop.locate import find_envoy, find_valkey
 from tollgate_cli.laptop.processes import Child, Processes
 from tollgate_cli.laptop.reconciliation import compare, upstream_journal
@@ -141,8 +142,12 @@ class Release:
 
     def assert_exact(self) -> None:
         """Every complete response is in the ledger once, with the upstream's own usage."""
-        wanted = {entry["ids"]["x-billing-request-id"] for entry in self.journal()}
-        assert wait_for(lambda: wanted <= {event["id"] for event in self.events()}, 30), self.logs()
+        served = {entry["ids"]["x-billing-request-id"]: entry for entry in self.journal()}
+
+        def missing() -> set[str]:
+            return served.keys() - {event["id"] for event in self.events()}
+
+        assert wait_for(lambda: not missing(), 30), f"{[served[request] for request in missing()]}\n{self.logs()}"
         counts = compare(self.journal(), self.events())
         differences = [text for count in counts.values() for text in count.differences]
         assert not differences, differences
@@ -222,7 +227,7 @@ class Release:
         hook = container["lifecycle"]["preStop"]
         if "httpGet" in hook:
             url = f"http://127.0.0.1:{self.port(hook['httpGet']['port'], replica)}{hook['httpGet']['path']}"
-            return httpx.get(url, timeout=120).raise_for_status().text
+            return loopback.get(url, timeout=120).raise_for_status().text
         command, environment = self._command(workload, replica, spec, {**container, **hook["exec"]})
         done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=120)
         assert done.returncode == 0, done.stderr
@@ -237,7 +242,7 @@ class Release:
 
         def answers() -> bool:
             with contextlib.suppress(httpx.HTTPError):
-                return httpx.get(f"http://127.0.0.1:{self.port(9902)}/ready", timeout=2).status_code == 200
+                return loopback.get(f"http://127.0.0.1:{self.port(9902)}/ready", timeout=2).status_code == 200
             return False
 
         if not wait_for(answers, seconds):

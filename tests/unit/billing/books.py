@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, select
 
 from tests.unit.billing.builders import apply_catalog, make_event, record
-from tests.unit.billing.lives import NAME, START, catalog_of
+from tests.unit.billing.lives import DAY, NAME, START, catalog_of
 from tests.unit.billing.oracle.scenario import Closing, Scenario
 from tests.unit.billing.oracle.statements import statements as oracle_statements
 from tests.unit.billing.oracle_of_ledger import events_for, pins_for, terms_for
@@ -19,14 +19,18 @@ from tollgate_billing.ledger.pins import pins_of
 from tollgate_billing.ledger.pricebook import PriceBook
 from tollgate_billing.ledger.repricing import reprice, reprice_changed
 from tollgate_billing.ledger.subscriptions import Subscription, find_subscription
-from tollgate_billing.ledger.tables import money_postings, statement_lines, statements
+from tollgate_billing.ledger.tables import money_postings, statement_lines, statements, wallet_burns
 from tollgate_billing.ledger.verification import verify
 from tollgate_billing.statements.charges import Charge, add_charge, charges_of
 from tollgate_billing.statements.closing import Closer, close
+from tollgate_billing.statements.credit_notes import CreditRefusedError, write_credit_note
 from tollgate_billing.statements.drafting import draft_now, moment_after, terms_now
 from tollgate_billing.statements.facts import LedgerUsage
 from tollgate_billing.statements.store import StoredStatement, broken_chain, list_statements
 from tollgate_billing.subscriptions import changes
+from tollgate_billing.wallets.burning import Grant
+from tollgate_billing.wallets.grants import add_grant, grants_of, void_grant
+from tollgate_billing.wallets.standing import owed
 from tollgate_core.catalog import Catalog
 from tollgate_core.catalog import Subscription as Declared
 from tollgate_core.money import minor_unit_exponent
@@ -52,17 +56,19 @@ class Stated(NamedTuple):
 class Books:
     """Each method is one thing that happens ``now``."""
 
-    def __init__(self, database: Database, currency: str, zone: str, trial_days: int, delay_ms: int) -> None:
+    def __init__(
+        self, database: Database, currency: str, zone: str, trial_days: int, delay_ms: int, overdraft: str = ""
+    ) -> None:
         self.database = database
         self.now = START
-        self._terms = (currency, zone, trial_days)
+        self._terms = (currency, zone, trial_days, overdraft)
         self._decimals = minor_unit_exponent(currency)
         self._editions: dict[str, int] = {}
         self._catalog = catalog_of(self._editions, *self._terms)
         self._closer = Closer(database, lambda: self._catalog, lambda: self.now, delay_ms, Health())
         self._used: dict[str, tuple[int, Quantities]] = {}
         self.estimates: list[str] = []
-        self._charges = 0
+        self._names = 0
         self._closings: list[Closing] = []
 
     def begin(self, product: str) -> None:
@@ -108,8 +114,7 @@ class Books:
         apply_catalog(self.database, self._catalog, self.now)
 
     def charge(self, minor: int) -> None:
-        self._charges += 1
-        currency, name = self._terms[0], f"charge-{self._charges}"
+        currency, name = self._terms[0], self._name("charge")
         self.change(
             lambda connection, _, row, now: add_charge(
                 connection, Charge(name, row.name, now, minor, currency, "by hand", now)
@@ -167,6 +172,59 @@ class Books:
         self._compare_with_the_oracle()
         self._compare_with_the_ledger(last)
 
+    def give(self, minor: int, priority: int, days: int | None) -> None:
+        """A grant, which expires after so many days."""
+        given = Grant(
+            id=self._name("grant"),
+            subscription=NAME,
+            minor=minor,
+            currency=self._terms[0],
+            priority=priority,
+            granted_ms=self.now,
+            expires_ms=None if days is None else self.now + days * DAY,
+            source="topUp",
+            comment="",
+            remaining_minor=minor,
+        )
+        with self.database.write() as connection:
+            assert add_grant(connection, given)
+            assert not add_grant(connection, given)
+
+    def take_back(self) -> None:
+        """What is left of the newest grant, as after a chargeback."""
+        with self.database.write() as connection:
+            grants = grants_of(connection, NAME)
+            if grants:
+                assert void_grant(connection, NAME, grants[-1].id, self.now) is not None
+
+    def credit(self, share: Fraction) -> None:
+        """A part of each line of the last statement that charged anything is given back."""
+        with self.database.read() as connection:
+            found = list_statements(connection, NAME, limit=10_000)
+            li = statement_lines.c
+            query = select(li.line, li.minor).where(li.statement == found[-1].id) if found else None
+            lines = {row[0] + 1: int(row[1] * share) for row in connection.execute(query)} if query is not None else {}
+        wanted: dict[int, int | None] = {line: minor for line, minor in lines.items() if minor > 0}
+        name = self._name("note")
+
+        def write(connection: Connection, _: Catalog, row: Subscription, now: int) -> None:
+            try:
+                write_credit_note(connection, found[-1], name, wanted, "by hand", now)
+            except CreditRefusedError as error:
+                raise changes.ChangeRefusedError(str(error)) from error
+
+        if wanted:
+            self.change(write)
+
+    @property
+    def catalog(self) -> Catalog:
+        """The current one."""
+        return self._catalog
+
+    def _name(self, kind: str) -> str:
+        self._names += 1
+        return f"{kind}-{self._names}"
+
     def _statements(self) -> list[StoredStatement]:
         with self.database.read() as connection:
             return list_statements(connection, NAME, limit=10_000)
@@ -203,23 +261,28 @@ class Books:
             assert verify(connection) == []
             found = list_statements(connection, NAME, limit=10_000)
             assert broken_chain(found) == []
-            self._check_money(connection, sum(statement.total_minor for statement in found))
+            self._check_money(connection, found)
             self._check_rounding(connection)
             self._check_end(connection)
             self._check_charges(connection)
 
-    def _check_money(self, connection: Connection, total: int) -> None:
+    def _check_money(self, connection: Connection, found: list[StoredStatement]) -> None:
         transactions: Counter[str] = Counter()
         accounts: Counter[str] = Counter()
         for row in connection.execute(select(money_postings)).mappings():
             transactions[row["transaction"]] += row["minor"]
             accounts[row["account"]] += row["minor"]
         assert not any(transactions.values())
-        assert (
-            accounts[f"receivable:{NAME}"]
-            == total
-            == -sum(minor for account, minor in accounts.items() if account.startswith("revenue:"))
-        )
+        total = sum(statement.total_minor for statement in found)
+        applied = sum(statement.applied_minor for statement in found)
+        assert total == -sum(minor for account, minor in accounts.items() if account.startswith("revenue:"))
+        assert accounts[f"receivable:{NAME}"] == total - applied == owed(connection, _row(connection))
+        grants = grants_of(connection, NAME)
+        assert accounts[f"wallet:{NAME}"] == -sum(grant.remaining_minor for grant in grants)
+        w = wallet_burns.c
+        burned = connection.execute(select(w.minor).where(w.reason == "statement")).scalars()
+        assert sum(burned) == applied
+        assert all(statement.due_minor >= 0 for statement in found)
 
     def _check_rounding(self, connection: Connection) -> None:
         rest: defaultdict[str, Fraction] = defaultdict(Fraction)

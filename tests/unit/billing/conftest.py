@@ -1,12 +1,13 @@
 """Databases: every test of the ledger runs on SQLite and on PostgreSQL."""
 
 import os
+import shutil
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import create_engine, text
+from sqlalchemy import create_engine, make_url, text
 
 from tollgate_billing.ledger.database import Database
 from tollgate_billing.ledger.migrate import migrate
@@ -25,24 +26,50 @@ def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         server.cleanup()
 
 
+@pytest.fixture(scope="session")
+def migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An empty, migrated database, to be copied."""
+    path = tmp_path_factory.mktemp("migrated") / "ledger.db"
+    _migrate(f"sqlite:///{path}")
+    return path
+
+
+@pytest.fixture(scope="session")
+def migrated_postgresql(postgresql: str) -> str:
+    """The URL of an empty, migrated database, to be copied."""
+    url = fresh_postgresql(postgresql)
+    _migrate(url)
+    return url
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
 def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
     """An empty, migrated database."""
     if request.param == "sqlite":
-        url = f"sqlite:///{tmp_path / 'ledger.db'}"
+        path = tmp_path / "ledger.db"
+        shutil.copy(request.getfixturevalue("migrated_sqlite"), path)
+        url = f"sqlite:///{path}"
     else:
-        url = fresh_postgresql(request.getfixturevalue("postgresql"))
+        url = fresh_postgresql(request.getfixturevalue("migrated_postgresql"), copied=True)
     opened = Database(url)
-    migrate(opened)
     yield opened
     opened.close()
 
 
-def fresh_postgresql(server: str) -> str:
-    """The URL of a new database."""
+def fresh_postgresql(server: str, *, copied: bool = False) -> str:
+    """The URL of a new database: an empty one, or a copy of ``server``'s own."""
     name = f"t{uuid.uuid4().hex}"
-    engine = create_engine(server, isolation_level="AUTOCOMMIT")
+    given = make_url(server)
+    template = given.database if copied else "template1"
+    # A database that is copied may have no connection of anybody.
+    engine = create_engine(given.set(database="postgres"), isolation_level="AUTOCOMMIT")
     with engine.connect() as connection:
-        connection.execute(text(f"CREATE DATABASE {name}"))
+        connection.execute(text(f"CREATE DATABASE {name} TEMPLATE {template}"))
     engine.dispose()
-    return engine.url.set(database=name).render_as_string(hide_password=False)
+    return given.set(database=name).render_as_string(hide_password=False)
+
+
+def _migrate(url: str) -> None:
+    opened = Database(url)
+    migrate(opened)
+    opened.close()

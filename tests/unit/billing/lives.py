@@ -45,10 +45,11 @@ PRICES: dict[str, dict[str, Any]] = {
 }
 
 
-def catalog_of(editions: Mapping[str, int], currency: str, zone: str, trial_days: int) -> Catalog:
-    """``editions``: which version of each price is current; 1 where not named."""
+def catalog_of(editions: Mapping[str, int], currency: str, zone: str, trial_days: int, overdraft: str = "") -> Catalog:
+    """``editions``: which version of each price is current; 1 where not named. ``overdraft``: prepaid."""
+    same: dict[str, Any] = {"time_zone": zone, "trial_days": trial_days, "overdraft": overdraft}
     products = tuple(
-        Product(name=name, version="1", endpoints=(), switches=(other,), time_zone=zone, trial_days=trial_days)
+        Product(name=name, version="1", endpoints=(), switches=(other,), **same)
         for name, other in (("basic", "team"), ("team", "basic"))
     )
     prices = tuple(_price(name, editions.get(name, 1), currency) for name in PRICES)

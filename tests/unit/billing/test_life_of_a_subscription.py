@@ -4,6 +4,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
+from fractions import Fraction
 from pathlib import Path
 
 import pytest
@@ -47,9 +48,10 @@ class Life(RuleBasedStateMachine):
         zone=st.sampled_from(["UTC", "Europe/Berlin", "Australia/Lord_Howe"]),
         trial_days=st.sampled_from([0, 0, 14]),
         delay_ms=st.sampled_from([0, HOUR]),
+        overdraft=st.sampled_from(["", "0", "5"]),
     )
-    def begins(self, product: str, currency: str, zone: str, trial_days: int, delay_ms: int) -> None:
-        self.books = Books(self.fresh_database(), currency, zone, trial_days, delay_ms)
+    def begins(self, product: str, currency: str, zone: str, trial_days: int, delay_ms: int, overdraft: str) -> None:
+        self.books = Books(self.fresh_database(), currency, zone, trial_days, delay_ms, overdraft)
         self.books.begin(product)
 
     def teardown(self) -> None:
@@ -114,6 +116,26 @@ class Life(RuleBasedStateMachine):
         self.books.wait(*pause)
         self.books.charge(minor)
 
+    @rule(
+        pause=_PAUSES,
+        minor=st.integers(1, 100_000),
+        priority=st.integers(-1, 1),
+        days=st.none() | st.sampled_from([0, 1, 40]),
+    )
+    def pays_in(self, pause: Pause, minor: int, priority: int, days: int | None) -> None:
+        self.books.wait(*pause)
+        self.books.give(minor, priority, days)
+
+    @rule(pause=_PAUSES)
+    def money_is_taken_back(self, pause: Pause) -> None:
+        self.books.wait(*pause)
+        self.books.take_back()
+
+    @rule(pause=_PAUSES, share=st.sampled_from([Fraction(1, 3), Fraction(1)]))
+    def is_given_something_back(self, pause: Pause, share: Fraction) -> None:
+        self.books.wait(*pause)
+        self.books.credit(share)
+
     @rule(jump=_JUMPS)
     def time_goes_by_and_the_books_are_closed(self, jump: int) -> None:
         self.books.wait(jump, then_close=True)
@@ -125,7 +147,7 @@ class Life(RuleBasedStateMachine):
 
 
 @contextmanager
-def _sqlite_databases() -> Generator[Callable[[], Database]]:
+def sqlite_databases() -> Generator[Callable[[], Database]]:
     """Copies of one empty file: migrating takes longer than a life."""
     with tempfile.TemporaryDirectory() as folder:
         empty = Path(folder) / "empty.db"
@@ -147,21 +169,23 @@ def _live(fresh: Callable[[], Database], *, lives: int, events: int, repeatable:
         def fresh_database(self) -> Database:
             return fresh()
 
-    run_state_machine_as_test(
-        Machine,
-        settings=settings(
-            max_examples=lives,
-            stateful_step_count=events,
-            deadline=None,
-            derandomize=repeatable,
-            database=None,
-            suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large],
-        ),
+    run_state_machine_as_test(Machine, settings=lives_settings(lives=lives, events=events, repeatable=repeatable))
+
+
+def lives_settings(*, lives: int, events: int, repeatable: bool) -> settings:
+    """So many lives of so many events."""
+    return settings(
+        max_examples=lives,
+        stateful_step_count=events,
+        deadline=None,
+        derandomize=repeatable,
+        database=None,
+        suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large],
     )
 
 
 def test_lives_on_sqlite() -> None:
-    with _sqlite_databases() as fresh:
+    with sqlite_databases() as fresh:
         _live(fresh, lives=10, events=22, repeatable=True)
 
 
@@ -172,7 +196,7 @@ def test_lives_on_postgresql(postgresql: str) -> None:
 @pytest.mark.slow
 @pytest.mark.timeout(3_600)
 def test_many_long_lives_on_sqlite() -> None:
-    with _sqlite_databases() as fresh:
+    with sqlite_databases() as fresh:
         _live(fresh, lives=400, events=40, repeatable=False)
 
 

@@ -44,6 +44,6 @@ def test_the_example_of_the_limits_page_is_valid(tmp_path: Path) -> None:
     products = {product.name: product for product in valid_catalog(tmp_path).products}
     assert [(limit.soft, limit.per_key, limit.most) for limit in products["team"].limits] == [
         (False, False, 10_000_000),
-        (True, True, 0),
+        (False, True, 0),
     ]
     assert products["trial"].clamp_output

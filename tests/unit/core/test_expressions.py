@@ -46,7 +46,7 @@ def test_known_names_compile(source: str) -> None:
     compile_cel(source, SCOPE)
 
 
-@pytest.mark.parametrize("fmt", FORMATS.values(), ids=str)
+@pytest.mark.parametrize("fmt", FORMATS.values(), ids=FORMATS)
 def test_another_format_s_usage_function_is_refused_with_the_right_one(fmt: Any) -> None:
     other = next(f for f in FORMATS.values() if f.name != fmt.name)
     with pytest.raises(ExpressionError, match=rf"this endpoint's format is {fmt.name}, use {fmt.usage_function}\(\)"):

@@ -60,6 +60,7 @@ def request(
         ({}, f"alt=sse&key={KEY}"),
         ({"x-api-key": KEY, "authorization": f"Bearer {KEY}"}, ""),
     ],
+    ids=["bearer", "other case", "bare", "x-api-key", "api-key", "x-goog-api-key", "query", "two alike"],
 )
 def test_a_key_is_found_wherever_an_sdk_puts_it(headers: dict[str, str], query: str) -> None:
     found = find_api_key(request(headers, query))

@@ -11,6 +11,8 @@ from typing import Any
 import httpx
 import pytest
 
+from tollgate_cli.laptop import loopback
+
 
 @dataclass(frozen=True)
 class Server:
@@ -18,18 +20,18 @@ class Server:
     process: "subprocess.Popen[str]"
 
     def journal(self) -> list[dict[str, Any]]:
-        entries: list[dict[str, Any]] = httpx.get(f"{self.url}/sandbox/journal").raise_for_status().json()
+        entries: list[dict[str, Any]] = loopback.get(f"{self.url}/sandbox/journal").raise_for_status().json()
         return entries
 
     def last(self) -> dict[str, Any]:
         return self.journal()[-1]
 
     def totals(self) -> dict[str, Any]:
-        totals: dict[str, Any] = httpx.get(f"{self.url}/sandbox/totals").raise_for_status().json()
+        totals: dict[str, Any] = loopback.get(f"{self.url}/sandbox/totals").raise_for_status().json()
         return totals
 
     def release(self, name: str) -> None:
-        httpx.post(f"{self.url}/sandbox/release/{name}").raise_for_status()
+        loopback.post(f"{self.url}/sandbox/release/{name}").raise_for_status()
 
 
 @contextmanager
@@ -55,7 +57,7 @@ def running() -> Iterator[Server]:
 @pytest.fixture
 def server(running: Server) -> Server:
     """The shared process with an empty journal."""
-    httpx.delete(f"{running.url}/sandbox/journal").raise_for_status()
+    loopback.delete(f"{running.url}/sandbox/journal").raise_for_status()
     return running
 
 

@@ -11,6 +11,8 @@ from typing import Any
 import httpx
 import pytest
 
+from tollgate_cli.laptop import loopback
+
 from .conftest import Server, run_sandbox, script
 
 CHAT = "/v1/chat/completions"
@@ -238,12 +240,12 @@ def test_key_ready_file_and_prompt_stop(tmp_path: Path) -> None:
     ready = tmp_path / "url"
     with run_sandbox("--require-key", "secret", "--ready-file", str(ready)) as server:
         assert ready.read_text() == server.url
-        refused = httpx.post(f"{server.url}{CHAT}", json=body(), headers={"authorization": "Bearer no"})
+        refused = loopback.post(f"{server.url}{CHAT}", json=body(), headers={"authorization": "Bearer no"})
         assert refused.json()["error"]["code"] == "invalid_api_key"
         for name, value in (("Authorization", "Bearer secret"), ("x-api-key", "secret"), ("api-key", "secret")):
-            assert httpx.post(f"{server.url}{CHAT}", json=body(), headers={name: value}).status_code == 200
+            assert loopback.post(f"{server.url}{CHAT}", json=body(), headers={name: value}).status_code == 200
         headers = {"x-goog-api-key": "secret", **script(hold="never")}
-        with httpx.stream("POST", f"{server.url}{CHAT}", json=streamed(), headers=headers) as response:
+        with loopback.stream("POST", f"{server.url}{CHAT}", json=streamed(), headers=headers) as response:
             next(response.iter_raw())
             server.process.send_signal(signal.SIGTERM)
             assert server.process.wait(1.5) == 0

@@ -8,6 +8,7 @@ from fastapi import Depends, FastAPI
 from tollgate_billing.http import problems
 from tollgate_billing.http.auth import require_admin
 from tollgate_billing.http.changes import ending_routes, plan_routes
+from tollgate_billing.http.credit_notes import credit_note_routes
 from tollgate_billing.http.customer import customer_routes
 from tollgate_billing.http.explanations import explanation_routes
 from tollgate_billing.http.limits import limit_routes
@@ -17,6 +18,7 @@ from tollgate_billing.http.quotes import quote_routes
 from tollgate_billing.http.services import Services
 from tollgate_billing.http.statements import margin_routes, statement_routes
 from tollgate_billing.http.subscriptions import key_routes, subscription_routes
+from tollgate_billing.http.top_ups import automatic_routes, notification_routes, top_up_routes
 from tollgate_billing.http.wallets import wallet_routes
 
 
@@ -45,6 +47,10 @@ def build_app(services: Services, on_serving: Callable[[], None] | None = None) 
         ending_routes(services),
         wallet_routes(services),
         limit_routes(services),
+        top_up_routes(services),
+        automatic_routes(services),
+        notification_routes(services),
+        credit_note_routes(services),
         subscription_routes(services),
     ):
         app.include_router(router, prefix="/v1", dependencies=admin)

@@ -1,15 +1,14 @@
 """Metric limits as they apply to a subscription now, as JSON."""
 
 from collections.abc import Sequence
-from decimal import Decimal
 
 from sqlalchemy import Connection
 
 from tollgate_billing.http.views import Json, quantity_text, view_period
-from tollgate_billing.ledger.limits import OwnLimit, own_limit, own_limits
+from tollgate_billing.ledger.limits import OwnLimit, applying_limit, own_limit, own_limits
 from tollgate_billing.ledger.subscriptions import Subscription
 from tollgate_billing.ledger.totals import key_sums, metric_sums
-from tollgate_core.catalog import Catalog, MetricLimit, Product, effective_limit, is_adjustable, scope_of
+from tollgate_core.catalog import Catalog, MetricLimit, Product, is_adjustable, scope_of
 from tollgate_core.periods import Recurrence
 from tollgate_core.pricing import Calendar, Span
 from tollgate_core.quantity import format_decimal, to_decimal, to_micros
@@ -49,7 +48,7 @@ def _used(
 
 def _view(limit: MetricLimit, own: Sequence[OwnLimit], period: Span, used: int | None) -> Json:
     asked = own_limit(own, limit)
-    allowed = applying_limit(limit, asked)
+    allowed = applying_limit(own, limit)
     left = None if used is None else max(0, to_micros(allowed) - used)
     return {
         "metric": limit.metric,
@@ -63,11 +62,6 @@ def _view(limit: MetricLimit, own: Sequence[OwnLimit], period: Span, used: int |
         "remaining": None if left is None else quantity_text(left),
         "period": view_period(period),
     }
-
-
-def applying_limit(limit: MetricLimit, asked: OwnLimit | None) -> Decimal:
-    """In units."""
-    return to_decimal(effective_limit(limit, float(asked.units) if asked else None))
 
 
 def _bounds(limit: MetricLimit) -> Json:

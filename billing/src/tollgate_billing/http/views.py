@@ -10,9 +10,12 @@ from tollgate_billing.ledger.letters import StoredLetter
 from tollgate_billing.ledger.pins import PinRow
 from tollgate_billing.ledger.subscriptions import Subscription
 from tollgate_billing.ledger.totals import EventCount, Share
+from tollgate_billing.notifications.store import Notification
 from tollgate_billing.statements.store import StoredStatement
+from tollgate_billing.wallets.topping_up import TopUp
 from tollgate_core.catalog import Price
 from tollgate_core.events import rfc3339
+from tollgate_core.money import Money
 from tollgate_core.pricing import Span
 from tollgate_core.quantity import format_decimal, from_micros
 from tollgate_core.redis_contract import key_fingerprint
@@ -123,4 +126,31 @@ def view_event_count(count: EventCount) -> Json:
         "quality": count.quality,
         "events": count.events,
         "unmetered": count.unmetered,
+    }
+
+
+def view_top_up(top_up: TopUp) -> Json:
+    """Money that is to be paid in, or was."""
+    return {
+        "id": top_up.id,
+        "subscription": top_up.subscription,
+        "amount": Money(top_up.minor, top_up.currency).amount,
+        "currency": top_up.currency,
+        "reason": top_up.reason,
+        "state": top_up.state,
+        "note": top_up.note,
+        "created_at": rfc3339(top_up.created_ms),
+        "settled_at": _moment(top_up.settled_ms),
+    }
+
+
+def view_notification(notification: Notification) -> Json:
+    """``data`` depends on the kind."""
+    return {
+        "id": notification.id,
+        "kind": notification.kind,
+        "subscription": notification.subscription,
+        "customer": notification.customer,
+        "at": rfc3339(notification.at_ms),
+        "data": orjson.loads(notification.body),
     }

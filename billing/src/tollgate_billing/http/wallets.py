@@ -13,8 +13,9 @@ from tollgate_billing.http.services import Services
 from tollgate_billing.http.subscriptions import existing, locked
 from tollgate_billing.http.views import Json
 from tollgate_billing.ledger.subscriptions import Subscription
-from tollgate_billing.statements.drafting import draft_now, terms_now
-from tollgate_billing.wallets.burning import Grant, balance
+from tollgate_billing.statements.credit import credit_of
+from tollgate_billing.statements.drafting import terms_now
+from tollgate_billing.wallets.burning import Grant
 from tollgate_billing.wallets.grants import add_grant, grants_of, void_grant
 from tollgate_core.events import rfc3339
 from tollgate_core.money import Money
@@ -83,19 +84,18 @@ def wallet_routes(services: Services) -> APIRouter:
 
 
 def _view(connection: Connection, services: Services, row: Subscription) -> Json:
-    """``settled`` is what grants hold, ``pending`` what is not billed yet, ``available`` what remains of them."""
-    now, grants = services.clock(), grants_of(connection, row.name)
-    draft = draft_now(connection, terms_now(connection, services.catalog.current), row, now)
-    currency = draft.total.currency
-    settled = balance((grant for grant in grants if grant.currency == currency), now)
-    pending = max(0, draft.total.minor + draft.brought.minor)
+    """``settled`` is what grants hold, ``pending`` usage that is not billed yet, ``owed`` what statements left to be
+    paid (negative: a credit); ``available`` what remains of them."""
+    terms, currency = terms_now(connection, services.catalog.current), row.currency or "USD"
+    credit = credit_of(connection, terms, row, services.clock())
     return {
         "subscription": row.name,
         "currency": currency,
-        "settled": Money(settled, currency).amount,
-        "pending": Money(pending, currency).amount,
-        "available": Money(settled - pending, currency).amount,
-        "grants": [_view_grant(grant) for grant in grants],
+        "settled": Money(credit.settled, currency).amount,
+        "pending": Money(credit.pending, currency).amount,
+        "owed": Money(credit.owed, currency).amount,
+        "available": Money(credit.available, currency).amount,
+        "grants": [_view_grant(grant) for grant in grants_of(connection, row.name)],
     }
 
 

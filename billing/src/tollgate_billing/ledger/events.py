@@ -68,3 +68,11 @@ def recent_ids(connection: Connection, since_ms: int, limit: int) -> list[tuple[
     e = usage_events.c
     query = select(e.id, e.partition).where(e.recorded_ms >= since_ms).order_by(e.recorded_ms.desc(), e.id.desc())
     return [(row[0], row[1]) for row in connection.execute(query.limit(limit))]
+
+
+def recently_recorded(connection: Connection, since_ms: int) -> set[str]:
+    """Subscriptions of which usage was recorded, or corrected, since then."""
+    e, c = usage_events.c, event_corrections.c
+    recorded = select(e.subscription).where(e.recorded_ms >= since_ms).distinct()
+    corrected = select(c.subscription).where(c.recorded_ms >= since_ms).distinct()
+    return {*connection.execute(recorded).scalars(), *connection.execute(corrected).scalars()}

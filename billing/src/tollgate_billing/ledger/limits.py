@@ -2,13 +2,15 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
+from decimal import Decimal
 from typing import NamedTuple
 
 from sqlalchemy import Connection, delete, insert, select
 
 from tollgate_billing.ledger.subscriptions import Subscription, bump_revision
 from tollgate_billing.ledger.tables import subscription_limits
-from tollgate_core.catalog import MetricLimit, scope_of
+from tollgate_core.catalog import MetricLimit, effective_limit, scope_of
+from tollgate_core.quantity import to_decimal
 
 #: So many subscriptions are asked for by name.
 _FEW = 20
@@ -41,6 +43,12 @@ def own_limits(connection: Connection, rows: Sequence[Subscription]) -> dict[str
 def own_limit(own: Sequence[OwnLimit], limit: MetricLimit) -> OwnLimit | None:
     """The one that takes a product's limit's place."""
     return next((o for o in own if (o.metric, o.scope) == (limit.metric, scope_of(limit))), None)
+
+
+def applying_limit(own: Sequence[OwnLimit], limit: MetricLimit) -> Decimal:
+    """Units that a subscription with these own limits may use."""
+    asked = own_limit(own, limit)
+    return to_decimal(effective_limit(limit, float(asked.units) if asked else None))
 
 
 def put_own_limit(connection: Connection, row: Subscription, limit: MetricLimit, units: str, now_ms: int) -> None:

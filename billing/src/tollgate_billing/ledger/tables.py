@@ -262,6 +262,74 @@ money_postings = Table(
     Index("ix_money_postings_account", "account", "at_ms"),
 )
 
+#: What somebody wants to be told, once.
+notifications = Table(
+    "notifications",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("kind", String(64), nullable=False),
+    Column("subscription", String(400), nullable=False),
+    Column("customer", Text, nullable=False),
+    Column("at_ms", BigInteger, nullable=False),
+    Column("body", Text, nullable=False),
+    Index("ix_notifications_at", "at_ms", "id"),
+    Index("ix_notifications_subscription", "subscription", "at_ms", "id"),
+)
+
+#: How a prepaid subscription's credit was when that was last told.
+credit_levels = Table(
+    "credit_levels",
+    metadata,
+    Column("subscription", String(400), primary_key=True),
+    Column("level", String(16), nullable=False),
+    Column("sequence", Integer, nullable=False),
+)
+
+#: Money that is to be paid in; it becomes a grant of the same id when it is paid.
+top_ups = Table(
+    "top_ups",
+    metadata,
+    Column("id", String(128), primary_key=True),
+    Column("subscription", String(400), nullable=False),
+    Column("minor", BigInteger, nullable=False),
+    Column("currency", String(3), nullable=False),
+    Column("reason", String(16), nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("note", Text, nullable=False),
+    Column("created_ms", BigInteger, nullable=False),
+    Column("settled_ms", BigInteger),
+    Index("ix_top_ups_subscription", "subscription", "created_ms"),
+    Index("ix_top_ups_state", "state", "created_ms"),
+)
+
+#: What a customer wants to be paid in by itself.
+automatic_top_ups = Table(
+    "automatic_top_ups",
+    metadata,
+    Column("subscription", String(400), primary_key=True),
+    Column("below_minor", BigInteger, nullable=False),
+    Column("amount_minor", BigInteger, nullable=False),
+    Column("month_minor", BigInteger, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("since_ms", BigInteger, nullable=False),
+)
+
+#: Credits for lines of statements; each line of one becomes a charge below zero.
+credit_notes = Table(
+    "credit_notes",
+    metadata,
+    Column("id", String(128), nullable=False),
+    Column("line", Integer, nullable=False),
+    Column("statement", String(64), nullable=False),
+    Column("subscription", String(400), nullable=False),
+    Column("minor", BigInteger, nullable=False),
+    Column("currency", String(3), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("recorded_ms", BigInteger, nullable=False),
+    PrimaryKeyConstraint("id", "line"),
+    Index("ix_credit_notes_statement", "statement"),
+)
+
 api_keys = Table(
     "api_keys",
     metadata,

@@ -12,6 +12,7 @@ from fractions import Fraction
 from sqlalchemy import Connection, func, select, union
 
 from tollgate_billing.ledger.catalogs import PriceKey
+from tollgate_billing.ledger.events import recently_recorded
 from tollgate_billing.ledger.pins import pins_of
 from tollgate_billing.ledger.subscriptions import Subscription
 from tollgate_billing.ledger.tables import (
@@ -19,7 +20,6 @@ from tollgate_billing.ledger.tables import (
     statements,
     subscription_prices,
     subscriptions,
-    usage_events,
     wallet_grants,
 )
 from tollgate_billing.wallets.grants import grants_of
@@ -98,11 +98,10 @@ def turned(connection: Connection, after_ms: int, now_ms: int) -> set[str]:
 
 def recently_used(connection: Connection, since_ms: int) -> set[str]:
     """Prepaid subscriptions whose usage was recorded since then."""
-    e, prepaid = usage_events.c, prepaid_names(connection)
+    prepaid = prepaid_names(connection)
     if not prepaid:
         return set()
-    used = connection.execute(select(e.subscription).where(e.recorded_ms >= since_ms).distinct()).scalars()
-    return prepaid & set(used)
+    return prepaid & recently_recorded(connection, since_ms)
 
 
 def dearest(price: Price) -> float:

@@ -83,12 +83,12 @@ class BillingClient:
         """The decoded answer."""
         return self._call("DELETE", path, params=parameters)
 
-    def pages(self, path: str, items: str) -> list[dict[str, Any]]:
+    def pages(self, path: str, items: str, **parameters: Any) -> list[dict[str, Any]]:
         """All items of a paged list."""
         found: list[dict[str, Any]] = []
         after = ""
         while True:
-            page = self.get(path, after=after, limit=_LARGEST_PAGE)
+            page = self.get(path, after=after, limit=_LARGEST_PAGE, **parameters)
             found += page[items]
             if not page["next"]:
                 return found

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, cast
 
-import httpx
+from tollgate_cli.laptop import loopback
 
 
 @dataclass
@@ -20,7 +20,7 @@ class EndpointCount:
 
 def upstream_journal(sandbox_url: str) -> list[dict[str, Any]]:
     """What the simulated upstream says it produced."""
-    entries: list[dict[str, Any]] = httpx.get(f"{sandbox_url}/sandbox/journal", timeout=30).json()
+    entries: list[dict[str, Any]] = loopback.get(f"{sandbox_url}/sandbox/journal", timeout=30).json()
     return [entry for entry in entries if (entry["status"] or 599) < 300 and entry["ids"].get("x-billing-request-id")]
 
 

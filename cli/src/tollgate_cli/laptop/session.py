@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
-import httpx
 from rich.progress import Progress
 
 from tollgate_cli.errors import CommandError
+from tollgate_cli.laptop import loopback
 from tollgate_cli.laptop.billing_client import BillingClient
 from tollgate_cli.laptop.demo import plan_calls, send
 from tollgate_cli.laptop.reconciliation import EndpointCount, compare, upstream_journal
@@ -87,7 +87,7 @@ class Session:
         return [(name, product) for name, product in catalog_subscriptions if name in serving]
 
     def _works(self, key: str) -> bool:
-        answer = httpx.get(f"{self.system.api_url}/v1/usage", headers={"authorization": f"Bearer {key}"}, timeout=10)
+        answer = loopback.get(f"{self.system.api_url}/v1/usage", headers={"authorization": f"Bearer {key}"}, timeout=10)
         return answer.status_code == 200
 
     def run_demo(self, requests: int, progress: Progress) -> Outcome:

@@ -14,6 +14,7 @@ from typing import Any
 import httpx
 
 from tollgate_cli.errors import CommandError
+from tollgate_cli.laptop import loopback
 from tollgate_cli.laptop.bootstrap import envoy_bootstrap
 from tollgate_cli.laptop.locate import find_envoy, find_valkey
 from tollgate_cli.laptop.options import UpOptions
@@ -202,7 +203,7 @@ class System:
 
     def _envoy_says_ready(self) -> bool:
         with contextlib.suppress(httpx.HTTPError):
-            return httpx.get(f"http://127.0.0.1:{self.admin_port}/ready", timeout=2).status_code == 200
+            return loopback.get(f"http://127.0.0.1:{self.admin_port}/ready", timeout=2).status_code == 200
         return False
 
     def status(self) -> dict[str, Any]:

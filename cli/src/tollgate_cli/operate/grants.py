@@ -106,7 +106,7 @@ def _show(console: Console, wallet: Json, before: Json | None = None) -> None:
     currency = wallet["currency"]
     sums = [
         (part, f"{f'{before[part]} → ' if before and before[part] != wallet[part] else ''}{wallet[part]} {currency}")
-        for part in ("settled", "pending", "available")
+        for part in ("settled", "pending", "owed", "available")
     ]
     columns: tuple[output.Column, ...] = (
         "grant",

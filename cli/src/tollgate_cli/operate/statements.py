@@ -10,7 +10,8 @@ from rich.console import Console
 from tollgate_cli.attach import StateOption, TokenFileOption, UrlOption, attached
 from tollgate_cli.laptop.billing_client import of_subscription
 from tollgate_cli.operate import output
-from tollgate_cli.operate.changing import JsonOption
+from tollgate_cli.operate.changing import Consent, DryRunOption, JsonOption, YesOption, show_then_do
+from tollgate_cli.operate.subscriptions import IdOption, made_up_id
 from tollgate_cli.output import print_invoice
 
 Json = dict[str, Any]
@@ -80,6 +81,39 @@ def show(
     console = Console()
     print_invoice(console, found)
     console.print(f"closed {found['closed_at']}, hash {found['hash']}", highlight=False, soft_wrap=True)
+
+
+@statements_app.command()
+def credit(
+    statement: Annotated[str, typer.Argument(help="Its id.")],
+    line: Annotated[list[int], typer.Option(min=1, help="Number of a line, from 1; may be said several times.")],
+    reason: Annotated[str, typer.Option(help="What for; it stands on the next statement.")],
+    amount: Annotated[str, typer.Option(help="Of each line, in major units; all that is left if absent.")] = "",
+    id_: IdOption = "",
+    state_dir: StateOption = None,
+    url: UrlOption = None,
+    token_file: TokenFileOption = None,
+    yes: YesOption = False,
+    dry_run: DryRunOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Give lines back: a credit note, which becomes a credit on the next statement."""
+    path = f"/v1/statements/{quote(statement, safe='')}/credit-notes"
+    wanted = [{"line": number, "amount": amount or None} for number in line]
+    body: Json = {"id": id_ or made_up_id(), "lines": wanted, "reason": reason}
+    with attached(state_dir, url, token_file) as billing:
+        preview: Json = billing.post(path, body, preview="true")
+        notes: list[Json] = preview["credit_notes"]
+        cells = [(note["id"], str(note["line"]), output.money(note)) for note in notes]
+        columns: tuple[output.Column, ...] = ("credit note", ("line", "right"), ("amount", "right"))
+        show_then_do(
+            Consent(yes, dry_run, as_json),
+            f"Give this back on {statement}?",
+            preview,
+            lambda console: console.print(output.table(columns, cells)),
+            lambda: billing.post(path, body),
+            lambda done: f"Done: credit note {done['credit_notes'][0]['id']}.",
+        )
 
 
 @statements_app.command()

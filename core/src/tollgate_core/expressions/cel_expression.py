@@ -9,11 +9,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import cast
 
-import cel
-
 from tollgate_core.errors import ExpressionError
 from tollgate_core.expressions import source as text
 from tollgate_core.expressions.bounds import Bounds, check_cel
+from tollgate_core.expressions.evaluator import cel
 
 _OPERATOR = re.compile(r"^(@\w+|[^\w]*_.*_[^\w]*|[!-]_|_\W+_|_\[_\]|_\?_:_)$")
 _STANDARD_FUNCTIONS = frozenset(

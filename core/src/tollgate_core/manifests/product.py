@@ -98,9 +98,10 @@ class MetricLimit(Model):
     adjustable: Annotated[
         Bounds | None, Field(description="Lets each subscription have a limit of its own within these bounds.")
     ] = None
-    scope: Annotated[
-        Scope, Field(description="subscription: its keys share the limit; key: each API key has it for itself.")
-    ] = "subscription"
+    limit_per_key: Annotated[
+        PositiveQuantity | None,
+        Field(description="Units per period of each API key by itself, beside the limit of the whole subscription."),
+    ] = None
 
 
 class TopUps(Model):
@@ -159,8 +160,8 @@ class ProductSpec(Model):
     ] = []
     limits: Annotated[
         list[MetricLimit],
-        Field(max_length=16, description="Limits per metric and period, by metric and scope."),
-        ListMap("metric", also="scope"),
+        Field(max_length=16, description="Limits per metric and period, by metric."),
+        ListMap("metric"),
     ] = []
     unpriced: Annotated[
         Literal["hold", "free", "reject"],

@@ -101,8 +101,6 @@ class ListMap:
 
     key: str
     attribute: str = ""
-    #: A second part of the key, which must have a default.
-    also: str = ""
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         """Check in Python."""
@@ -110,13 +108,10 @@ class ListMap:
 
     def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
         """Check at admission."""
-        return {**handler(schema), LIST_TYPE: "map", LIST_MAP_KEYS: [self.key, *([self.also] if self.also else [])]}
+        return {**handler(schema), LIST_TYPE: "map", LIST_MAP_KEYS: [self.key]}
 
     def _check(self, items: list[Any]) -> list[Any]:
-        groups = {getattr(item, self.also) for item in items} if self.also else {None}
-        for group in sorted(groups, key=str):
-            among = [item for item in items if not self.also or getattr(item, self.also) == group]
-            _no_duplicates([getattr(item, self.attribute or self.key) for item in among], self.key)
+        _no_duplicates([getattr(item, self.attribute or self.key) for item in items], self.key)
         return items
 
 

@@ -1,7 +1,8 @@
 """From effective resources to the catalog."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from tollgate_core import catalog as c
 from tollgate_core.manifests import (
@@ -115,7 +116,7 @@ def _product(product: Product, prices: Mapping[str, c.Price], index: Index) -> c
         display_name=spec.display_name or "",
         endpoints=granted,
         rate_limits=tuple(_rate_limit(limit, product, index) for limit in spec.rate_limits),
-        limits=tuple(_metric_limit(limit, namespace) for limit in spec.limits),
+        limits=tuple(found for limit in spec.limits for found in _metric_limits(limit, namespace)),
         max_keys=spec.max_keys,
         unpriced=spec.unpriced,
         time_zone="" if spec.time_zone == "UTC" else spec.time_zone,
@@ -134,20 +135,29 @@ def _product(product: Product, prices: Mapping[str, c.Price], index: Index) -> c
     )
 
 
-def _metric_limit(limit: MetricLimit, namespace: str) -> c.MetricLimit:
+def _metric_limits(limit: MetricLimit, namespace: str) -> Iterator[c.MetricLimit]:
+    """Of the subscription, and of each of its keys."""
     bounds = limit.adjustable
-    return c.MetricLimit(
-        metric=qualified_name(namespace, limit.metric),
-        limit=float(parse_quantity(limit.limit)),
-        interval=limit.period.interval,
-        interval_count=limit.period.interval_count,
-        hold=float(parse_quantity(limit.hold)) if limit.hold else 0,
-        soft=limit.enforcement == "soft",
+    same: dict[str, Any] = {
+        "metric": qualified_name(namespace, limit.metric),
+        "interval": limit.period.interval,
+        "interval_count": limit.period.interval_count,
+        "hold": _float(limit.hold),
+        "soft": limit.enforcement == "soft",
+    }
+    yield c.MetricLimit(
+        limit=_float(limit.limit),
         notify_at=tuple(sorted(limit.notify_at)),
-        least=float(parse_quantity(bounds.min)) if bounds else 0,
-        most=float(parse_quantity(bounds.max)) if bounds else 0,
-        per_key=limit.scope == "key",
+        least=_float(bounds.min) if bounds else 0,
+        most=_float(bounds.max) if bounds else 0,
+        **same,
     )
+    if limit.limit_per_key:
+        yield c.MetricLimit(limit=_float(limit.limit_per_key), per_key=True, **same)
+
+
+def _float(quantity: str | None) -> float:
+    return float(parse_quantity(quantity)) if quantity else 0
 
 
 def _top_ups(bounds: TopUps) -> c.TopUps:

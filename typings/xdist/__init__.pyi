@@ -1,0 +1,1 @@
+"""The part of pytest-xdist that tests use."""

@@ -1,0 +1,4 @@
+import pytest
+
+class WorkerController:
+    config: pytest.Config
