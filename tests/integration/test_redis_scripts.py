@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import redis
+from msgspec import structs
 
 from tollgate_cli.laptop.locate import find_valkey
 from tollgate_cli.laptop.system import wait_for
@@ -194,3 +195,30 @@ def test_all_keys_of_a_subscription_s_traffic_expire_but_those_that_wait(valkey:
     forever = {bytes(key).decode() for key in keys if valkey.ttl(key) == -1}
     kept = {Keys.ready(PARTITION), Keys.subscription(NAME), Keys.settled(PARTITION, "r1"), Keys.events(PARTITION)}
     assert forever == kept
+
+
+def test_a_soft_limit_refuses_nothing_and_counts_all(valkey: "redis.Redis") -> None:
+    soft = structs.replace(counter(10, 8), soft=True)
+    for number, left in enumerate((2, -6, -14)):
+        answer = admit(valkey, f"r{number}", soft)
+        assert (answer["verdict"], answer["limits"][0]["remaining"]) == ("admitted", left)
+    assert admit(valkey, "hard", counter(10, 1))["verdict"] == "limit"
+    for number in range(3):
+        settle(valkey, f"r{number}", 5)
+    assert numbers(valkey, COUNTER) == {"used": 15, "held": 0}
+
+
+def test_a_refusal_tells_how_every_limit_stands(valkey: "redis.Redis") -> None:
+    admit(valkey, "first", rate(5, 0.001), counter(10, 8))
+    answer = admit(valkey, "second", rate(5, 0.001), counter(10, 8))
+    assert (answer["verdict"], answer["limit"], answer["remaining"]) == ("limit", 2, 2)
+    assert [limit["remaining"] for limit in answer["limits"]] == [4, 2]
+
+
+def test_the_rounding_of_fractions_refuses_nothing_and_whole_units_are_exact(valkey: "redis.Redis") -> None:
+    for number in range(10):
+        assert admit(valkey, f"r{number}", counter(1, 0.1))["verdict"] == "admitted"
+    assert admit(valkey, "one more", counter(1, 1e-9))["verdict"] == "limit"
+    valkey.hset(COUNTER, mapping={"used": 10**13 - 1, "held": 0})
+    assert admit(valkey, "last", counter(10**13, 1))["verdict"] == "admitted"
+    assert admit(valkey, "beyond", counter(10**13, 1))["verdict"] == "limit"

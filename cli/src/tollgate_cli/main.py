@@ -19,6 +19,7 @@ from tollgate_cli.laptop.options import UpOptions
 from tollgate_cli.laptop.session import Outcome, Session
 from tollgate_cli.laptop.system import System
 from tollgate_cli.operate.grants import grants_app
+from tollgate_cli.operate.limits import limits_app
 from tollgate_cli.operate.migrate import migrate_command
 from tollgate_cli.operate.statements import statements_app
 from tollgate_cli.operate.subscriptions import subscriptions_app
@@ -44,6 +45,7 @@ app.command("migrate")(migrate_command)
 app.add_typer(subscriptions_app, name="subscriptions")
 app.add_typer(statements_app, name="statements")
 app.add_typer(grants_app, name="grants")
+app.add_typer(limits_app, name="limits")
 app.add_typer(top_ups_app, name="top-ups")
 app.command("notifications")(notifications_command)
 

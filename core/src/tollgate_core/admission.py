@@ -25,6 +25,8 @@ class CounterReference(msgspec.Struct, frozen=True, array_like=True):
     period_end: int
     #: Of the wallet's counter: what a unit of each metric takes, in major units of its currency.
     rates: dict[str, float] = {}
+    #: Of the API key alone that made the request.
+    per_key: bool = False
 
 
 class PriceVersion(msgspec.Struct, frozen=True, array_like=True):
@@ -36,7 +38,9 @@ class PriceVersion(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Admission(msgspec.Struct, frozen=True, array_like=True):
-    """``id`` is the request's and the usage event's id; ``captured`` the request side of the metrics' expressions."""
+    """``id`` is the request's and the usage event's id; ``captured`` the request side of the metrics' expressions;
+    ``api_key`` the fingerprint of the key's hash. New fields come last and have defaults: records of another version
+    are on their way while this one starts."""
 
     id: str
     started_ms: int
@@ -53,6 +57,7 @@ class Admission(msgspec.Struct, frozen=True, array_like=True):
     prices: tuple[PriceVersion, ...] = ()
     counters: tuple[CounterReference, ...] = ()
     captured: dict[str, Any] = {}
+    api_key: str = ""
 
     def encode(self) -> str:
         """One line of JSON."""

@@ -17,7 +17,8 @@ Witness = Literal["meter", "access_log", "hold", "api"]
 
 class Usage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, rename="camel"):
     """The event's ``data``. ``usage`` is raw, as the provider reported it; ``quantities`` are decimal texts by metric;
-    ``unmetered`` says for which metrics the quantity could not be computed, and why."""
+    ``unmetered`` says for which metrics the quantity could not be computed, and why; ``api_key`` is the fingerprint of
+    the key's hash, empty in events of earlier versions."""
 
     customer: str
     product: str
@@ -39,6 +40,7 @@ class Usage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, renam
     quantities: dict[str, str] = {}
     unmetered: dict[str, str] = {}
     prices: tuple[PriceVersion, ...] = ()
+    api_key: str = ""
 
 
 class UsageEvent(msgspec.Struct, frozen=True, kw_only=True):

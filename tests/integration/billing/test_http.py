@@ -151,7 +151,12 @@ def test_usage_in_every_view(http: TestClient, billing: Billing, valkey: Valkey)
     assert usage["metrics"][1]["display_name"] == "Tokens"
     assert usage["limits"][0] | {"period": None} == {
         "metric": "tokens",
+        "scope": "subscription",
+        "enforcement": "hard",
         "limit": "1000000",
+        "default": "1000000",
+        "own": None,
+        "adjustable": None,
         "used": "3400000",
         "remaining": "0",
         "period": None,

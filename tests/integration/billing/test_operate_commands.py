@@ -121,6 +121,7 @@ def test_the_page_shows_what_is_printed(state: Path) -> None:
         "subscriptions charge globex 5 --comment help --id c",
         "subscriptions credit globex 5 --comment sorry --id c",
         "grants add globex 5 --id g",
+        "limits set globex tokens 5M",
         "statements credit st_3b321f7a68221e472487679d --line 1 --reason sorry --id n",
     ],
 )

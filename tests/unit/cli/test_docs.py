@@ -3,12 +3,14 @@
 import os
 import re
 import shlex
+import shutil
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
 from tollgate_cli.main import app
+from tollgate_cli.manifests import valid_catalog
 
 _ROOT = Path(__file__).parents[3]
 _BLOCK = re.compile(r"(?<=```console\n)\$ (?:.*\n)*?(?=```)")
@@ -33,3 +35,15 @@ def test_pages_show_what_is_printed(page: Path, monkeypatch: pytest.MonkeyPatch)
         page.write_text(current)
     else:
         assert current == text
+
+
+def test_the_example_of_the_limits_page_is_valid(tmp_path: Path) -> None:
+    [block] = re.findall(r"```yaml\n(.*?)```", (_ROOT / "docs" / "limits.md").read_text(), re.DOTALL)
+    shutil.copytree(_ROOT / "examples", tmp_path, dirs_exist_ok=True)
+    (tmp_path / "limits.yaml").write_text(block)
+    products = {product.name: product for product in valid_catalog(tmp_path).products}
+    assert [(limit.soft, limit.per_key, limit.most) for limit in products["team"].limits] == [
+        (False, False, 10_000_000),
+        (False, True, 0),
+    ]
+    assert products["trial"].clamp_output

@@ -22,13 +22,16 @@ from tollgate_core.catalog import (
 )
 from tollgate_core.metering import EndpointPlan
 from tollgate_core.pricing import Calendar
+from tollgate_core.redis_contract import partition_of
 from tollgate_extproc.budget.evaluate import Expressions
 from tollgate_extproc.budget.limits import Budget
-from tollgate_extproc.gate.admit import Standing, Verdict, denial_of, rate_limit_headers
+from tollgate_extproc.gate.admit import Verdict, denial_of
 from tollgate_extproc.gate.credentials import ApiKey, find_api_key
 from tollgate_extproc.gate.denial import Denial, immediate_response
-from tollgate_extproc.gate.limits import Demands, demands, estimate
+from tollgate_extproc.gate.limits import Demands, Estimate, demands, estimate, estimated_quantities
 from tollgate_extproc.gate.request import Request
+from tollgate_extproc.gate.standings import Standing, limit_headers
+from tollgate_extproc.gate.subscriptions import Subscription
 from tollgate_extproc.gate.transform import Rejector, Transformer
 from tollgate_extproc.gate.upstream import upstream_request
 from tollgate_extproc.metrics import Metrics
@@ -147,10 +150,26 @@ def plan(fmt: str | None = "openai_completions", **changes: Any) -> EndpointPlan
     return EndpointPlan(api, endpoint, (Metric(name="tokens", unit="token", usage=(usage,)),))
 
 
-def demanded(subscription: str, calendar: Calendar, product: Product, plan: EndpointPlan, *more: Any) -> Demands:
-    guess, captured, now = more
-    expressions = Expressions(Budget(), Metrics())
-    return asyncio.run(demands(subscription, calendar, product, plan, guess, captured, now, expressions))
+def subscription(**changes: Any) -> Subscription:
+    values: dict[str, Any] = {
+        "name": "s",
+        "partition": partition_of("s"),
+        "revision": "1",
+        "product": "p",
+        "customer": "c",
+        "calendar": Calendar(0),
+        "key_hash": "ab" * 20,
+    }
+    return Subscription(**{**values, **changes})
+
+
+def demanded(
+    product: Product, plan: EndpointPlan, guess: Estimate, now_ms: int, of: Subscription | None = None
+) -> Demands:
+    async def work() -> dict[str, float]:
+        return await estimated_quantities(plan, guess, {}, Expressions(Budget(), Metrics()))
+
+    return demands(of or subscription(), product, plan, guess, asyncio.run(work()), now_ms)
 
 
 def test_the_hold_is_the_metric_s_own_expression_over_the_estimate() -> None:
@@ -159,7 +178,7 @@ def test_the_hold_is_the_metric_s_own_expression_over_the_estimate() -> None:
     assert guess.output == 50
     limit = MetricLimit(metric="tokens", limit=1000, interval="month")
     product = Product(name="p", version="v", endpoints=("openai/chat",), limits=(limit,))
-    wanted = demanded("s", Calendar(1_700_000_000_000), product, plan(), guess, {}, 1_795_000_000_000)
+    wanted = demanded(product, plan(), guess, 1_795_000_000_000)
     [found] = wanted.limits
     assert found.cost == guess.total
     [counter] = wanted.counters
@@ -171,7 +190,7 @@ def test_a_hold_can_be_declared_and_never_exceeds_the_limit(hold: float, cost: f
     limit = MetricLimit(metric="tokens", limit=50, interval="day", hold=hold)
     product = Product(name="p", version="v", endpoints=("openai/chat",), limits=(limit,))
     body = {"messages": [], "max_tokens": 500}
-    [found] = demanded("s", Calendar(0), product, plan(), estimate(plan(), body, 30), {}, 1_000_000).limits
+    [found] = demanded(product, plan(), estimate(plan(), body, 30), 1_000_000).limits
     assert found.cost == cost
 
 
@@ -183,10 +202,10 @@ def test_rate_limits_apply_to_their_endpoints() -> None:
         RateLimit(name="c", kind="concurrency", amount=3),
     )
     product = Product(name="p", version="v", endpoints=("openai/chat",), rate_limits=limits)
-    found = demanded("s", Calendar(0), product, plan(), estimate(plan(), {"messages": []}, 20), {}, 1).limits
+    found = demanded(product, plan(), estimate(plan(), {"messages": []}, 20), 1).limits
     assert [(limit.name, limit.cost) for limit in found] == [("r", 1), ("t", 100), ("c", 1)]
-    headers = rate_limit_headers(found, [Standing(9, 1000), Standing(0, 100), Standing(2, 1000)])
-    assert headers["ratelimit_policy"] == '"r";q=10;w=10, "t";q=100;w=1, "c";q=3'
+    headers = limit_headers(found, [Standing(9, 1000), Standing(0, 100), Standing(2, 1000)], subscription())
+    assert headers["ratelimit-policy"] == '"r";q=10;w=10, "t";q=100;w=1, "c";q=3;qu="concurrent-requests"'
     assert headers["ratelimit"] == '"r";r=9;t=1, "t";r=0;t=1, "c";r=2;t=1'
 
 
@@ -196,7 +215,7 @@ def test_rate_limits_apply_to_their_endpoints() -> None:
         (Verdict("unknown_key"), 401),
         (Verdict("state", state="suspended"), 403),
         (Verdict("endpoint"), 403),
-        (Verdict("limit", limit=1, retry=2500), 429),
+        (Verdict("limit", limit=1, retry=2500, limits=[{"remaining": 0, "reset": 1000}]), 429),
         (Verdict("cold"), 503),
     ],
 )
@@ -204,8 +223,8 @@ def test_verdicts_have_their_status(verdict: Verdict, status: int) -> None:
     product = Product(
         name="p", version="v", endpoints=(), rate_limits=(RateLimit(name="c", kind="concurrency", amount=3),)
     )
-    limits = demanded("s", Calendar(0), product, plan(), estimate(plan(), {}, 2), {}, 1).limits
-    denial = denial_of(verdict, limits)
+    limits = demanded(product, plan(), estimate(plan(), {}, 2), 1).limits
+    denial = denial_of(verdict, limits, subscription())
     assert denial.status == status
     if status == 429:
         response = immediate_response(denial, "openai_completions")
@@ -287,5 +306,5 @@ def test_a_hold_covers_the_larger_bound_and_any_number_of_answers() -> None:
     assert estimate(plan(), body, 20).output >= 10**11
     limit = MetricLimit(metric="tokens", limit=5000, interval="month")
     product = Product(name="p", version="v", endpoints=("openai/chat",), limits=(limit,))
-    [found] = demanded("s", Calendar(0), product, plan(), estimate(plan(), body, 20), {}, 1).limits
+    [found] = demanded(product, plan(), estimate(plan(), body, 20), 1).limits
     assert found.cost == 5000

@@ -11,6 +11,7 @@ from tollgate_billing.http.changes import ending_routes, plan_routes
 from tollgate_billing.http.credit_notes import credit_note_routes
 from tollgate_billing.http.customer import customer_routes
 from tollgate_billing.http.explanations import explanation_routes
+from tollgate_billing.http.limits import limit_routes
 from tollgate_billing.http.operations import operations_routes
 from tollgate_billing.http.provider import letter_routes, usage_routes
 from tollgate_billing.http.quotes import quote_routes
@@ -45,6 +46,7 @@ def build_app(services: Services, on_serving: Callable[[], None] | None = None) 
         plan_routes(services),
         ending_routes(services),
         wallet_routes(services),
+        limit_routes(services),
         top_up_routes(services),
         automatic_routes(services),
         notification_routes(services),

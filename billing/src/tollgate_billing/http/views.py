@@ -18,6 +18,7 @@ from tollgate_core.events import rfc3339
 from tollgate_core.money import Money
 from tollgate_core.pricing import Span
 from tollgate_core.quantity import format_decimal, from_micros
+from tollgate_core.redis_contract import key_fingerprint
 
 Json = dict[str, Any]
 
@@ -63,9 +64,10 @@ def view_pin(pin: PinRow, price: Price) -> Json:
 
 
 def view_key(key: StoredKey, now_ms: int) -> Json:
-    """A key without its secret and without its hash."""
+    """A key without its secret and without its hash; ``fingerprint`` is what usage events call it."""
     return {
         "id": key.id,
+        "fingerprint": key_fingerprint(key.hash),
         "label": key.label,
         "last4": key.last4,
         "created_at": rfc3339(key.created_ms),

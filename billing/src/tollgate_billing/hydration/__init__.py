@@ -9,6 +9,9 @@ appended to it since before the sum was read, checked by the script itself: then
 partition that is not ready admits nothing, so its stream soon is empty. What the ledger recorded lately is marked
 ``confirmed`` again first, so that a publisher that missed its confirmation does not count the event twice.
 
+Counters of limits by API key come from the events themselves, which name the key by its fingerprint; those of earlier
+versions do not, and count towards no key.
+
 What remains: a publisher that was away for longer than ``_MARKED_MS`` and missed a confirmation settles again after
 the loss; its events are not billed twice (the ledger knows them), but count twice in the limit's counter until the
 period ends or Redis is filled anew. Holds of requests in flight at the loss are gone, so a limit can be overshot by

@@ -14,7 +14,7 @@ from tollgate_billing.hydration.scripts import script
 from tollgate_billing.ledger.database import Database
 from tollgate_billing.ledger.events import recent_ids
 from tollgate_billing.ledger.subscriptions import Subscription, find_subscription, list_subscriptions
-from tollgate_billing.ledger.totals import metric_sums
+from tollgate_billing.ledger.totals import key_sums, metric_sums
 from tollgate_billing.redis_link import Argument, Command, RedisLink
 from tollgate_billing.statements.drafting import terms_now, unbilled_usage
 from tollgate_billing.wallets.standing import billed_usage
@@ -127,19 +127,33 @@ class CounterRestorer:
     def _of_subscription(
         self, connection: Connection, catalog: Catalog, row: Subscription, limits: Iterable[MetricLimit]
     ) -> Iterable[CounterValue]:
-        by_period: defaultdict[tuple[int, int], list[str]] = defaultdict(list)
+        by_period: defaultdict[tuple[int, int], list[MetricLimit]] = defaultdict(list)
         for limit in limits:
             recurrence = Recurrence(limit.interval, limit.interval_count)
             period = Calendar(row.anchor_ms, row.time_zone).at(recurrence, self._clock())
-            by_period[period.start_ms, period.end_ms].append(limit.metric)
+            by_period[period.start_ms, period.end_ms].append(limit)
         wallet = self._wallet(connection, catalog, row)
         if wallet is not None:
             yield wallet
-        for (start, end), metrics in by_period.items():
-            sums = metric_sums(connection, row.name, start, end)
-            for metric in metrics:
-                used = format_decimal(from_micros(sums.get(metric, 0)))
-                yield CounterValue(Keys.counter(row.name, metric, start), used, end + _KEPT_AFTER_PERIOD_MS)
+        for (start, end), of_period in by_period.items():
+            expires = end + _KEPT_AFTER_PERIOD_MS
+            for name, micros in _counters(connection, row.name, start, end, of_period):
+                yield CounterValue(name, format_decimal(from_micros(micros)), expires)
+
+
+def _counters(
+    connection: Connection, subscription: str, start_ms: int, end_ms: int, limits: Iterable[MetricLimit]
+) -> Iterable[tuple[str, int]]:
+    """Micros by name of the counter. A key that has used nothing has none."""
+    shared, by_key = ({limit.metric for limit in limits if limit.per_key is own} for own in (False, True))
+    if shared:
+        sums = metric_sums(connection, subscription, start_ms, end_ms)
+        for metric in sorted(shared):
+            yield Keys.counter(subscription, metric, start_ms), sums.get(metric, 0)
+    if by_key:
+        for (api_key, metric), micros in key_sums(connection, subscription, start_ms, end_ms).items():
+            if metric in by_key:
+                yield Keys.counter(subscription, metric, start_ms, api_key), micros
 
 
 def all_partitions() -> set[int]:

@@ -13,6 +13,7 @@ from tollgate_billing.hydration.scripts import script
 from tollgate_billing.ledger.api_keys import StoredKey, all_keys, list_keys
 from tollgate_billing.ledger.catalogs import stored_prices
 from tollgate_billing.ledger.database import Database
+from tollgate_billing.ledger.limits import OwnLimit, own_limits
 from tollgate_billing.ledger.subscriptions import Subscription, list_subscriptions
 from tollgate_billing.redis_link import Argument, Command, RedisLink
 from tollgate_billing.wallets.standing import Standing, standing
@@ -29,6 +30,7 @@ class Image(NamedTuple):
     subscription: Subscription
     keys: tuple[StoredKey, ...]
     wallet: Standing | None
+    limits: tuple[OwnLimit, ...] = ()
 
 
 @dataclass
@@ -56,15 +58,16 @@ class SubscriptionPusher:
             for key in all_keys(connection) if len(wanted) > _FEW else _keys_of(connection, wanted):
                 keys[key.subscription].append(key)
             prices, now = stored_prices(connection), self._clock()
-            for row in list_subscriptions(connection):
-                if row.name not in wanted:
-                    continue
+            rows = [row for row in list_subscriptions(connection) if row.name in wanted]
+            limits = own_limits(connection, rows)
+            for row in rows:
                 try:
                     wallet = standing(connection, row, prices, now)
                 except (ArithmeticError, ValueError, KeyError) as error:
                     loaded.failed[row.name] = f"{type(error).__name__}: {error}"
                 else:
-                    loaded.images.append(Image(row, tuple(keys[row.name]), wallet))
+                    own = tuple(limits.get(row.name, ()))
+                    loaded.images.append(Image(row, tuple(keys[row.name]), wallet, own))
         return loaded
 
     def push_one(self, name: str) -> None:
@@ -101,13 +104,24 @@ class SubscriptionPusher:
             "customer": row.customer,
             "anchor_ms": row.anchor_ms,
             "time_zone": row.time_zone,
-            **({"wallet": asdict(image.wallet)} if image.wallet else {}),
+            **({"wallet": asdict(image.wallet) | _overdraft(row)} if image.wallet else {}),
+            **({"limits": [_limit(own) for own in image.limits]} if image.limits else {}),
         }
         fields: list[Argument] = ["revision", row.revision, "state", row.state, "record", orjson.dumps(record)]
         for key in image.keys:
             if key.is_valid(now):
                 fields += [f"key:{key.hash}", key.expires_ms or 0]
         return ("EVAL", self._push, 1, Keys.subscription(row.name), row.revision, *fields)
+
+
+def _overdraft(row: Subscription) -> dict[str, str | float]:
+    """What the gate needs to say what is available."""
+    return {"currency": row.currency, "overdraft": float(row.overdraft)}
+
+
+def _limit(own: OwnLimit) -> dict[str, str | float]:
+    """The gate holds it against the product's bounds, which change with the catalog and not with the subscription."""
+    return {"metric": own.metric, "scope": own.scope, "limit": float(own.units)}
 
 
 def _keys_of(connection: Connection, names: Iterable[str]) -> list[StoredKey]:

@@ -17,6 +17,7 @@ from tollgate_core.quantity import to_micros
 
 _PLAIN_NUMBER = re.compile(r"\d{1,30}(\.\d{1,400})?")
 _LONGEST_NAME = 400
+_LONGEST_KEY = 40
 
 
 class Line(NamedTuple):
@@ -50,6 +51,7 @@ class Entry(NamedTuple):
     unmetered: int
     body: str
     payload_hash: str
+    api_key: str
     event: UsageEvent
     counted: tuple[Counted, ...]
 
@@ -67,6 +69,8 @@ def entry_of(encoded: bytes) -> Entry:
 
 def _entry(event: UsageEvent) -> Entry:
     data = event.data
+    if len(data.api_key) > _LONGEST_KEY or "\0" in data.api_key:
+        raise EventError(f"apiKey must have at most {_LONGEST_KEY} characters")
     for field, name in (("id", event.id), ("subject", event.subject), ("endpoint", data.endpoint)):
         if not 0 < len(name) <= _LONGEST_NAME or "\0" in name:
             raise EventError(f"{field} must have 1 to {_LONGEST_NAME} characters")
@@ -83,6 +87,7 @@ def _entry(event: UsageEvent) -> Entry:
         unmetered=len(data.unmetered),
         body=event.encode().decode(),
         payload_hash=payload_hash(event),
+        api_key=data.api_key,
         event=event,
         counted=tuple(_counted(metric, text) for metric, text in data.quantities.items()),
     )

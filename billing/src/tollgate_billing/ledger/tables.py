@@ -35,6 +35,7 @@ usage_events = Table(
     Column("payload_hash", String(32), nullable=False),
     Column("recorded_ms", BigInteger, nullable=False),
     Column("partition", SmallInteger, nullable=False),
+    Column("api_key", String(40), nullable=False, server_default=""),
     Index("ix_usage_events_recorded", "recorded_ms", "id"),
     Index("ix_usage_events_subscription", "subscription", "recorded_ms", "id"),
 )
@@ -151,6 +152,19 @@ subscription_prices = Table(
     Column("until_ms", BigInteger),
     Column("recorded_ms", BigInteger, nullable=False),
     PrimaryKeyConstraint("subscription", "price", "since_ms"),
+)
+
+#: A subscription's own limits, in units as decimal texts. They are the customer's: who takes a name over has none.
+subscription_limits = Table(
+    "subscription_limits",
+    metadata,
+    Column("subscription", String(400), nullable=False),
+    Column("metric", String(400), nullable=False),
+    Column("scope", String(16), nullable=False),
+    Column("customer", Text, nullable=False),
+    Column("units", String(64), nullable=False),
+    Column("set_ms", BigInteger, nullable=False),
+    PrimaryKeyConstraint("subscription", "metric", "scope"),
 )
 
 statements = Table(

@@ -167,6 +167,19 @@ def metric_sums(connection: Connection, subscription: str, start_ms: int, end_ms
     return sums
 
 
+def key_sums(connection: Connection, subscription: str, start_ms: int, end_ms: int) -> dict[tuple[str, str], int]:
+    """Micros by API key (its fingerprint) and metric. From the postings themselves: hours do not tell keys apart, so
+    this takes the longer the more calls the time holds."""
+    p, e = postings.c, usage_events.c
+    halves = (func.sum(p.amount_micros // HALF), func.sum(p.amount_micros % HALF))
+    query = select(e.api_key, p.account, *halves).join(usage_events, e.id == p.event_id).group_by(e.api_key, p.account)
+    wanted = query.where(p.subscription == subscription, p.at_ms >= start_ms, p.at_ms < end_ms, e.api_key != "")
+    return {
+        (api_key, metric_of_account(account, subscription)): int(high) * HALF + int(low)
+        for api_key, account, high, low in connection.execute(wanted)
+    }
+
+
 def event_counts(connection: Connection) -> list[EventCount]:
     """Events by outcome and quality, each as it stands after its corrections."""
     e, c = usage_events.c, event_corrections.c

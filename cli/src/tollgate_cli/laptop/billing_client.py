@@ -57,9 +57,9 @@ class BillingClient:
         """The decoded answer."""
         return self._call("POST", path, json=body, params=parameters)
 
-    def put(self, path: str, body: Any) -> Any:
+    def put(self, path: str, body: Any = None, **parameters: Any) -> Any:
         """The decoded answer."""
-        return self._call("PUT", path, json=body)
+        return self._call("PUT", path, json=body, params=parameters)
 
     def _call(self, method: str, path: str, **more: Any) -> Any:
         response = self._answer(method, path, **more)

@@ -150,3 +150,33 @@ def _by_key(document: Json) -> dict[_LineKey, Json]:
         (line["price"], line["version"], line["period"]["start"], line["period"]["end"]): line
         for line in document["lines"]
     }
+
+
+def print_limits(console: Console, limits: Sequence[Json]) -> None:
+    """What a subscription may use."""
+    columns: tuple[Column, ...] = (
+        "metric",
+        "of",
+        "type",
+        ("limit", "right"),
+        ("product's", "right"),
+        "bounds",
+        ("used", "right"),
+        ("remaining", "right"),
+        "until",
+    )
+    cells = [
+        (
+            limit["metric"],
+            "each key" if limit["scope"] == "key" else "all keys",
+            limit["enforcement"],
+            limit["limit"],
+            limit["default"],
+            f"{limit['adjustable']['min']} – {limit['adjustable']['max']}" if limit["adjustable"] else "–",
+            limit["used"] or "–",
+            limit["remaining"] or "–",
+            day(limit["period"]["end"]),
+        )
+        for limit in limits
+    ]
+    console.print(table(columns, cells, "Limits") if cells else "Its product limits no metric.")

@@ -65,18 +65,22 @@ def show(
     token_file: TokenFileOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show one: its prices, its API keys, its running invoice."""
+    """Show one: its prices, its limits, its API keys, its running invoice."""
     with attached(state_dir, url, token_file) as billing:
         row = find(billing, name)
         prices: list[Json] = billing.get(of_subscription(name, "/prices"))["prices"]
         keys: list[Json] = billing.get(of_subscription(name, "/keys"))["keys"]
+        limits: list[Json] = billing.get(of_subscription(name, "/limits"))["limits"]
         invoice = billing.invoice(name)
     if as_json:
-        print(json.dumps({"subscription": row, "prices": prices, "keys": keys, "invoice": invoice}, indent=2))  # noqa: T201
+        found = {"subscription": row, "prices": prices, "limits": limits, "keys": keys, "invoice": invoice}
+        print(json.dumps(found, indent=2))  # noqa: T201
         return
     console = Console()
     output.print_subscriptions(console, [row])
     output.print_prices(console, prices)
+    if limits:
+        output.print_limits(console, limits)
     for key in keys:
         state = "works" if key["valid"] else "revoked" if key["revoked_at"] else "expired"
         console.print(f"API key {key['id']} …{key['last4']} {key['label']}: {state}", highlight=False, markup=False)

@@ -3,6 +3,7 @@
 The operator builds it, Redis carries it, the others read it. Upstream addresses and credentials are not in it.
 """
 
+from tollgate_core.catalog.limits import LimitScope, effective_limit, is_adjustable, scope_of
 from tollgate_core.catalog.snapshot import (
     Aggregation,
     Api,
@@ -32,6 +33,7 @@ __all__ = [
     "Api",
     "Catalog",
     "Endpoint",
+    "LimitScope",
     "Metric",
     "MetricLimit",
     "MetricUsage",
@@ -49,4 +51,7 @@ __all__ = [
     "Transformation",
     "Unpriced",
     "content_hash",
+    "effective_limit",
+    "is_adjustable",
+    "scope_of",
 ]

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tollgate_core.formats.base import UsageFormat, bounded
-from tollgate_core.formats.counts import carve, count_at
+from tollgate_core.formats.counts import carve, count_at, count_or_none
 from tollgate_core.formats.errors import anthropic_error
 from tollgate_core.formats.narrow import as_object
 from tollgate_core.formats.reduction import Reduction
@@ -74,6 +74,16 @@ class AnthropicMessages(UsageFormat):
 
     def max_output_tokens(self, body: Mapping[str, Any]) -> int | None:
         return bounded(body.get("max_tokens"), 1)
+
+    def least_output_tokens(self, body: Mapping[str, Any]) -> int | None:
+        """`max_tokens` is required, and must exceed the budget for thinking ("Extended thinking")."""
+        if not count_or_none(body.get("max_tokens")):
+            return None
+        thinking = as_object(body.get("thinking"))
+        return 1 + (count_at(thinking, "budget_tokens") if thinking.get("type") == "enabled" else 0)
+
+    def bound_output(self, body: Mapping[str, Any], tokens: int) -> dict[str, Any]:
+        return {**body, "max_tokens": tokens}
 
     def error_body(self, status: int, code: str, message: str) -> dict[str, Any]:  # noqa: ARG002 - it has no code
         return anthropic_error(status, message)

@@ -75,6 +75,15 @@ class UsageFormat(ABC):
     def max_output_tokens(self, body: Mapping[str, Any]) -> int | None:
         """Return the most output tokens that the request allows, None if it sets no bound."""
 
+    @abstractmethod
+    def least_output_tokens(self, body: Mapping[str, Any]) -> int | None:
+        """Return the smallest `max_output_tokens` that the provider takes, None where the request can't be bounded."""
+
+    @abstractmethod
+    def bound_output(self, body: Mapping[str, Any], tokens: int) -> dict[str, Any]:
+        """Return the body with all its answers together bounded to at most `tokens` output tokens, which are at least
+        `least_output_tokens`."""
+
     def prompt_tokens_estimate(self, body_bytes: int, body: Mapping[str, Any]) -> int:
         """Return a rough count of prompt tokens, for holds: a quarter of the text's bytes, at least 1."""
         return estimate_prompt_tokens(body_bytes, body)

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from abc import ABC
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 from tollgate_core.formats.base import UsageFormat, bounded
-from tollgate_core.formats.counts import carve, count_at, count_or_none
+from tollgate_core.formats.counts import LARGEST_COUNT, carve, count_at, count_or_none
 from tollgate_core.formats.errors import openai_error
-from tollgate_core.formats.narrow import as_object
+from tollgate_core.formats.narrow import as_array, as_object
 from tollgate_core.formats.reduction import Reduction
 
 CHAT_SHAPE: Mapping[str, Any] = {
@@ -31,12 +31,24 @@ CHAT_SHAPE: Mapping[str, Any] = {
 }
 
 
+_BOUNDS = ("max_completion_tokens", "max_tokens")
+
+
+def _answers(body: Mapping[str, Any]) -> int:
+    """Return how many answers are generated. Legacy completions take many prompts at once, texts or lists of tokens."""
+    prompts = [prompt for prompt in as_array(body.get("prompt")) if not isinstance(prompt, int)]
+    times = max(count_or_none(body.get("n")) or 1, count_or_none(body.get("best_of")) or 1)
+    return min(times * max(len(prompts), 1), LARGEST_COUNT)
+
+
 class ChatCompletions(UsageFormat, ABC):
     """The shared core; a provider's module adds its name and what differs."""
 
     markers = (b'"usage"', b"[DONE]", b'"error"')
     inert = {b'"usage"': (b":null", b": null")}  # noqa: RUF012 - typed as ClassVar in the base
     shape = CHAT_SHAPE
+    bound_field: ClassVar[str] = "max_tokens"
+    """What a chat without a bound gets one in."""
 
     def observe(self, event: Mapping[str, Any], seen: Reduction) -> None:
         seen.take_model(event.get("model"))
@@ -84,10 +96,20 @@ class ChatCompletions(UsageFormat, ABC):
         }
 
     def max_output_tokens(self, body: Mapping[str, Any]) -> int | None:
-        answers = max(count_or_none(body.get("n")) or 1, count_or_none(body.get("best_of")) or 1)
         # Which of the two an upstream heeds is not known here: the larger one is held.
-        limits = [count_or_none(body.get(name)) or 0 for name in ("max_completion_tokens", "max_tokens")]
-        return bounded(max(limits), answers)
+        limits = [count_or_none(body.get(name)) or 0 for name in _BOUNDS]
+        return bounded(max(limits), _answers(body))
+
+    def least_output_tokens(self, body: Mapping[str, Any]) -> int | None:
+        """Embeddings have no output."""
+        return _answers(body) if "messages" in body or "prompt" in body else None
+
+    def bound_output(self, body: Mapping[str, Any], tokens: int) -> dict[str, Any]:
+        """Lower the fields that are there: a model may refuse the other one. Where there is none, legacy completions
+        know `max_tokens` alone."""
+        given = [name for name in _BOUNDS if body.get(name) is not None]
+        names = given or [self.bound_field if "messages" in body else "max_tokens"]
+        return {**body, **dict.fromkeys(names, tokens // _answers(body))}
 
     def error_body(self, status: int, code: str, message: str) -> dict[str, Any]:
         return openai_error(status, code, message)

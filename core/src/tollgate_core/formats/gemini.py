@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tollgate_core.formats.base import UsageFormat, bounded
-from tollgate_core.formats.counts import carve, count_at
+from tollgate_core.formats.counts import carve, count_at, count_or_none
 from tollgate_core.formats.errors import google_error
 from tollgate_core.formats.narrow import as_array, as_name, as_object
 from tollgate_core.formats.reduction import Reduction
@@ -77,12 +77,32 @@ class Gemini(UsageFormat):
 
     def max_output_tokens(self, body: Mapping[str, Any]) -> int | None:
         """Read `generationConfig`; Google's JSON takes the snake_case names too."""
-        config = as_object(body.get("generationConfig") or body.get("generation_config"))
+        config = _config(body)
         limit = config.get("maxOutputTokens") or config.get("max_output_tokens")
-        return bounded(limit, config.get("candidateCount") or config.get("candidate_count"))
+        return bounded(limit, _candidates(body))
+
+    def least_output_tokens(self, body: Mapping[str, Any]) -> int | None:
+        """Embeddings have `content` or `requests` instead of `contents`."""
+        return _candidates(body) if "contents" in body else None
+
+    def bound_output(self, body: Mapping[str, Any], tokens: int) -> dict[str, Any]:
+        """Keep to the names that the request uses: Google refuses a field under both of its names."""
+        names = [name for name in ("generationConfig", "generation_config") if body.get(name)] or ["generationConfig"]
+        fields = [name for name in ("maxOutputTokens", "max_output_tokens") if _config(body).get(name)]
+        limit = dict.fromkeys(fields or ["maxOutputTokens"], tokens // _candidates(body))
+        return {**body, **{name: {**as_object(body.get(name)), **limit} for name in names}}
 
     def error_body(self, status: int, code: str, message: str) -> dict[str, Any]:  # noqa: ARG002 - the status is the code
         return google_error(status, message)
+
+
+def _config(body: Mapping[str, Any]) -> Mapping[str, Any]:
+    return as_object(body.get("generationConfig") or body.get("generation_config"))
+
+
+def _candidates(body: Mapping[str, Any]) -> int:
+    config = _config(body)
+    return count_or_none(config.get("candidateCount") or config.get("candidate_count")) or 1
 
 
 def _by_modality(raw: Mapping[str, Any], field: str) -> dict[str, int]:

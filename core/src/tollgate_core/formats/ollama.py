@@ -49,5 +49,12 @@ class Ollama(UsageFormat):
         """Read `options.num_predict`; negative means no bound."""
         return bounded(as_object(body.get("options")).get("num_predict"), 1)
 
+    def least_output_tokens(self, body: Mapping[str, Any]) -> int | None:
+        """Embeddings have `input` instead."""
+        return 1 if "messages" in body or "prompt" in body else None
+
+    def bound_output(self, body: Mapping[str, Any], tokens: int) -> dict[str, Any]:
+        return {**body, "options": {**as_object(body.get("options")), "num_predict": tokens}}
+
     def error_body(self, status: int, code: str, message: str) -> dict[str, Any]:  # noqa: ARG002 - text is all it has
         return ollama_error(message)

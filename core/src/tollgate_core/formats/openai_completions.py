@@ -9,3 +9,4 @@ class OpenAICompletions(UsageOnRequest):
     """`POST /v1/chat/completions`, `/v1/completions`, `/v1/embeddings`."""
 
     name = "openai_completions"
+    bound_field = "max_completion_tokens"  # reasoning models refuse max_tokens

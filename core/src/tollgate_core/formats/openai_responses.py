@@ -15,6 +15,8 @@ from tollgate_core.formats.errors import openai_error
 from tollgate_core.formats.narrow import as_object, is_object
 from tollgate_core.formats.reduction import Reduction
 
+#: The API refuses a smaller `max_output_tokens`.
+_LEAST_OUTPUT = 16
 _TERMINAL = frozenset({"completed", "incomplete", "failed", "cancelled"})
 
 
@@ -85,6 +87,12 @@ class OpenAIResponses(UsageFormat):
 
     def max_output_tokens(self, body: Mapping[str, Any]) -> int | None:
         return bounded(body.get("max_output_tokens"), 1)
+
+    def least_output_tokens(self, body: Mapping[str, Any]) -> int | None:  # noqa: ARG002 - every request has output
+        return _LEAST_OUTPUT
+
+    def bound_output(self, body: Mapping[str, Any], tokens: int) -> dict[str, Any]:
+        return {**body, "max_output_tokens": tokens}
 
     def error_body(self, status: int, code: str, message: str) -> dict[str, Any]:
         return openai_error(status, code, message)

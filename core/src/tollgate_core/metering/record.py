@@ -59,6 +59,7 @@ class Draft:
                 quantities={name: format_decimal(number) for name, number in measured.quantities.items()},
                 unmetered=measured.unmetered,
                 prices=admission.prices,
+                api_key=admission.api_key,
             ),
         )
 
@@ -84,7 +85,12 @@ def settle_request(
     quantities = event.data.quantities
     counters = tuple(
         CounterUse(
-            key=Keys.counter(admission.subscription, counter.metric, counter.period_start),
+            key=Keys.counter(
+                admission.subscription,
+                counter.metric,
+                counter.period_start,
+                admission.api_key if counter.per_key else "",
+            ),
             metric=counter.metric,
             quantity=_taken(counter, quantities),
             expires=counter.period_end + 7 * 86_400_000,

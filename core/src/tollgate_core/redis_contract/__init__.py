@@ -4,7 +4,15 @@ Every key that one script touches carries the same ``{pN}`` hash tag, so all of 
 """
 
 from tollgate_core.redis_contract.answers import raw, text
-from tollgate_core.redis_contract.keys import PARTITIONS, WALLET_ENDS_MS, WALLET_METRIC, Keys, key_hash, partition_of
+from tollgate_core.redis_contract.keys import (
+    PARTITIONS,
+    WALLET_ENDS_MS,
+    WALLET_METRIC,
+    Keys,
+    key_fingerprint,
+    key_hash,
+    partition_of,
+)
 from tollgate_core.redis_contract.scripts import (
     AdmitRequest,
     CounterUse,
@@ -22,6 +30,7 @@ __all__ = [
     "Keys",
     "Limit",
     "SettleRequest",
+    "key_fingerprint",
     "key_hash",
     "partition_of",
     "raw",

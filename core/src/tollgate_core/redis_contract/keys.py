@@ -17,6 +17,12 @@ def key_hash(pepper: bytes, api_key: str) -> str:
     return hmac.new(pepper, api_key.encode(), hashlib.sha256).hexdigest()[:40]
 
 
+def key_fingerprint(hashed: str) -> str:
+    """What tells an API key's hash from others, in names of counters and in usage events. It opens nothing: the gate
+    looks keys up by their whole hash."""
+    return hashed[:16]
+
+
 #: No metric has this name: it holds a sign that Kubernetes refuses.
 WALLET_METRIC = "$wallet"
 #: The end of its only period, 2262-04-11: beyond any subscription, and within every number's range.
@@ -65,19 +71,21 @@ class Keys:
         return f"tollgate:{{p{partition}}}:holds"
 
     @staticmethod
-    def rate(subscription: str, limit: str) -> str:
-        """Hash: a token bucket's ``level`` and ``at`` (ms)."""
-        return f"tollgate:{{p{partition_of(subscription)}}}:rate:{subscription}:{limit}"
+    def rate(subscription: str, limit: str, api_key: str = "") -> str:
+        """Hash: a token bucket's ``level`` and ``at`` (ms); of one API key (its fingerprint) where the limit is."""
+        return f"tollgate:{{p{partition_of(subscription)}}}:rate:{subscription}:{limit}{_of(api_key)}"
 
     @staticmethod
-    def in_flight(subscription: str, limit: str) -> str:
+    def in_flight(subscription: str, limit: str, api_key: str = "") -> str:
         """Sorted set: request id → deadline in ms, for a concurrency limit."""
-        return f"tollgate:{{p{partition_of(subscription)}}}:inflight:{subscription}:{limit}"
+        return f"tollgate:{{p{partition_of(subscription)}}}:inflight:{subscription}:{limit}{_of(api_key)}"
 
     @staticmethod
-    def counter(subscription: str, metric: str, period_start: int) -> str:
-        """Hash: ``used`` and ``held`` units of a metric in one period."""
-        return f"tollgate:{{p{partition_of(subscription)}}}:counter:{subscription}:{metric}:{period_start}"
+    def counter(subscription: str, metric: str, period_start: int, api_key: str = "") -> str:
+        """Hash: ``used`` and ``held`` units of a metric in one period; of one API key (its fingerprint) where the limit
+        is."""
+        name = f"{subscription}:{metric}:{period_start}{_of(api_key)}"
+        return f"tollgate:{{p{partition_of(subscription)}}}:counter:{name}"
 
     @staticmethod
     def wallet(subscription: str) -> str:
@@ -98,3 +106,7 @@ class Keys:
     def dead_letters(partition: int) -> str:
         """Stream: ``event``, ``reason``, ``id`` of what the ledger refused."""
         return f"tollgate:{{p{partition}}}:deadletters"
+
+
+def _of(api_key: str) -> str:
+    return f":{api_key}" if api_key else ""

@@ -17,7 +17,8 @@ def script_source(name: Name) -> str:
 
 class Limit(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One limit of an admission. ``limit`` units in all, ``cost`` of them held or taken by this request; ``rate`` is
-    the refill in units per ms (kind rate); ``ends`` the period's end in ms (kind counter)."""
+    the refill in units per ms (kind rate); ``ends`` the period's end in ms and ``seconds`` its length (kind counter); a
+    ``soft`` one refuses nothing; ``per_key``: it is the API key's alone."""
 
     kind: Literal["counter", "rate", "concurrency"]
     name: str
@@ -28,6 +29,9 @@ class Limit(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     ends: int = 0
     metric: str = ""
     tokens: bool = False
+    soft: bool = False
+    per_key: bool = False
+    seconds: int = 0
 
 
 class AdmitRequest(msgspec.Struct, frozen=True, kw_only=True):

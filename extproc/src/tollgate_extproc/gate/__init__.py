@@ -1,4 +1,5 @@
 """Admission, fail-closed: who calls, whether it is granted, whether limits allow it; then what goes up.
 
-``request``, ``credentials``, ``transform``, ``limits`` and ``denial`` are pure; ``subscriptions`` and ``service`` act.
+``request``, ``credentials``, ``limits``, ``wallet``, ``standings`` and ``denial`` are pure; ``subscriptions``,
+``deciding`` and ``service`` act. ``bidding`` and ``clamping`` only ask for expressions to be evaluated.
 """

@@ -10,13 +10,10 @@ from redis.asyncio import Redis
 
 from tollgate_core.redis_contract import WALLET_METRIC, AdmitRequest, Limit, script_source
 from tollgate_extproc.gate.denial import Denial
+from tollgate_extproc.gate.standings import Standing, limit_headers
+from tollgate_extproc.gate.subscriptions import Subscription
 
-
-class Standing(msgspec.Struct, frozen=True):
-    """What is left of a limit after this request; ``reset`` in ms."""
-
-    remaining: float
-    reset: float
+UNKNOWN_KEY = Denial(401, "invalid_api_key", "The API key is unknown, revoked or expired.")
 
 
 class Verdict(msgspec.Struct, frozen=True):
@@ -57,47 +54,36 @@ class Admitter:
         return msgspec.json.decode(answer, type=Verdict)
 
 
-def denial_of(verdict: Verdict, limits: tuple[Limit, ...]) -> Denial:
-    """A refusal in words. 401 unknown key, 403 state or endpoint, 429 limits, 503 where Redis is not filled yet."""
+def denial_of(verdict: Verdict, limits: tuple[Limit, ...], subscription: Subscription) -> Denial:
+    """A refusal in words. 401 unknown key, 403 state or endpoint, 402 credit, 429 limits, 503 where Redis is not filled
+    yet."""
     match verdict.verdict:
         case "unknown_key":
-            return Denial(401, "invalid_api_key", "The API key is unknown, revoked or expired.")
+            return UNKNOWN_KEY
         case "state":
             return Denial(403, "subscription_" + verdict.state, f"The subscription is {verdict.state}.")
         case "endpoint":
             return Denial(403, "endpoint_not_granted", "The subscription's product does not include this endpoint.")
         case "limit":
-            return _limit_denial(verdict, limits[verdict.limit - 1])
+            standings = verdict.standings
+            # When it is worth trying again is what this client wants to know of the limit that refused it.
+            refusing = verdict.limit - 1
+            standings[refusing] = msgspec.structs.replace(standings[refusing], reset=max(1000, verdict.retry))
+            return _limit_denial(verdict, limits[refusing], limit_headers(limits, standings, subscription))
         case _:
             return Denial(503, "not_ready", "The gateway is starting. Try again shortly.", retry_after_ms=1000)
 
 
-def _limit_denial(verdict: Verdict, limit: Limit) -> Denial:
+def _limit_denial(verdict: Verdict, limit: Limit, headers: dict[str, str]) -> Denial:
     seconds = max(1, -(-int(verdict.retry) // 1000))
-    headers = {"ratelimit": f'"{limit.name}";r={max(0, int(verdict.remaining))};t={seconds}'}
     if limit.metric == WALLET_METRIC:
         text = f"The prepaid credit does not pay for this call: {max(0.0, verdict.remaining):.15g} is left. Top it up."
-        return Denial(402, "insufficient_credit", text)
+        return Denial(402, "insufficient_credit", text, headers=headers)
     if limit.kind == "counter":
-        text = f"The limit of {limit.limit:.15g} for {limit.name} is used up for this period."
+        whose = " of this API key" if limit.per_key else ""
+        text = f"The limit{whose} of {limit.limit:.15g} for {limit.metric} is used up for this period."
         return Denial(429, "quota_exceeded", text, int(verdict.retry), headers)
     what = "Too many calls at once" if limit.kind == "concurrency" else "The rate limit is reached"
     return Denial(
         429, "rate_limit_exceeded", f"{what} ({limit.name}). Try again in {seconds} s.", int(verdict.retry), headers
     )
-
-
-def rate_limit_headers(limits: tuple[Limit, ...], standings: list[Standing]) -> dict[str, str]:
-    """``RateLimit-Policy`` and ``RateLimit`` of the IETF draft (httpapi-ratelimit-headers)."""
-    if not limits:
-        return {}
-    shown = [(limit, s) for limit, s in zip(limits, standings, strict=False) if limit.metric != WALLET_METRIC]
-    if not shown:
-        return {}
-    policies = [f'"{limit.name}";q={limit.limit:.0f}{_window(limit)}' for limit, _ in shown]
-    fields = [f'"{limit.name}";r={max(0, int(s.remaining))};t={max(0, -(-int(s.reset) // 1000))}' for limit, s in shown]
-    return {"ratelimit_policy": ", ".join(policies), "ratelimit": ", ".join(fields)}
-
-
-def _window(limit: Limit) -> str:
-    return f";w={max(1, round(limit.limit / limit.rate / 1000))}" if limit.kind == "rate" and limit.rate else ""

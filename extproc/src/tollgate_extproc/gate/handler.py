@@ -4,9 +4,10 @@ import structlog
 from google.protobuf.struct_pb2 import Struct
 
 from tollgate_core.admission import METADATA_NAMESPACE
+from tollgate_extproc.gate.deciding import UNAVAILABLE
 from tollgate_extproc.gate.denial import Denial, immediate_response, set_header
 from tollgate_extproc.gate.request import Request, parse_request
-from tollgate_extproc.gate.service import UNAVAILABLE, Admitted, Caller, Gate
+from tollgate_extproc.gate.service import Admitted, Caller, Gate
 from tollgate_extproc.stream import Stream
 from tollgate_extproc.wire.ext_proc_pb2 import (
     BodyMutation,

@@ -1,16 +1,16 @@
 """What a request must find room for: rate limits, concurrency and metric limits, with the hold of each."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from tollgate_core.admission import CounterReference
-from tollgate_core.catalog import MetricLimit, Product, RateLimit
+from tollgate_core.catalog import MetricLimit, Product, RateLimit, effective_limit, scope_of
 from tollgate_core.metering import CallVariables, EndpointPlan
 from tollgate_core.periods import Recurrence
-from tollgate_core.pricing import Calendar
 from tollgate_core.redis_contract import Keys, Limit
 from tollgate_extproc.budget.evaluate import Expressions
+from tollgate_extproc.gate.subscriptions import Subscription
 
 
 @dataclass(frozen=True)
@@ -30,10 +30,8 @@ class Estimate:
 class Demands:
     """The limits of an admission, and references to the counters among them."""
 
-    limits: tuple[Limit, ...]
-    counters: tuple[CounterReference, ...]
-    #: Units of each metric that the call may use, as far as they were asked for.
-    estimated: Mapping[str, float] = field(default_factory=dict[str, float])
+    limits: tuple[Limit, ...] = ()
+    counters: tuple[CounterReference, ...] = ()
 
 
 def estimate(plan: EndpointPlan, body: Mapping[str, Any] | None, body_bytes: int) -> Estimate:
@@ -46,19 +44,29 @@ def estimate(plan: EndpointPlan, body: Mapping[str, Any] | None, body_bytes: int
     return Estimate(plan.format.prompt_tokens_estimate(body_bytes, body), bound)
 
 
-async def demands(
-    subscription: str,
-    calendar: Calendar,
+def needs_quantities(product: Product, subscription: Subscription) -> bool:
+    """Whether a hold depends on what the metrics' expressions give for the estimate."""
+    return subscription.wallet is not None or not all(limit.hold for limit in product.limits)
+
+
+async def estimated_quantities(
+    plan: EndpointPlan, guess: Estimate, captured: Mapping[str, Any], expressions: Expressions
+) -> dict[str, float]:
+    """The metrics' own expressions, over the usage that the provider would report for the estimate."""
+    usage = plan.format.estimate(guess.input, guess.output) if plan.format else None
+    measured = await expressions.measure(plan.measurement(usage, captured, CallVariables(200)), plan.api.name)
+    return {name: float(quantity) for name, quantity in measured.quantities.items()}
+
+
+def demands(
+    subscription: Subscription,
     product: Product,
     plan: EndpointPlan,
     guess: Estimate,
-    captured: Mapping[str, Any],
+    quantities: Mapping[str, float],
     now_ms: int,
-    expressions: Expressions,
-    *,
-    prepaid: bool = False,
 ) -> Demands:
-    """Everything that applies to this endpoint."""
+    """Everything that applies to this endpoint. A quantity that is not known counts as one unit."""
     endpoint = plan.endpoint.id
     limits = [
         _rate(subscription, limit, guess)
@@ -66,55 +74,49 @@ async def demands(
         if not limit.endpoints or endpoint in limit.endpoints
     ]
     counters: list[CounterReference] = []
-    needed = prepaid or not all(limit.hold for limit in product.limits)
-    estimated = await _estimated_quantities(plan, guess, captured, expressions) if needed else {}
-    for metric_limit in product.limits:
-        if metric_limit.metric not in plan.metrics:
+    for limit in product.limits:
+        if limit.metric not in plan.metrics:
             continue
-        reference = _counter(metric_limit, calendar, now_ms)
+        period = subscription.calendar.at(Recurrence(limit.interval, limit.interval_count), now_ms)
+        reference = CounterReference(limit.metric, period.start_ms, period.end_ms, per_key=limit.per_key)
         counters.append(reference)
-        limits.append(_metric(subscription, metric_limit, reference, estimated.get(metric_limit.metric, 1.0)))
-    return Demands(tuple(limits), tuple(counters), estimated)
+        limits.append(_metric(subscription, limit, reference, quantities.get(limit.metric, 1.0)))
+    return Demands(tuple(limits), tuple(counters))
 
 
-def _rate(subscription: str, limit: RateLimit, guess: Estimate) -> Limit:
+def _rate(subscription: Subscription, limit: RateLimit, guess: Estimate) -> Limit:
+    of = subscription.api_key if limit.per_key else ""
     if limit.kind == "concurrency":
-        key = Keys.in_flight(subscription, limit.name)
-        return Limit(kind="concurrency", name=limit.name, key=key, limit=limit.amount, cost=1)
+        key = Keys.in_flight(subscription.name, limit.name, of)
+        return Limit(kind="concurrency", name=limit.name, key=key, limit=limit.amount, cost=1, per_key=limit.per_key)
     # A request that is larger than the whole bucket waits for a full one; settlement takes what it really used.
     cost = 1.0 if limit.kind == "requests" else min(float(guess.total), limit.burst)
     return Limit(
         kind="rate",
         name=limit.name,
-        key=Keys.rate(subscription, limit.name),
+        key=Keys.rate(subscription.name, limit.name, of),
         limit=limit.burst,
         cost=cost,
         rate=limit.amount / limit.window_ms,
         tokens=limit.kind == "tokens",
+        per_key=limit.per_key,
     )
 
 
-async def _estimated_quantities(
-    plan: EndpointPlan, guess: Estimate, captured: Mapping[str, Any], expressions: Expressions
-) -> dict[str, float]:
-    """The metric's own expressions, over the usage that the provider would report for the estimate."""
-    usage = plan.format.estimate(guess.input, guess.output) if plan.format else None
-    measured = await expressions.measure(plan.measurement(usage, captured, CallVariables(200)), plan.api.name)
-    return {name: float(quantity) for name, quantity in measured.quantities.items()}
-
-
-def _counter(limit: MetricLimit, calendar: Calendar, now_ms: int) -> CounterReference:
-    period = calendar.at(Recurrence(limit.interval, limit.interval_count), now_ms)
-    return CounterReference(limit.metric, period.start_ms, period.end_ms)
-
-
-def _metric(subscription: str, limit: MetricLimit, counter: CounterReference, estimated: float) -> Limit:
+def _metric(subscription: Subscription, limit: MetricLimit, counter: CounterReference, quantity: float) -> Limit:
+    units = effective_limit(limit, subscription.own_limit(limit.metric, scope_of(limit)))
+    hold = limit.hold or quantity
+    of = subscription.api_key if limit.per_key else ""
     return Limit(
         kind="counter",
-        name=limit.metric,
-        key=Keys.counter(subscription, limit.metric, counter.period_start),
-        limit=limit.limit,
-        cost=min(limit.hold or estimated, limit.limit),
+        name=f"{limit.metric}/key" if limit.per_key else limit.metric,
+        key=Keys.counter(subscription.name, limit.metric, counter.period_start, of),
+        limit=units,
+        # A hard one is never asked for more than all of it; a soft one refuses nothing and tells what may be used.
+        cost=hold if limit.soft else min(hold, units),
         ends=counter.period_end,
         metric=limit.metric,
+        soft=limit.soft,
+        per_key=limit.per_key,
+        seconds=(counter.period_end - counter.period_start) // 1000,
     )

@@ -3,31 +3,35 @@
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 
+import orjson
 import structlog
 from redis.exceptions import RedisError
 
 from tollgate_core.admission import Admission, PriceVersion
 from tollgate_core.catalog import Product
 from tollgate_core.metering import EndpointPlan, Plans
-from tollgate_core.redis_contract import AdmitRequest, Limit
 from tollgate_extproc.catalog_cache import CatalogCache
 from tollgate_extproc.clock import Clock
-from tollgate_extproc.gate.admit import Admitter, denial_of, rate_limit_headers
+from tollgate_extproc.gate.admit import UNKNOWN_KEY, Admitter
+from tollgate_extproc.gate.bidding import Bidding
+from tollgate_extproc.gate.clamping import Offer
 from tollgate_extproc.gate.compiled import GateRules
 from tollgate_extproc.gate.credentials import ApiKey, find_api_key
+from tollgate_extproc.gate.deciding import UNAVAILABLE, Decider, Decision
 from tollgate_extproc.gate.denial import Denial
-from tollgate_extproc.gate.limits import Demands, demands, estimate
 from tollgate_extproc.gate.preparing import Prepared, prepare
 from tollgate_extproc.gate.request import Request
 from tollgate_extproc.gate.subscriptions import Subscription, Subscriptions
 from tollgate_extproc.gate.unpriced import refuse_unpriced
 from tollgate_extproc.gate.upstream import UpstreamRequest, upstream_request
-from tollgate_extproc.gate.wallet import Call, renewed_credit, wallet_demand
+from tollgate_extproc.gate.wallet import Call
 from tollgate_extproc.metrics import Metrics
 
 _log = structlog.get_logger("gate")
-UNAVAILABLE = Denial(503, "admission_unavailable", "Admission is not available. Try again shortly.", 1000)
+#: So often a call is offered shorter and shorter while others take the credit.
+_OFFERS = 6
 UNKNOWN_PATH = Denial(404, "unknown_endpoint", "There is no such endpoint on this API.")
 
 
@@ -63,10 +67,9 @@ class Gate:
     ) -> None:
         self._catalogs = catalogs
         self._subscriptions = subscriptions
-        self._admitter = admitter
+        self._decider = Decider(subscriptions, admitter, clock, hold_seconds * 1000)
         self._rules = rules
         self._clock = clock
-        self._hold_ms = hold_seconds * 1000
         self._metrics = metrics
 
     def answered(self, answer: "Admitted | Denial") -> None:
@@ -103,7 +106,7 @@ class Gate:
         if subscription is None:
             if not await self._subscriptions.is_ready(0):
                 return Denial(503, "not_ready", "The gateway is starting. Try again shortly.", 1000)
-            return Denial(401, "invalid_api_key", "The API key is unknown, revoked or expired.")
+            return UNKNOWN_KEY
         plan = plans.endpoints.get(route)
         if plan is None:
             return UNKNOWN_PATH
@@ -119,8 +122,10 @@ class Gate:
         granted = product is not None and plan.endpoint.id in product.endpoints
         if product is None or not granted:
             refused = Admission("", 0, 0, "", "", "", "", "", "", "", False, 0)
-            verdict = await self._call(caller, refused, Demands((), ()), granted=False)
-            return verdict if isinstance(verdict, Denial) else UNAVAILABLE
+            decision = await self._decider.decide(caller.subscription, refused, lambda _: (), granted=False)
+            if isinstance(decision, Denial):
+                return decision
+            return UNAVAILABLE if decision.admitted else decision.denial
         prepared = await prepare(self._rules, plan, product, request)
         if isinstance(prepared, Denial):
             return prepared
@@ -130,26 +135,14 @@ class Gate:
         self, caller: Caller, plan: EndpointPlan, product: Product, request: Request, prepared: Prepared
     ) -> Admitted | Denial:
         fmt, now = plan.format, self._clock()
-        guess = estimate(plan, prepared.body, len(request.body))
-        wanted = await demands(
-            caller.subscription.name,
-            caller.subscription.calendar,
-            product,
-            plan,
-            guess,
-            prepared.captured,
-            now,
-            self._rules.expressions,
-            prepaid=caller.subscription.wallet is not None,
-        )
         streamed = fmt is not None and prepared.body is not None and fmt.is_stream(prepared.body, request.path)
         model = fmt.request_model(prepared.client or {}, request.params) if fmt else None
         unpriced = refuse_unpriced(caller.plans, product.name, plan, model or "", streamed=streamed)
         if unpriced:
             return unpriced
-        credit = wallet_demand(caller.subscription, Call(plan, model or "", streamed), wanted.estimated)
-        if credit:
-            wanted = Demands((*wanted.limits, credit[0]), (*wanted.counters, credit[1]))
+        bidding = Bidding(product, Call(plan, model or "", streamed), prepared.captured, now, self._rules.expressions)
+        offer = await bidding.first(prepared.body, len(request.body), caller.subscription)
+        wanted = bidding.demands(caller.subscription, offer)
         admission = Admission(
             id=_billing_id(request),
             started_ms=now,
@@ -162,62 +155,52 @@ class Gate:
             endpoint=plan.endpoint.id,
             model=model or "",
             streamed=streamed,
-            input_estimate=guess.input,
+            input_estimate=offer.guess.input,
             prices=tuple(PriceVersion(p.metric, p.name, p.version) for p in product.prices if p.metric in plan.metrics),
             counters=wanted.counters,
             captured=prepared.captured,
+            api_key=caller.subscription.api_key,
         )
-        # All that can fail comes before the script, so that nothing is held for a request that is not sent on.
-        up, strip = upstream_request(request, admission, plan, prepared.client, prepared.body)
-        verdict = await self._call(caller, admission, wanted, granted=True)
-        if isinstance(verdict, Denial):
-            return verdict
-        metadata: dict[str, str | bool] = {"admission": admission.encode(), "id": admission.id, **verdict}
-        if strip:
-            metadata["strip"] = True
-        return Admitted(up, metadata)
+        return await self._offer(caller.subscription, admission, bidding, offer, request, prepared)
 
-    async def _call(
-        self, caller: Caller, admission: Admission, wanted: Demands, *, granted: bool
-    ) -> "dict[str, str] | Denial":
-        """The script; RateLimit fields where it admitted. An outdated subscription is looked up once more."""
-        subscription: Subscription | None = caller.subscription
-        limits: tuple[Limit, ...] | None = wanted.limits
-        now = admission.started_ms or self._clock()
-        try:
-            for _ in range(3):
-                if subscription is None:
-                    return Denial(401, "invalid_api_key", "The API key is unknown, revoked or expired.")
-                verdict = await self._admitter.admit(
-                    AdmitRequest(
-                        now_ms=now,
-                        deadline_ms=now + self._hold_ms,
-                        request=admission.id,
-                        partition=subscription.partition,
-                        subscription=subscription.name,
-                        key_hash=subscription.key_hash,
-                        revision=subscription.revision,
-                        granted=granted,
-                        admission=admission.encode(),
-                        limits=limits or (),
-                    )
-                )
-                if verdict.verdict == "admitted":
-                    return rate_limit_headers(wanted.limits, verdict.standings)
-                if verdict.verdict != "stale":
-                    if verdict.verdict == "unknown_key":
-                        self._subscriptions.forget(subscription.key_hash)
-                    return denial_of(verdict, wanted.limits)
-                renewed = await self._subscriptions.look_up(subscription.key_hash)
-                if renewed and renewed.wallet != subscription.wallet:
-                    limits = renewed_credit(limits, renewed.wallet)
-                if renewed and (renewed.terms != subscription.terms or limits is None):
-                    return Denial(503, "subscription_changed", "The subscription just changed. Try again.", 1000)
-                subscription = renewed
-        except (RedisError, OSError) as error:
-            _log.warning("redis did not answer", error=str(error))
-            return UNAVAILABLE
-        return UNAVAILABLE
+    async def _offer(
+        self,
+        subscription: Subscription,
+        admission: Admission,
+        bidding: Bidding,
+        offer: Offer,
+        request: Request,
+        prepared: Prepared,
+    ) -> Admitted | Denial:
+        """As it is; where the credit does not pay for it, shorter, as often as others take what was left meanwhile."""
+        offers = 0
+        while True:
+            offers += 1
+            if offer.clamped:
+                request.set_body(orjson.dumps(offer.body))
+            # All that can fail comes before the script, so that nothing is held for a request that is not sent on.
+            up, strip = upstream_request(request, admission, bidding.call.plan, prepared.client, offer.body)
+            limits_of = partial(bidding.limits, offer)
+            decision = await self._decider.decide(subscription, admission, limits_of, granted=True)
+            if isinstance(decision, Denial):
+                return decision
+            if decision.admitted:
+                return _admitted(up, admission, decision, offer.clamped, strip=strip)
+            subscription = decision.subscription
+            less = await bidding.shorter(decision, offer) if offers < _OFFERS else None
+            if less is None:
+                return decision.denial
+            offer = less
+
+
+def _admitted(up: UpstreamRequest, admission: Admission, decision: Decision, clamped: int, *, strip: bool) -> Admitted:
+    shown = {name.replace("-", "_"): value for name, value in decision.headers.items()}
+    metadata: dict[str, str | bool] = {"admission": admission.encode(), "id": admission.id, **shown}
+    if clamped:
+        metadata["x_tollgate_output_clamped"] = str(clamped)
+    if strip:
+        metadata["strip"] = True
+    return Admitted(up, metadata)
 
 
 def _billing_id(request: Request) -> str:

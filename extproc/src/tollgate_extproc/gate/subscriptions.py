@@ -7,7 +7,7 @@ import msgspec
 from redis.asyncio import Redis
 
 from tollgate_core.pricing import Calendar
-from tollgate_core.redis_contract import Keys, key_hash, partition_of, raw, text
+from tollgate_core.redis_contract import Keys, key_fingerprint, key_hash, partition_of, raw, text
 
 _CACHED = 20_000
 
@@ -25,6 +25,16 @@ class Wallet(msgspec.Struct, frozen=True):
 
     limit: float
     rates: tuple[Rate, ...] = ()
+    currency: str = ""
+    overdraft: float = 0
+
+
+class OwnLimit(msgspec.Struct, frozen=True):
+    """A subscription's own limit of a metric; the product's bounds are still to be applied."""
+
+    metric: str
+    scope: str
+    limit: float
 
 
 class _Record(msgspec.Struct, frozen=True):
@@ -33,6 +43,7 @@ class _Record(msgspec.Struct, frozen=True):
     anchor_ms: int
     time_zone: str = "UTC"
     wallet: "Wallet | None" = None
+    limits: tuple[OwnLimit, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -47,6 +58,16 @@ class Subscription:
     calendar: Calendar
     key_hash: str
     wallet: Wallet | None = None
+    own_limits: tuple[OwnLimit, ...] = ()
+
+    def own_limit(self, metric: str, scope: str) -> float | None:
+        """None where the product's limit applies."""
+        return next((own.limit for own in self.own_limits if (own.metric, own.scope) == (metric, scope)), None)
+
+    @property
+    def api_key(self) -> str:
+        """What tells this key from the subscription's others."""
+        return key_fingerprint(self.key_hash)
 
     @property
     def terms(self) -> tuple[str, Calendar, tuple[Rate, ...] | None]:
@@ -84,7 +105,15 @@ class Subscriptions:
         found = msgspec.json.decode(raw(record), type=_Record)
         calendar = Calendar(found.anchor_ms, found.time_zone)
         subscription = Subscription(
-            name, partition_of(name), text(revision), found.product, found.customer, calendar, hashed, found.wallet
+            name=name,
+            partition=partition_of(name),
+            revision=text(revision),
+            product=found.product,
+            customer=found.customer,
+            calendar=calendar,
+            key_hash=hashed,
+            wallet=found.wallet,
+            own_limits=found.limits,
         )
         self._cache[hashed] = subscription
         if len(self._cache) > _CACHED:

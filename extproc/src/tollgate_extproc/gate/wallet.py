@@ -3,12 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import msgspec
-
 from tollgate_core.admission import CounterReference
 from tollgate_core.metering import EndpointPlan
 from tollgate_core.pricing.selection import condition_before
 from tollgate_core.redis_contract import WALLET_ENDS_MS, WALLET_METRIC, Keys, Limit
+from tollgate_extproc.gate.limits import Demands
 from tollgate_extproc.gate.subscriptions import Rate, Subscription, Wallet
 
 NAME = "credit"
@@ -23,39 +22,37 @@ class Call:
     streamed: bool
 
 
-def wallet_demand(
-    subscription: Subscription, call: Call, estimated: Mapping[str, float]
-) -> tuple[Limit, CounterReference] | None:
-    """None where the subscription is not prepaid. A quantity that cannot be estimated counts as one unit."""
+def with_credit(demands: Demands, subscription: Subscription, call: Call, quantities: Mapping[str, float]) -> Demands:
+    """The credit as one more counter, where the subscription is prepaid. It comes last: whatever else refuses a call,
+    shortening it would not help."""
     if subscription.wallet is None:
-        return None
-    rates = {
-        metric: rate
-        for metric in sorted(call.plan.metrics)
-        if (rate := _rate([r for r in subscription.wallet.rates if r.metric == metric], call)) > 0
-    }
-    cost = sum(estimated.get(metric, 1.0) * rate for metric, rate in rates.items())
+        return demands
+    rates = rates_of(subscription.wallet, call)
     limit = Limit(
         kind="counter",
         name=NAME,
         key=Keys.wallet(subscription.name),
         limit=subscription.wallet.limit,
-        cost=cost,
+        cost=cost_of(rates, quantities),
         ends=WALLET_ENDS_MS,
         metric=WALLET_METRIC,
     )
-    return limit, CounterReference(WALLET_METRIC, 0, WALLET_ENDS_MS, rates)
+    reference = CounterReference(WALLET_METRIC, 0, WALLET_ENDS_MS, rates)
+    return Demands((*demands.limits, limit), (*demands.counters, reference))
 
 
-def renewed_credit(limits: tuple[Limit, ...] | None, wallet: Wallet | None) -> tuple[Limit, ...] | None:
-    """The same limits with the credit as it is now: a top-up or a statement came between. None where the subscription
-    is no longer prepaid."""
-    if limits is None or wallet is None:
-        return None
-    return tuple(
-        msgspec.structs.replace(limit, limit=wallet.limit) if limit.metric == WALLET_METRIC else limit
-        for limit in limits
-    )
+def rates_of(wallet: Wallet, call: Call) -> dict[str, float]:
+    """What a unit of each metric may cost, of those that cost anything."""
+    rates = {
+        metric: _rate([rate for rate in wallet.rates if rate.metric == metric], call)
+        for metric in sorted(call.plan.metrics)
+    }
+    return {metric: rate for metric, rate in rates.items() if rate > 0}
+
+
+def cost_of(rates: Mapping[str, float], quantities: Mapping[str, float]) -> float:
+    """A quantity that cannot be estimated counts as one unit."""
+    return sum(quantities.get(metric, 1.0) * rate for metric, rate in rates.items())
 
 
 def _rate(rates: list[Rate], call: Call) -> float:

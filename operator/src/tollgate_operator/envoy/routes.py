@@ -147,6 +147,9 @@ def _filters(api: API, endpoint: Endpoint) -> dict[str, Any]:
 _RESPONSE_HEADERS = {
     "ratelimit-policy": "ratelimit_policy",
     "ratelimit": "ratelimit",
+    "x-tollgate-quota": "x_tollgate_quota",
+    "x-tollgate-credit": "x_tollgate_credit",
+    "x-tollgate-output-clamped": "x_tollgate_output_clamped",
     "x-billing-request-id": "id",
 }
 

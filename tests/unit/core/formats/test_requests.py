@@ -177,3 +177,85 @@ def test_our_own_error_body_is_read_back_as_an_error(fmt: UsageFormat) -> None:
     assert seen.error
     assert "free" not in seen.error
     assert seen.usage is None
+
+
+HI: list[dict[str, Any]] = [{"role": "user", "content": "Hi"}]
+
+
+@pytest.mark.parametrize(
+    ("name", "body", "tokens", "changed"),
+    [
+        ("openai_completions", {"messages": HI, "max_tokens": 500}, 20, {"max_tokens": 20}),
+        ("openai_completions", {"messages": HI, "max_completion_tokens": 500}, 20, {"max_completion_tokens": 20}),
+        ("openai_completions", {"messages": HI, "n": 3}, 20, {"max_completion_tokens": 6}),
+        ("openai_completions", {"prompt": "Hi", "best_of": 4}, 20, {"max_tokens": 5}),
+        ("openai_completions", {"prompt": ["Hi", "Ho"], "n": 2}, 20, {"max_tokens": 5}),
+        ("openai_completions", {"prompt": [[1, 2], [3]]}, 20, {"max_tokens": 10}),
+        ("openai_completions", {"prompt": [1, 2, 3]}, 20, {"max_tokens": 20}),
+        (
+            "openai_completions",
+            {"messages": HI, "max_tokens": 5, "max_completion_tokens": 500},
+            4,
+            {"max_tokens": 4, "max_completion_tokens": 4},
+        ),
+        ("deepseek", {"messages": HI}, 20, {"max_tokens": 20}),
+        ("mistral", {"messages": HI, "max_tokens": None}, 20, {"max_tokens": 20}),
+        ("openai_responses", {"input": "Hi"}, 20, {"max_output_tokens": 20}),
+        ("anthropic_messages", {"messages": HI, "max_tokens": 500}, 20, {"max_tokens": 20}),
+        ("gemini", {"contents": []}, 20, {"generationConfig": {"maxOutputTokens": 20}}),
+        (
+            "gemini",
+            {"contents": [], "generation_config": {"max_output_tokens": 90, "candidate_count": 2, "top_k": 1}},
+            21,
+            {"generation_config": {"max_output_tokens": 10, "candidate_count": 2, "top_k": 1}},
+        ),
+        ("ollama", {"messages": HI, "options": {"seed": 1}}, 20, {"options": {"seed": 1, "num_predict": 20}}),
+        ("ollama", {"prompt": "Hi", "options": None}, 20, {"options": {"num_predict": 20}}),
+    ],
+)
+def test_output_is_bounded_in_the_format_s_own_field(
+    name: str, body: dict[str, Any], tokens: int, changed: dict[str, Any]
+) -> None:
+    fmt, before = FORMATS[name], json.dumps(body)
+    bounded = fmt.bound_output(body, tokens)
+    assert bounded == {**body, **changed}
+    assert json.dumps(body) == before
+    assert 0 < (fmt.max_output_tokens(bounded) or 0) <= tokens
+
+
+def test_a_hold_covers_every_prompt_of_a_legacy_completion() -> None:
+    body = {"prompt": ["one", "two", "three"], "n": 10**12, "max_tokens": 7}
+    assert FORMATS["openai_completions"].max_output_tokens({**body, "n": 2}) == 42
+    assert (FORMATS["openai_completions"].max_output_tokens(body) or 0) >= 10**11
+
+
+@pytest.mark.parametrize(
+    ("name", "body", "least"),
+    [
+        ("openai_completions", {"messages": HI}, 1),
+        ("openai_completions", {"messages": HI, "n": 3}, 3),
+        ("openai_completions", {"input": "an embedding"}, None),
+        ("mistral", {"inputs": ["an embedding"]}, None),
+        ("openai_responses", {"input": "Hi"}, 16),
+        ("anthropic_messages", {"messages": HI, "max_tokens": 500}, 1),
+        ("anthropic_messages", {"messages": HI}, None),
+        (
+            "anthropic_messages",
+            {"messages": HI, "max_tokens": 5000, "thinking": {"type": "enabled", "budget_tokens": 1024}},
+            1025,
+        ),
+        (
+            "anthropic_messages",
+            {"messages": HI, "max_tokens": 5000, "thinking": {"type": "disabled", "budget_tokens": 1024}},
+            1,
+        ),
+        ("gemini", {"contents": [], "generationConfig": {"candidateCount": 2}}, 2),
+        ("gemini", {"content": {}}, None),
+        ("ollama", {"prompt": "Hi"}, 1),
+        ("ollama", {"input": "an embedding"}, None),
+    ],
+)
+def test_the_least_bound_is_the_provider_s(name: str, body: dict[str, Any], least: int | None) -> None:
+    assert FORMATS[name].least_output_tokens(body) == least
+    if least is not None:
+        assert FORMATS[name].max_output_tokens(FORMATS[name].bound_output(body, least)) == least
