@@ -12,6 +12,7 @@ from tests.unit.billing.test_statements import DAY, START, catalog_of, use
 from tests.unit.billing.test_wallets import give, grant
 from tollgate_billing.health import Health
 from tollgate_billing.ledger.database import Database
+from tollgate_billing.ledger.limits import put_own_limit
 from tollgate_billing.ledger.subscriptions import bump_revision, existing_subscription
 from tollgate_billing.notifications.levels import credit_level, reached
 from tollgate_billing.notifications.store import Notification, list_notifications
@@ -152,6 +153,17 @@ def test_limits_tell_once_a_period(database: Database) -> None:
     watch.now += DAY
     watch.use("c", "6")
     assert [body["percent"] for _, body in watch.look()] == [50, 100, 50]
+
+
+def test_a_limit_of_its_own_is_what_fills(database: Database) -> None:
+    limit = MetricLimit(metric="tokens", limit=10, interval="day", notify_at=(100,), least=5, most=20)
+    watch = Watch(database, catalog_of(make_price(), limits=(limit,)))
+    with database.write() as connection:
+        put_own_limit(connection, existing_subscription(connection, SUBSCRIPTION), limit, "20", START)
+    watch.use("a", "19")
+    assert watch.look() == []
+    watch.use("b", "1")
+    assert [(body["limit"], body["used"]) for _, body in watch.look()] == [("20", "20")]
 
 
 def test_credit_is_topped_up_until_a_payment_fails(database: Database) -> None:

@@ -11,6 +11,7 @@ from tollgate_billing.clock import Clock
 from tollgate_billing.health import Health, part_at_fault
 from tollgate_billing.ledger.database import Database
 from tollgate_billing.ledger.events import recently_recorded
+from tollgate_billing.ledger.limits import applying_limit, own_limits
 from tollgate_billing.ledger.subscriptions import Subscription, list_subscriptions, lock_subscription
 from tollgate_billing.ledger.tables import credit_levels
 from tollgate_billing.ledger.totals import metric_sums
@@ -27,7 +28,7 @@ from tollgate_core.events import rfc3339
 from tollgate_core.money import Money, minor_unit_exponent
 from tollgate_core.periods import Recurrence
 from tollgate_core.pricing import Calendar
-from tollgate_core.quantity import format_decimal, from_micros, to_decimal, to_micros
+from tollgate_core.quantity import format_decimal, from_micros, to_micros
 
 _log = structlog.get_logger("notifications")
 _PAUSE_SECONDS = 2.0
@@ -104,13 +105,13 @@ def _is_watched(product: Product) -> bool:
 
 
 def _tell_limits(connection: Connection, product: Product, row: Subscription, now_ms: int) -> None:
-    calendar = Calendar(row.anchor_ms, row.time_zone)
+    calendar, own = Calendar(row.anchor_ms, row.time_zone), own_limits(connection, [row]).get(row.name, [])
     for limit in product.limits:
         if not limit.notify_at or limit.per_key:
             continue
         period = calendar.at(Recurrence(limit.interval, limit.interval_count), now_ms)
         used = metric_sums(connection, row.name, period.start_ms, period.end_ms).get(limit.metric, 0)
-        allowed = to_micros(to_decimal(limit.limit))
+        allowed = to_micros(applying_limit(own, limit))
         for percent in reached(used, allowed, limit.notify_at):
             body = {
                 "metric": limit.metric,
