@@ -37,6 +37,7 @@ BOUNDS = TopUps(least="1", most="100", automatic_per_day=2, automatic_per_month=
 def top_up(name: str, **fields: Any) -> TopUp:
     values: dict[str, Any] = {
         "subscription": SUBSCRIPTION,
+        "customer": "acme",
         "minor": 2000,
         "currency": "USD",
         "reason": "automatic",
@@ -177,7 +178,7 @@ def test_credit_is_topped_up_until_a_payment_fails(database: Database) -> None:
     assert (first.state, first.minor, first.reason) == ("pending", 2000, "automatic")
     watch.settle(first.id, "paid")
     with database.read() as connection:
-        assert [(g.id, g.minor) for g in grants_of(connection, SUBSCRIPTION)] == [(first.id, 2000)]
+        assert [(g.id, g.minor) for g in grants_of(connection, SUBSCRIPTION)] == [(f"top-up.{first.id}", 2000)]
     watch.use("a", "18")
     watch.look()
     _, second = watch.top_ups()

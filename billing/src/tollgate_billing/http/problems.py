@@ -9,6 +9,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from redis.exceptions import RedisError
+from sqlalchemy.exc import DataError
 from starlette.exceptions import HTTPException
 
 from tollgate_billing.ledger.api_keys import TooManyKeysError
@@ -56,6 +57,8 @@ def _ours(request: Request, error: Exception) -> JSONResponse:
         return _document(409, str(error))
     if isinstance(error, UnknownEventError):
         return _document(404, str(error))
+    if isinstance(error, DataError):
+        return _document(422, "a text holds what cannot be stored, for example a NUL character")
     _log.warning("unavailable", path=request.url.path, error=type(error).__name__)
     detail = str(error) if isinstance(error, UnavailableError) else "a neighbour is not answering; try again"
     return _document(503, detail, {"Retry-After": "1"})
@@ -70,7 +73,7 @@ def install(app: FastAPI) -> None:
     """Translate every error that a route can raise."""
     framework: tuple[type[Exception], ...] = (HTTPException, RequestValidationError)
     away = (UnavailableError, RedisError, *DATABASE_AWAY)
-    ours: tuple[type[Exception], ...] = (TooManyKeysError, UnknownEventError, *away)
+    ours: tuple[type[Exception], ...] = (TooManyKeysError, UnknownEventError, DataError, *away)
     for kind in framework:
         app.add_exception_handler(kind, _framework)
     for kind in ours:

@@ -33,9 +33,9 @@ class _Request(BaseModel):
 
 
 class NewTopUp(_Request):
-    """``amount`` in major units. The same id again changes nothing."""
+    """``amount`` in major units. The same id again changes nothing; those of automatic ones begin with ``auto-``."""
 
-    id: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,100}$")]
+    id: Annotated[str, Field(pattern=r"^([A-Zb-z0-9._-]|a[^u]|au[^t])[A-Za-z0-9._-]{0,99}$")]
     amount: Annotated[str, Field(max_length=40)]
 
 
@@ -78,7 +78,7 @@ def top_up_routes(services: Services) -> APIRouter:
             if not allowed.least_minor <= minor <= allowed.most_minor:
                 least, most = Money(allowed.least_minor, row.currency), Money(allowed.most_minor, row.currency)
                 raise Problem(422, f"amount: must be between {least} and {most}")
-            wanted = TopUp(asked.id, name, minor, row.currency, "customer", "pending", "", now, None)
+            wanted = TopUp(asked.id, name, row.customer, minor, row.currency, "customer", "pending", "", now, None)
             try:
                 made = add_top_up(connection, wanted)
             except TopUpRefusedError as error:

@@ -16,7 +16,7 @@ from tollgate_billing.ledger.events import recent_ids
 from tollgate_billing.ledger.subscriptions import Subscription, find_subscription, list_subscriptions
 from tollgate_billing.ledger.totals import key_sums, metric_sums
 from tollgate_billing.redis_link import Argument, Command, RedisLink
-from tollgate_billing.statements.drafting import terms_now, unbilled_usage
+from tollgate_billing.statements.drafting import Terms, terms_now, unbilled_usage
 from tollgate_billing.wallets.standing import billed_usage
 from tollgate_core.catalog import Catalog, MetricLimit
 from tollgate_core.money import minor_unit_exponent
@@ -80,6 +80,8 @@ class CounterRestorer:
         """Say what usage of prepaid subscriptions has cost. Answers those that must be asked for again, because events
         of their partition were on their way. Raises RedisError."""
         later: set[str] = set()
+        with self._database.read() as connection:
+            terms = terms_now(connection, catalog)
         for name in names:
             partition = partition_of(name)
             last = self._last_id(partition, "exact")
@@ -88,18 +90,18 @@ class CounterRestorer:
                 continue
             with self._database.read() as connection:
                 row = find_subscription(connection, name)
-                value = self._wallet(connection, catalog, row) if row else None
+                value = self._wallet(connection, terms, row) if row else None
             if value is not None:
                 arguments: list[Argument] = ["exact", last, value.used, value.expires_ms]
                 if not self._link.call("EVAL", self._script, 2, Keys.events(partition), value.key, *arguments):
                     later.add(name)
         return later
 
-    def _wallet(self, connection: Connection, catalog: Catalog, row: Subscription) -> CounterValue | None:
+    def _wallet(self, connection: Connection, terms: Terms, row: Subscription) -> CounterValue | None:
         if not row.overdraft or not row.currency:
             return None
         try:
-            pending = unbilled_usage(connection, terms_now(connection, catalog), row, self._clock())
+            pending = unbilled_usage(connection, terms, row, self._clock())
         except (ArithmeticError, ValueError, KeyError):
             # What it owes is not known: nothing is sold to it, and everybody else goes on.
             _log.exception("credit cannot be worked out", subscription=row.name)
@@ -120,19 +122,20 @@ class CounterRestorer:
     def _values(self, catalog: Catalog, partition: int) -> Iterable[CounterValue]:
         limits = {product.name: product.limits for product in catalog.products}
         with self._database.read() as connection:
+            terms = terms_now(connection, catalog)
             for row in list_subscriptions(connection):
                 if partition_of(row.name) == partition:
-                    yield from self._of_subscription(connection, catalog, row, limits.get(row.product, ()))
+                    yield from self._of_subscription(connection, terms, row, limits.get(row.product, ()))
 
     def _of_subscription(
-        self, connection: Connection, catalog: Catalog, row: Subscription, limits: Iterable[MetricLimit]
+        self, connection: Connection, terms: Terms, row: Subscription, limits: Iterable[MetricLimit]
     ) -> Iterable[CounterValue]:
         by_period: defaultdict[tuple[int, int], list[MetricLimit]] = defaultdict(list)
         for limit in limits:
             recurrence = Recurrence(limit.interval, limit.interval_count)
             period = Calendar(row.anchor_ms, row.time_zone).at(recurrence, self._clock())
             by_period[period.start_ms, period.end_ms].append(limit)
-        wallet = self._wallet(connection, catalog, row)
+        wallet = self._wallet(connection, terms, row)
         if wallet is not None:
             yield wallet
         for (start, end), of_period in by_period.items():

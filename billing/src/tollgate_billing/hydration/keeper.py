@@ -13,7 +13,7 @@ from tollgate_billing.hydration.counters import CounterRestorer, all_partitions
 from tollgate_billing.hydration.scripts import script
 from tollgate_billing.hydration.subscriptions import SubscriptionPusher
 from tollgate_billing.ledger.database import Database
-from tollgate_billing.ledger.subscriptions import revisions
+from tollgate_billing.ledger.subscriptions import bump_revision, revisions
 from tollgate_billing.redis_link import Command, RedisLink
 from tollgate_billing.sync.catalog_sync import CatalogSync
 from tollgate_billing.wallets.standing import prepaid_names, recently_used, turned
@@ -155,13 +155,17 @@ class Keeper:
         now = self._clock()
         if now - self._wallets_at < _WALLETS_MS:
             return
+        changed: set[str] = set()
         with self._database.read() as connection:
             if self._wallets_at:
                 self._wallets_due |= recently_used(connection, self._wallets_at - _WALLETS_MS)
-                for name in turned(connection, self._wallets_at, now):
-                    self._pushed.pop(name, None)  # what it may spend has changed with time
+                changed = turned(connection, self._wallets_at, now)
             else:
                 self._wallets_due = prepaid_names(connection)
+        if changed:  # what they may spend has changed with time; the gate looks again only at another revision
+            with self._database.write() as connection:
+                for name in sorted(changed):
+                    bump_revision(connection, name)
         self._wallets_at = now
         self._wallets_due = self._restorer.restore_wallets(self._catalog.current, sorted(self._wallets_due))
 

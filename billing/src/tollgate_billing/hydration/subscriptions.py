@@ -22,6 +22,7 @@ from tollgate_core.redis_contract import Keys
 _CHUNK = 500
 #: So many subscriptions are asked for one by one.
 _FEW = 20
+_NOTHING = Standing(-1.0, ())
 
 
 class Image(NamedTuple):
@@ -35,7 +36,7 @@ class Image(NamedTuple):
 
 @dataclass
 class Loaded:
-    """Images, and why others could not be made: those stay in Redis as they are."""
+    """Images, and why the credit of some is not known."""
 
     images: list[Image] = field(default_factory=list[Image])
     failed: dict[str, str] = field(default_factory=dict[str, str])
@@ -64,10 +65,10 @@ class SubscriptionPusher:
                 try:
                     wallet = standing(connection, row, prices, now)
                 except (ArithmeticError, ValueError, KeyError) as error:
-                    loaded.failed[row.name] = f"{type(error).__name__}: {error}"
-                else:
-                    own = tuple(limits.get(row.name, ()))
-                    loaded.images.append(Image(row, tuple(keys[row.name]), wallet, own))
+                    # Its keys and its state go out all the same; on credit that is not known nothing is sold.
+                    loaded.failed[row.name], wallet = f"{type(error).__name__}: {error}", _NOTHING
+                own = tuple(limits.get(row.name, ()))
+                loaded.images.append(Image(row, tuple(keys[row.name]), wallet, own))
         return loaded
 
     def push_one(self, name: str) -> None:
@@ -104,7 +105,7 @@ class SubscriptionPusher:
             "customer": row.customer,
             "anchor_ms": row.anchor_ms,
             "time_zone": row.time_zone,
-            **({"wallet": asdict(image.wallet) | _overdraft(row)} if image.wallet else {}),
+            **({"wallet": asdict(image.wallet) | _overdraft(image)} if image.wallet else {}),
             **({"limits": [_limit(own) for own in image.limits]} if image.limits else {}),
         }
         fields: list[Argument] = ["revision", row.revision, "state", row.state, "record", orjson.dumps(record)]
@@ -114,9 +115,10 @@ class SubscriptionPusher:
         return ("EVAL", self._push, 1, Keys.subscription(row.name), row.revision, *fields)
 
 
-def _overdraft(row: Subscription) -> dict[str, str | float]:
+def _overdraft(image: Image) -> dict[str, str | float]:
     """What the gate needs to say what is available."""
-    return {"currency": row.currency, "overdraft": float(row.overdraft)}
+    row = image.subscription
+    return {"currency": row.currency, "overdraft": 0.0 if image.wallet is _NOTHING else float(row.overdraft)}
 
 
 def _limit(own: OwnLimit) -> dict[str, str | float]:

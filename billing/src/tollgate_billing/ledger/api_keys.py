@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, Connection, func, insert, or_, select, update
 
-from tollgate_billing.ledger.subscriptions import bump_revision
+from tollgate_billing.ledger.subscriptions import bump_revision, lock_subscription
 from tollgate_billing.ledger.tables import api_keys, subscriptions
 from tollgate_core.errors import TollgateError
 
@@ -71,6 +71,7 @@ def revoke_key(connection: Connection, subscription: str, key_id: str, now_ms: i
     """False where the subscription has no such key. Revoking again changes nothing."""
     k = api_keys.c
     mine = (k.id == key_id, k.subscription == subscription)
+    lock_subscription(connection, subscription)  # first, as everybody else does
     if connection.execute(select(k.id).where(*mine)).first() is None:
         return False
     revoked = connection.execute(update(api_keys).where(*mine, k.revoked_ms.is_(None)).values(revoked_ms=now_ms))

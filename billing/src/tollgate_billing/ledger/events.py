@@ -74,5 +74,6 @@ def recently_recorded(connection: Connection, since_ms: int) -> set[str]:
     """Subscriptions of which usage was recorded, or corrected, since then."""
     e, c = usage_events.c, event_corrections.c
     recorded = select(e.subscription).where(e.recorded_ms >= since_ms).distinct()
-    corrected = select(c.subscription).where(c.recorded_ms >= since_ms).distinct()
+    corrected = select(e.subscription).join_from(event_corrections, usage_events, c.event_id == e.id)
+    corrected = corrected.where(c.recorded_ms >= since_ms).distinct()
     return {*connection.execute(recorded).scalars(), *connection.execute(corrected).scalars()}

@@ -30,6 +30,8 @@ def reprice(connection: Connection, book: PriceBook, subscription: str, since_ms
     for entries in _chunks(connection, subscription, since_ms):
         standing, rows = _standing(connection, entries), Rows()
         for revision, entry in entries:
+            if entry.customer != page.customer:
+                continue  # of somebody who had the name before, or who never should have
             lines = lines_of(entry, page.price_of(entry))
             if {line.commodity for line in lines} == standing[entry.id]:
                 continue

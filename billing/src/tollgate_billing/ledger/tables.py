@@ -55,6 +55,7 @@ event_corrections = Table(
     Column("subscription", String(400), nullable=False),
     PrimaryKeyConstraint("event_id", "revision"),
     Index("ix_event_corrections_subscription", "subscription", "recorded_ms"),
+    Index("ix_event_corrections_recorded", "recorded_ms"),
 )
 
 #: ``revision`` 0 is the event itself, others are its corrections; ``weight`` is -1 on the lines that reverse.
@@ -291,6 +292,7 @@ top_ups = Table(
     metadata,
     Column("id", String(128), primary_key=True),
     Column("subscription", String(400), nullable=False),
+    Column("customer", Text, nullable=False),
     Column("minor", BigInteger, nullable=False),
     Column("currency", String(3), nullable=False),
     Column("reason", String(16), nullable=False),

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, insert, select, update
 
 from tollgate_billing.clock import Clock
 from tollgate_billing.health import Health, part_at_fault
-from tollgate_billing.ledger.database import Database
+from tollgate_billing.ledger.database import DATABASE_AWAY, Database
 from tollgate_billing.ledger.events import recently_recorded
 from tollgate_billing.ledger.limits import applying_limit, own_limits
 from tollgate_billing.ledger.subscriptions import Subscription, list_subscriptions, lock_subscription
@@ -18,7 +18,7 @@ from tollgate_billing.ledger.totals import metric_sums
 from tollgate_billing.notifications.levels import credit_level, reached
 from tollgate_billing.notifications.store import Kind, notify
 from tollgate_billing.statements.credit import credit_of
-from tollgate_billing.statements.drafting import terms_now
+from tollgate_billing.statements.drafting import Terms, terms_now
 from tollgate_billing.wallets.standing import turned
 from tollgate_billing.wallets.top_ups import add_top_up, automatic_of, list_top_ups
 from tollgate_billing.wallets.topping_up import Allowed, TopUp, top_up_now
@@ -67,7 +67,7 @@ class Watcher:
         now, catalog = self._clock(), self._catalog()
         products = {product.name: product for product in catalog.products}
         with self._database.read() as connection:
-            rows = list_subscriptions(connection)
+            rows, terms = list_subscriptions(connection), terms_now(connection, catalog)
             due: set[str] = set()
             if self._at:  # at first every one is looked at
                 due = recently_recorded(connection, self._at - _MARGIN_MS) | turned(connection, self._at, now)
@@ -80,22 +80,24 @@ class Watcher:
                 continue
             try:
                 with self._database.write() as connection:
-                    self._look(connection, catalog, product, row.name, now)
-            except (ArithmeticError, ValueError, KeyError) as error:
+                    self._look(connection, terms, product, row.name)
+            except DATABASE_AWAY:
+                raise
+            except Exception:
                 wrong.add(row.name)
-                _log.error("cannot be looked at", subscription=row.name, error=f"{type(error).__name__}: {error}")
+                _log.exception("cannot be looked at", subscription=row.name)
             else:
                 self._seen[row.name] = row.revision
         self._at = now
         return wrong
 
-    def _look(self, connection: Connection, catalog: Catalog, product: Product, name: str, now_ms: int) -> None:
-        row = lock_subscription(connection, name)
+    def _look(self, connection: Connection, terms: Terms, product: Product, name: str) -> None:
+        row, now_ms = lock_subscription(connection, name), self._clock()
         if row is None or row.state == "cancelled":
             return
         _tell_limits(connection, product, row, now_ms)
         if row.overdraft:
-            credit = credit_of(connection, terms_now(connection, catalog), row, now_ms)
+            credit = credit_of(connection, terms, row, now_ms)
             _tell_credit(connection, product, row, credit.available, now_ms)
             _top_up(connection, product, row, credit.available, now_ms)
 
@@ -157,6 +159,7 @@ def _top_up(connection: Connection, product: Product, row: Subscription, availab
         made = TopUp(
             id=name,
             subscription=row.name,
+            customer=row.customer,
             minor=wanted.amount_minor,
             currency=row.currency,
             reason="automatic",

@@ -6,7 +6,6 @@ from sqlalchemy import Connection
 
 from tollgate_billing.ledger.subscriptions import Subscription
 from tollgate_billing.statements.drafting import Terms, unbilled_usage
-from tollgate_billing.wallets.burning import balance
 from tollgate_billing.wallets.grants import grants_of
 from tollgate_billing.wallets.standing import owed
 
@@ -27,10 +26,11 @@ class Credit:
 
 
 def credit_of(connection: Connection, terms: Terms, row: Subscription, now_ms: int) -> Credit:
-    """Of the subscription's present customer."""
+    """Of the subscription's present customer. Grants count by their expiry alone, as at the gate: the clock of the
+    replica that wrote one may be ahead of this one's."""
     own = [g for g in grants_of(connection, row.name) if g.currency == row.currency and g.granted_ms >= row.created_ms]
     return Credit(
-        settled=balance(own, now_ms),
+        settled=sum(grant.remaining_minor for grant in own if not grant.is_over(now_ms)),
         pending=unbilled_usage(connection, terms, row, now_ms),
         owed=owed(connection, row),
     )

@@ -68,7 +68,10 @@ def write_credit_note(
     ]
     connection.execute(insert(credit_notes), [vars(line) for line in made])
     for line in made:
-        add_charge(connection, _charge(line))
+        try:
+            add_charge(connection, _charge(line))
+        except ValueError as error:
+            raise CreditRefusedError(str(error)) from error
     return made
 
 

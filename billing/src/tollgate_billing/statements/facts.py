@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
 
-from sqlalchemy import Connection, func, select, union
+from sqlalchemy import ColumnElement, Connection, and_, func, select, union
 
 from tollgate_billing.ledger.catalogs import PriceKey
 from tollgate_billing.ledger.pins import PinRow
@@ -78,7 +78,7 @@ def earliest_change(connection: Connection, row: Subscription) -> int:
     corrected = (
         select(func.min(e.at_ms))
         .join_from(event_corrections, usage_events, c.event_id == e.id)
-        .where(c.subscription == row.name, c.recorded_ms >= since)
+        .where(_of(row.name), c.recorded_ms >= since)
     )
     found = [connection.execute(query).scalar() for query in (recorded, corrected)]
     return min([row.closed_ms, *(int(moment) for moment in found if moment is not None)])
@@ -88,7 +88,8 @@ def last_record(connection: Connection, subscription: str) -> int | None:
     """When usage of a subscription was recorded, or corrected, for the last time."""
     e, c = usage_events.c, event_corrections.c
     recorded = select(func.max(e.recorded_ms)).where(e.subscription == subscription)
-    corrected = select(func.max(c.recorded_ms)).where(c.subscription == subscription)
+    corrected = select(func.max(c.recorded_ms)).join_from(event_corrections, usage_events, c.event_id == e.id)
+    corrected = corrected.where(_of(subscription))
     found = [connection.execute(query).scalar() for query in (recorded, corrected)]
     return max((int(moment) for moment in found if moment is not None), default=None)
 
@@ -98,5 +99,12 @@ def late_names(connection: Connection, since_ms: int) -> set[str]:
     s, e, c = subscriptions.c, usage_events.c, event_corrections.c
     ended = select(s.name).where(s.ended_ms <= s.closed_ms)
     recorded = select(e.subscription).where(e.recorded_ms >= since_ms, e.subscription.in_(ended))
-    corrected = select(c.subscription).where(c.recorded_ms >= since_ms, c.subscription.in_(ended))
+    corrected = select(e.subscription).join_from(event_corrections, usage_events, c.event_id == e.id)
+    corrected = corrected.where(c.recorded_ms >= since_ms, e.subscription.in_(ended))
     return set(connection.execute(union(recorded, corrected)).scalars())
+
+
+def _of(subscription: str) -> ColumnElement[bool]:
+    """Corrections of a subscription's events. While replicas of the version before still write, some do not name it."""
+    c = event_corrections.c
+    return and_(c.subscription.in_([subscription, ""]), usage_events.c.subscription == subscription)

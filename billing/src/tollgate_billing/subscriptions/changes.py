@@ -164,7 +164,8 @@ def reactivate(connection: Connection, catalog: Catalog, row: Subscription, now_
         raise ChangeRefusedError("it is not cancelled")
     if row.ended_ms > now_ms:
         p = subscription_prices.c
-        mine = (p.subscription == row.name, p.until_ms == row.ended_ms)
+        # Not one that was to begin then: a cancellation drops it.
+        mine = (p.subscription == row.name, p.until_ms == row.ended_ms, p.since_ms < row.ended_ms)
         connection.execute(update(subscription_prices).where(*mine).values(until_ms=None))
     else:
         add_pins(connection, first_pins(row, _offer(connection, catalog, row, row.product), now_ms), now_ms)

@@ -36,6 +36,7 @@ from tollgate_billing.subscriptions.pinning import (
     until_the_end,
     versions_by_name,
 )
+from tollgate_billing.wallets.top_ups import cancel_pending
 from tollgate_core.catalog import Catalog, Price, Product
 from tollgate_core.catalog import Subscription as Declared
 
@@ -201,6 +202,7 @@ class _Declaration:
         k = api_keys.c
         mine = (k.subscription == row.name, k.revoked_ms.is_(None))
         self._connection.execute(update(api_keys).where(*mine).values(revoked_ms=now_ms))
+        cancel_pending(self._connection, row.name, now_ms)
         self._effective_ms = now_ms
         self._pins = []
 

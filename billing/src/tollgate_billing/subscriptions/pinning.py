@@ -58,15 +58,18 @@ def missing_pins(
     subscription: Subscription, offered: Offer, pins: Sequence[PinRow], prices: Mapping[str, Price], now_ms: int
 ) -> list[PinRow]:
     """Prices that appeared after the subscription: those that belong to its beginning, and those of metrics that no
-    price of its charges yet. ``prices`` are the pinned ones by name. All else waits for a migration."""
-    held = {pin.price for pin in pins}
+    price of its charges yet. ``prices`` are the pinned ones by name. All else waits for a migration. They begin with
+    the subscription, or where it changed its product, then: what was used before was priced by the other one."""
+    held = {pin.price for pin in pins if pin.until_ms is None or pin.until_ms > now_ms}
     priced = {prices[name].metric for name in held if name in prices}
+    others = [pin for pin in pins if pin.price in prices and prices[pin.price].product != subscription.product]
+    since_ms = max([subscription.started_ms, *(pin.until_ms for pin in others if pin.until_ms is not None)])
     settling = now_ms - subscription.created_ms < SETTLING_MS
     found: list[PinRow] = []
     for name in sorted(offered.current.keys() - held):
         version = offered.effective(name, now_ms)
         if settling or (version.metric and version.metric not in priced):
-            found.append(_pin(subscription, version, subscription.started_ms))
+            found.append(_pin(subscription, version, since_ms))
     return found
 
 

@@ -53,6 +53,8 @@ def settle_top_up(
     The caller has locked the subscription and read the top-up since. Raises TopUpRefusedError."""
     if top_up.state == state:
         return False
+    if top_up.customer != row.customer:
+        raise TopUpRefusedError(f"the top-up {top_up.id} is of the customer {top_up.customer}, who has left {row.name}")
     if top_up.state == "paid":
         raise TopUpRefusedError(f"the top-up {top_up.id} is paid; take back its grant instead")
     if state != "paid" and top_up.state != "pending":
@@ -60,7 +62,7 @@ def settle_top_up(
     settled = replace(top_up, state=state, note=note, settled_ms=now_ms)
     connection.execute(update(top_ups).where(top_ups.c.id == top_up.id).values(vars(settled)))
     if state == "paid":
-        add_grant(connection, _grant(row, settled, now_ms))
+        _give(connection, _grant(row, settled, now_ms))
     elif state == "failed" and top_up.reason == "automatic":
         mine = automatic_top_ups.c.subscription == row.name
         connection.execute(update(automatic_top_ups).where(mine).values(state="stopped"))
@@ -81,9 +83,25 @@ def ask_for_automatic(connection: Connection, subscription: str, wanted: Automat
         connection.execute(insert(automatic_top_ups).values(vars(wanted)))
 
 
+def cancel_pending(connection: Connection, subscription: str, now_ms: int) -> None:
+    """Of a customer who leaves: nothing more is paid in, by himself or automatically."""
+    ask_for_automatic(connection, subscription, None)
+    mine = (top_ups.c.subscription == subscription, top_ups.c.state == "pending")
+    connection.execute(update(top_ups).where(*mine).values(state="cancelled", settled_ms=now_ms))
+
+
+def _give(connection: Connection, grant: Grant) -> None:
+    try:
+        fresh = add_grant(connection, grant)
+    except ValueError as error:
+        raise TopUpRefusedError(str(error)) from error
+    if not fresh:
+        raise TopUpRefusedError(f"there is a grant {grant.id} already that this top-up did not make")
+
+
 def _grant(row: Subscription, top_up: TopUp, now_ms: int) -> Grant:
     return Grant(
-        id=top_up.id,
+        id=f"top-up.{top_up.id}",
         subscription=row.name,
         minor=top_up.minor,
         currency=top_up.currency,

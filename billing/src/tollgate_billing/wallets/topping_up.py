@@ -18,6 +18,7 @@ class TopUp:
 
     id: str
     subscription: str
+    customer: str
     minor: int
     currency: str
     reason: Reason
@@ -61,10 +62,12 @@ def top_up_now(
         return "stopped"
     if allowed is None or not allowed.least_minor <= wanted.amount_minor <= allowed.most_minor:
         return "not_allowed"
-    counted = [top_up for top_up in earlier if top_up.state in {"pending", "paid"}]
-    if any(top_up.state == "pending" for top_up in counted):
-        return "pending"
-    automatic = [top_up for top_up in counted if top_up.reason == "automatic"]
+    automatic: list[TopUp] = []
+    for top_up in earlier:
+        if top_up.state == "pending":
+            return "pending"
+        if top_up.reason == "automatic" and top_up.state != "failed":
+            automatic.append(top_up)
     if sum(now_ms - top_up.created_ms < DAY_MS for top_up in automatic) >= allowed.per_day:
         return "per_day"
     month = sum(t.minor for t in automatic if now_ms - t.created_ms < _MONTH_DAYS * DAY_MS)

@@ -22,3 +22,4 @@ def upgrade() -> None:
     )
     refuse_changes("event_corrections")
     op.create_index("ix_event_corrections_subscription", "event_corrections", ["subscription", "recorded_ms"])
+    op.create_index("ix_event_corrections_recorded", "event_corrections", ["recorded_ms"])

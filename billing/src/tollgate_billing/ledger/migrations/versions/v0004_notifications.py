@@ -55,6 +55,7 @@ def _top_ups() -> None:
         "top_ups",
         sa.Column("id", sa.String(128), primary_key=True),
         _string("subscription", 400),
+        _text("customer"),
         _big("minor"),
         _string("currency", 3),
         _string("reason", 16),
