@@ -43,8 +43,17 @@ def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
 
 
 def post(gateway: Gateway, path: str, **body: Any) -> httpx.Response:
+    """As SDKs do: a 503, for a process that is just beginning anew, is tried again."""
     auth = headers(gateway, "acme-open-models")
-    return loopback.post(gateway.url + path, headers=auth, json=chat_body(False, **body), timeout=60)
+    answers: list[httpx.Response] = []
+
+    def answered() -> bool:
+        url, content = gateway.url + path, chat_body(False, **body)
+        answers.append(loopback.post(url, headers=auth, json=content, timeout=60))
+        return answers[-1].status_code != 503
+
+    assert wait_for(answered, 30)
+    return answers[-1]
 
 
 def everything_written(gateway: Gateway) -> str:
