@@ -75,9 +75,7 @@ def top_up_routes(services: Services) -> APIRouter:
             row = locked(connection, name)
             allowed = _allowed(services, row)
             minor = minor_of(asked.amount, row.currency)
-            if not allowed.least_minor <= minor <= allowed.most_minor:
-                least, most = Money(allowed.least_minor, row.currency), Money(allowed.most_minor, row.currency)
-                raise Problem(422, f"amount: must be between {least} and {most}")
+            _require_allowed(allowed, minor, row.currency)
             wanted = TopUp(asked.id, name, row.customer, minor, row.currency, "customer", "pending", "", now, None)
             try:
                 made = add_top_up(connection, wanted)
@@ -117,9 +115,7 @@ def automatic_routes(services: Services) -> APIRouter:
             row = locked(connection, name)
             allowed = _allowed(services, row)
             below, amount, month = (minor_of(text, row.currency) for text in (asked.below, asked.amount, asked.month))
-            if not allowed.least_minor <= amount <= allowed.most_minor:
-                least, most = Money(allowed.least_minor, row.currency), Money(allowed.most_minor, row.currency)
-                raise Problem(422, f"amount: must be between {least} and {most}")
+            _require_allowed(allowed, amount, row.currency)
             if not allowed.per_day:
                 raise Problem(409, "the product allows no automatic top-ups")
             if not amount <= month <= allowed.month_minor:
@@ -187,6 +183,12 @@ def _allowed(services: Services, row: Subscription) -> Allowed:
     if product is None or product.top_ups is None or not row.currency:
         raise Problem(409, f"the product {row.product} is not prepaid")
     return allowed_top_ups(product.top_ups, row.currency)
+
+
+def _require_allowed(allowed: Allowed, minor: int, currency: str) -> None:
+    if not allowed.least_minor <= minor <= allowed.most_minor:
+        least, most = Money(allowed.least_minor, currency), Money(allowed.most_minor, currency)
+        raise Problem(422, f"amount: must be between {least} and {most}")
 
 
 def _view(wanted: Automatic | None, row: Subscription) -> Json | None:

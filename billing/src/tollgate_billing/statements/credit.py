@@ -6,7 +6,8 @@ from sqlalchemy import Connection
 
 from tollgate_billing.ledger.subscriptions import Subscription
 from tollgate_billing.statements.drafting import Terms, unbilled_usage
-from tollgate_billing.wallets.grants import grants_of
+from tollgate_billing.wallets.burning import unexpired
+from tollgate_billing.wallets.grants import own_grants
 from tollgate_billing.wallets.standing import owed
 
 
@@ -26,11 +27,9 @@ class Credit:
 
 
 def credit_of(connection: Connection, terms: Terms, row: Subscription, now_ms: int) -> Credit:
-    """Of the subscription's present customer. Grants count by their expiry alone, as at the gate: the clock of the
-    replica that wrote one may be ahead of this one's."""
-    own = [g for g in grants_of(connection, row.name) if g.currency == row.currency and g.granted_ms >= row.created_ms]
+    """Of the subscription's present customer; grants count as at the gate."""
     return Credit(
-        settled=sum(grant.remaining_minor for grant in own if not grant.is_over(now_ms)),
+        settled=unexpired(own_grants(connection, row, row.currency), now_ms),
         pending=unbilled_usage(connection, terms, row, now_ms),
         owed=owed(connection, row),
     )

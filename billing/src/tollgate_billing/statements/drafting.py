@@ -14,8 +14,8 @@ from tollgate_billing.statements.charges import Charge, charge_due, charges_of
 from tollgate_billing.statements.facts import LedgerUsage, account_of, earliest_change, last_record
 from tollgate_billing.statements.moments import next_moment
 from tollgate_billing.statements.store import StoredStatement, history_of, last_statement
-from tollgate_billing.wallets.burning import Burn, Grant, burns
-from tollgate_billing.wallets.grants import grants_of
+from tollgate_billing.wallets.burning import Burn, burns
+from tollgate_billing.wallets.grants import own_grants
 from tollgate_core.catalog import Catalog, Price
 from tollgate_core.money import Money
 from tollgate_core.pricing import Account, Due, Line, LineKey, Span, assess, statement_lines, terms_of
@@ -111,7 +111,7 @@ def draft_at(connection: Connection, terms: Terms, row: Subscription, moment_ms:
         },
         total=Money(total, currency),
         brought=Money(brought, currency),
-        burned=tuple(burns(_grants(connection, row, currency), total + brought, moment_ms)),
+        burned=tuple(burns(own_grants(connection, row, currency), total + brought, moment_ms)),
         held=_held(connection, row, moment_ms),
         is_free=row.product in terms.free,
         previous_hash=last.hash if last else "",
@@ -133,11 +133,6 @@ def _credit(last: StoredStatement | None, row: Subscription) -> int:
     if last is None or last.customer != row.customer:
         return 0
     return min(0, last.total_minor + last.brought_minor)
-
-
-def _grants(connection: Connection, row: Subscription, currency: str) -> list[Grant]:
-    """Those of this customer: an earlier one of the same name may have left some."""
-    return [g for g in grants_of(connection, row.name) if g.currency == currency and g.granted_ms >= row.created_ms]
 
 
 def _account(connection: Connection, terms: Terms, row: Subscription) -> Account:

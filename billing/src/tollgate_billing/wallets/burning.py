@@ -48,6 +48,11 @@ def burns(grants: Iterable[Grant], minor: int, moment_ms: int) -> list[Burn]:
     return found
 
 
+def unexpired(grants: Iterable[Grant], moment_ms: int) -> int:
+    """What is left, by expiry alone: the clock of the replica that wrote a grant may be ahead of this one's."""
+    return sum(grant.remaining_minor for grant in grants if not grant.is_over(moment_ms))
+
+
 def balance(grants: Iterable[Grant], moment_ms: int) -> int:
     """What could pay now."""
     return sum(grant.remaining_minor for grant in grants if grant.pays_at(moment_ms))

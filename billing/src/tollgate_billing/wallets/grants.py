@@ -5,7 +5,7 @@ from typing import Literal
 
 from sqlalchemy import Connection, func, insert, select
 
-from tollgate_billing.ledger.subscriptions import bump_revision
+from tollgate_billing.ledger.subscriptions import Subscription, bump_revision
 from tollgate_billing.ledger.tables import money_postings, wallet_burns, wallet_grants
 from tollgate_billing.ledger.verification import WALLET_PREFIX
 from tollgate_billing.wallets.burning import Burn, Grant
@@ -35,6 +35,11 @@ def grants_of(connection: Connection, subscription: str) -> list[Grant]:
         remaining = values["minor"] - int(values.pop("burned"))
         found.append(Grant(**values, remaining_minor=remaining))
     return found
+
+
+def own_grants(connection: Connection, row: Subscription, currency: str) -> list[Grant]:
+    """Those of the present customer: an earlier one of the same name may have left some."""
+    return [g for g in grants_of(connection, row.name) if g.currency == currency and g.granted_ms >= row.created_ms]
 
 
 def add_grant(connection: Connection, grant: Grant) -> bool:

@@ -22,7 +22,8 @@ from tollgate_billing.ledger.tables import (
     subscriptions,
     wallet_grants,
 )
-from tollgate_billing.wallets.grants import grants_of
+from tollgate_billing.wallets.burning import unexpired
+from tollgate_billing.wallets.grants import own_grants
 from tollgate_core.catalog import Price
 from tollgate_core.money import minor_unit_exponent
 from tollgate_core.pricing import terms_of
@@ -52,10 +53,8 @@ def standing(
     """None where the subscription is not prepaid. ``prices`` are all versions."""
     if not row.overdraft or not row.currency:
         return None
-    own = [g for g in grants_of(connection, row.name) if g.currency == row.currency and g.granted_ms >= row.created_ms]
-    # By its expiry alone: the clock of the replica that wrote a grant may be ahead of this one's.
-    balance = sum(g.remaining_minor for g in own if not g.is_over(now_ms))
-    minor = billed_usage(connection, row) + balance - owed(connection, row)
+    left = unexpired(own_grants(connection, row, row.currency), now_ms)
+    minor = billed_usage(connection, row) + left - owed(connection, row)
     limit = Fraction(minor, 10 ** minor_unit_exponent(row.currency)) + Fraction(row.overdraft)
     held = [prices[p.price, p.version] for p in pins_of(connection, [row.name]) if p.holds_at(now_ms)]
     rates = tuple(Rate(price.metric, price.when, dearest(price)) for price in in_order(held) if price.metric)
