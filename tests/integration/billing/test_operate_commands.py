@@ -123,12 +123,13 @@ def test_the_page_shows_what_is_printed(state: Path) -> None:
         "grants add globex 5 --id g",
         "limits set globex tokens 5M",
         "statements credit st_3b321f7a68221e472487679d --line 1 --reason sorry --id n",
+        "statements pay st_3b321f7a68221e472487679d --id p",
     ],
 )
 def test_nothing_is_changed_before_it_is_confirmed(command: str, state: Path) -> None:
     def books() -> list[Json]:
         shown = [answer(state, "subscriptions", "show", name) for name in ("globex", "initech")]
-        return [*shown, answer(state, "grants", "list", "globex")]
+        return [*shown, answer(state, "grants", "list", "globex"), answer(state, "statements", "list", "globex")]
 
     before = books()
     for more, expected in (((), 1), (("--dry-run",), 0), (("--json",), 1), (("--yes", "--dry-run"), 0)):

@@ -21,6 +21,7 @@ from tollgate_billing.ledger.repricing import reprice, reprice_changed
 from tollgate_billing.ledger.subscriptions import Subscription, find_subscription
 from tollgate_billing.ledger.tables import money_postings, statement_lines, statements, wallet_burns
 from tollgate_billing.ledger.verification import verify
+from tollgate_billing.payments.received import MANUAL, Payment, paid_for, record_payment
 from tollgate_billing.statements.charges import Charge, add_charge, charges_of
 from tollgate_billing.statements.closing import Closer, close
 from tollgate_billing.statements.credit_notes import CreditRefusedError, write_credit_note
@@ -197,6 +198,30 @@ class Books:
             if grants:
                 assert void_grant(connection, NAME, grants[-1].id, self.now) is not None
 
+    def pay(self, share: Fraction) -> None:
+        """Part of what is left to be paid of the first statement of which something is; all comes back sometimes."""
+        with self.database.write() as connection:
+            row = _row(connection)
+            for statement in list_statements(connection, NAME, limit=10_000):
+                left = statement.due_minor - paid_for(connection, [statement.id]).get(statement.id, 0)
+                minor = -statement.due_minor if share < 0 and not left else int(left * share)
+                if minor:
+                    payment = Payment(
+                        id=self._name("payment"),
+                        statement=statement.id,
+                        subscription=NAME,
+                        customer=row.customer,
+                        provider=MANUAL,
+                        reference="",
+                        minor=minor,
+                        currency=statement.currency,
+                        at_ms=self.now,
+                        recorded_ms=self.now,
+                    )
+                    assert record_payment(connection, statement, payment)
+                    assert not record_payment(connection, statement, payment)
+                    return
+
     def credit(self, share: Fraction) -> None:
         """A part of each line of the last statement that charged anything is given back."""
         with self.database.read() as connection:
@@ -276,7 +301,11 @@ class Books:
         total = sum(statement.total_minor for statement in found)
         applied = sum(statement.applied_minor for statement in found)
         assert total == -sum(minor for account, minor in accounts.items() if account.startswith("revenue:"))
-        assert accounts[f"receivable:{NAME}"] == total - applied == owed(connection, _row(connection))
+        paid = paid_for(connection, [statement.id for statement in found])
+        assert all(0 <= minor <= s.due_minor for s in found if (minor := paid.get(s.id, 0)))
+        assert accounts["cash:manual"] == sum(paid.values())
+        left = total - applied - sum(paid.values())
+        assert accounts[f"receivable:{NAME}"] == left == owed(connection, _row(connection))
         grants = grants_of(connection, NAME)
         assert accounts[f"wallet:{NAME}"] == -sum(grant.remaining_minor for grant in grants)
         w = wallet_burns.c

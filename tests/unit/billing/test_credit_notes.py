@@ -52,3 +52,18 @@ def test_no_more_than_a_line_charged_is_given_back(database: Database) -> None:
     assert write(database, statement, "n3", {1: None}) == [900]
     with pytest.raises(CreditRefusedError, match="nothing of it is left"):
         write(database, statement, "n4", {1: None})
+
+
+def test_what_a_correction_has_given_back_already_is_not_given_back_again(database: Database) -> None:
+    catalog = catalog_of(make_price(per="1", included="0", amount="1"))
+    apply_catalog(database, catalog, START)
+    use(database, "a", START + DAY, "3", quality="estimated", witness="hold")
+    close_until(database, catalog, MONTHS[0])
+    use(database, "a", START + DAY, "1", recorded_ms=MONTHS[0] + 1)
+    first, second = close_until(database, catalog, MONTHS[1])
+    assert [lines(statement)[0][2] for statement in (first, second)] == ["3.00", "-2.00"]
+    with pytest.raises(CreditRefusedError, match="nothing of it is left"):
+        write(database, second, "n0", {1: None})
+    assert write(database, first, "n1", {1: None}) == [100]
+    with pytest.raises(CreditRefusedError, match="nothing of it is left"):
+        write(database, first, "n2", {1: None})

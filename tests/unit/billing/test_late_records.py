@@ -4,6 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from msgspec.structs import replace
+from sqlalchemy import delete, insert, select
 
 from tests.unit.billing.builders import (
     SUBSCRIPTION,
@@ -17,9 +18,11 @@ from tests.unit.billing.builders import (
 from tests.unit.billing.test_statements import DAY, MONTHS, START, catalog_of, close_until, closer, lines, use
 from tollgate_billing.ingest.batch import decode
 from tollgate_billing.ledger.database import Database
+from tollgate_billing.ledger.late import LISTED, earliest_change
 from tollgate_billing.ledger.pins import pins_of
 from tollgate_billing.ledger.pricebook import PriceBook
 from tollgate_billing.ledger.subscriptions import change_subscription, existing_subscription
+from tollgate_billing.ledger.tables import late_usage, milestones
 from tollgate_billing.ledger.writer import post
 from tollgate_billing.subscriptions import changes
 
@@ -135,3 +138,39 @@ def test_usage_that_is_recorded_while_its_subscription_begins_is_priced(database
         connection.commit()
         beginning.result(timeout=20)
     assert [lines(statement)[0][2] for statement in close_until(database, catalog, MONTHS[0])] == ["5.00"]
+
+
+@pytest.mark.parametrize(("gone_ms", "billed"), [(MONTHS[0] + DAY, "7.00"), (MONTHS[0] - DAY, None)])
+def test_late_usage_that_a_replica_of_the_version_before_recorded_is_billed(
+    database: Database, gone_ms: int, billed: str | None
+) -> None:
+    """Such a replica does not list it; after it was gone nobody looks for what is not listed."""
+    catalog = catalog_of(PRICE)
+    apply_catalog(database, catalog, START)
+    use(database, "a", START + DAY, "1")
+    close_until(database, catalog, MONTHS[0])
+    use(database, "late", START + 2 * DAY, "7", recorded_ms=MONTHS[0] + 1)
+    with database.write() as connection:
+        connection.execute(delete(late_usage))
+        connection.execute(insert(milestones).values(name=LISTED, at_ms=gone_ms))
+    more = close_until(database, catalog, MONTHS[1])[1:]
+    assert [lines(statement)[0][2] for statement in more] == ([billed] if billed else [])
+
+
+def test_only_what_came_late_is_listed(database: Database) -> None:
+    catalog = catalog_of(PRICE)
+    apply_catalog(database, catalog, START)
+    use(database, "in time", START + DAY, "1", quality="estimated", witness="hold")
+    close_until(database, catalog, MONTHS[0])
+    use(database, "late", START + 2 * DAY, "7", recorded_ms=MONTHS[0] + 1)
+    use(database, "in time", START + DAY, "2", recorded_ms=MONTHS[0] + 2)
+    use(database, "next month", MONTHS[0] + DAY, "3", recorded_ms=MONTHS[0] + 3)
+    with database.read() as connection:
+        listed = [(row.event_id, row.revision, row.at_ms) for row in connection.execute(select(late_usage))]
+        row = existing_subscription(connection, SUBSCRIPTION)
+        assert earliest_change(connection, row) == START + DAY
+    assert sorted(listed) == [("in time", 1, START + DAY), ("late", 0, START + 2 * DAY)]
+    close_until(database, catalog, MONTHS[1])
+    with database.read() as connection:
+        closed = existing_subscription(connection, SUBSCRIPTION)
+        assert earliest_change(connection, closed) == closed.closed_ms

@@ -131,6 +131,11 @@ class Life(RuleBasedStateMachine):
         self.books.wait(*pause)
         self.books.take_back()
 
+    @rule(pause=_PAUSES, share=st.sampled_from([Fraction(1, 3), Fraction(1), Fraction(-1)]))
+    def pays_or_has_it_returned(self, pause: Pause, share: Fraction) -> None:
+        self.books.wait(*pause)
+        self.books.pay(share)
+
     @rule(pause=_PAUSES, share=st.sampled_from([Fraction(1, 3), Fraction(1)]))
     def is_given_something_back(self, pause: Pause, share: Fraction) -> None:
         self.books.wait(*pause)

@@ -7,12 +7,14 @@ from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Response
 from pydantic import AwareDatetime
+from sqlalchemy import Connection
 
 from tollgate_billing.clock import to_milliseconds
 from tollgate_billing.http.problems import Problem
 from tollgate_billing.http.services import Services
 from tollgate_billing.http.subscriptions import existing
 from tollgate_billing.http.views import Json, view_statement
+from tollgate_billing.payments.received import paid_for
 from tollgate_billing.statements.margins import Margin, margins
 from tollgate_billing.statements.page import statement_page
 from tollgate_billing.statements.store import StoredStatement, find_statement, list_statements
@@ -29,18 +31,18 @@ def statement_routes(services: Services) -> APIRouter:
     def of_subscription(name: str, after: str = "", limit: Annotated[int, Query(ge=1, le=1000)] = 100) -> Json:
         with services.database.read() as connection:
             existing(connection, name)
-            found = list_statements(connection, name, after=after, limit=limit)
-        return _page(found, limit)
+            return _page(connection, list_statements(connection, name, after=after, limit=limit), limit)
 
     @router.get("/statements")
     def all_statements(after: str = "", limit: Annotated[int, Query(ge=1, le=1000)] = 100) -> Json:
         with services.database.read() as connection:
-            found = list_statements(connection, after=after, limit=limit)
-        return _page(found, limit)
+            return _page(connection, list_statements(connection, after=after, limit=limit), limit)
 
     @router.get("/statements/{statement}")
     def one(statement: str) -> Json:
-        return view_statement(_find(services, statement))
+        found = _find(services, statement)
+        with services.database.read() as connection:
+            return view_statement(found, paid_for(connection, [found.id]).get(found.id, 0))
 
     @router.get("/statements/{statement}/csv")
     def as_csv(statement: str) -> Response:
@@ -110,9 +112,10 @@ def _safe(cell: str) -> str:
     return f"'{cell}" if cell[:1] in {"=", "+", "-", "@", "\t", "\r"} and not number else cell
 
 
-def _page(found: list[StoredStatement], limit: int) -> Json:
+def _page(connection: Connection, found: list[StoredStatement], limit: int) -> Json:
+    paid = paid_for(connection, (statement.id for statement in found))
     return {
-        "statements": [view_statement(statement) for statement in found],
+        "statements": [view_statement(statement, paid.get(statement.id, 0)) for statement in found],
         "next": found[-1].id if len(found) == limit else None,
     }
 

@@ -11,12 +11,14 @@ from tollgate_billing.ledger.pins import PinRow
 from tollgate_billing.ledger.subscriptions import Subscription
 from tollgate_billing.ledger.totals import EventCount, Share
 from tollgate_billing.notifications.store import Notification
+from tollgate_billing.payments.received import Payment
 from tollgate_billing.statements.store import StoredStatement
 from tollgate_billing.wallets.topping_up import TopUp
 from tollgate_core.catalog import Price
 from tollgate_core.events import rfc3339
 from tollgate_core.money import Money
 from tollgate_core.pricing import Span
+from tollgate_core.pricing.document import money_document
 from tollgate_core.quantity import format_decimal, from_micros
 from tollgate_core.redis_contract import key_fingerprint
 
@@ -99,10 +101,32 @@ def view_letter(letter: StoredLetter) -> Json:
     }
 
 
-def view_statement(statement: StoredStatement) -> Json:
-    """A closed statement: its document, with the hashes that chain it to the one before."""
+def view_statement(statement: StoredStatement, paid_minor: int) -> Json:
+    """A closed statement: its document, what was paid for it, and the hashes that chain it to the one before."""
     document: Json = orjson.loads(statement.body)
-    return {**document, "hash": statement.hash, "previous_hash": statement.previous_hash}
+    left = statement.due_minor - paid_minor
+    return {
+        **document,
+        "payment_status": "paid" if not left else "partially_paid" if paid_minor else "open",
+        "paid": money_document(Money(paid_minor, statement.currency)),
+        "remaining": money_document(Money(left, statement.currency)),
+        "hash": statement.hash,
+        "previous_hash": statement.previous_hash,
+    }
+
+
+def view_payment(payment: Payment) -> Json:
+    """Negative where money went back."""
+    return {
+        "id": payment.id,
+        "statement": payment.statement,
+        "provider": payment.provider,
+        "reference": payment.reference,
+        "amount": Money(payment.minor, payment.currency).amount,
+        "currency": payment.currency,
+        "paid_at": rfc3339(payment.at_ms),
+        "recorded_at": rfc3339(payment.recorded_ms),
+    }
 
 
 def view_period(period: Span) -> Json:

@@ -6,6 +6,8 @@ MIGRATING = 7466_0101
 #: Whoever makes subscriptions holds it alone, whoever records usage shares it: either the subscription is found, or its
 #: maker finds the usage.
 BEGINNING = 7466_0103
+#: Notifications are numbered in the order in which they are committed: a reader who goes on after one misses none.
+NOTIFYING = 7466_0104
 
 
 def alone(connection: Connection, lock: int) -> None:

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from sqlalchemy import Connection, select
@@ -26,12 +26,13 @@ class _Pinned(NamedTuple):
 
 @dataclass(frozen=True)
 class Page:
-    """One subscription's pinned prices by metric, ``in_order``."""
+    """One subscription's pinned prices by metric, ``in_order``. Usage before ``closed_ms`` comes late."""
 
     revision: int
     customer: str
     zone: str
     ended_ms: int | None
+    closed_ms: int
     by_metric: Mapping[str, tuple[_Pinned, ...]]
 
     def price_of(self, entry: Entry) -> Callable[[Counted], Price | None]:
@@ -69,14 +70,14 @@ class PriceBook:
         """Of the subscriptions that exist."""
         wanted = sorted(set(names))
         s = subscriptions.c
-        columns = (s.name, s.revision, s.customer, s.time_zone, s.ended_ms)
+        columns = (s.name, s.revision, s.customer, s.time_zone, s.ended_ms, s.closed_ms)
         query = select(*columns).where(s.name.in_(wanted)).order_by(s.name).with_for_update(read=True)
         rows = {row[0]: row[1:] for row in connection.execute(query)}
         stale = [n for n, row in rows.items() if n not in self._pages or self._pages[n].revision != row[0]]
         pinned = self._pinned(connection, stale) if stale else {}
         for name in stale:
             self._pages[name] = Page(*rows[name], by_metric=pinned.get(name, {}))
-        return {name: self._pages[name] for name in rows}
+        return {name: replace(self._pages[name], closed_ms=row[-1]) for name, row in rows.items()}
 
     def _pinned(self, connection: Connection, names: list[str]) -> dict[str, dict[str, tuple[_Pinned, ...]]]:
         found: defaultdict[str, defaultdict[str, list[_Pinned]]] = defaultdict(lambda: defaultdict(list))

@@ -14,7 +14,7 @@ from tollgate_billing.ledger.entries import Entry, entry_of, lines_of
 from tollgate_billing.ledger.events import list_corrections
 from tollgate_billing.ledger.pricebook import PriceBook
 from tollgate_billing.ledger.tables import postings, usage_events
-from tollgate_billing.ledger.writer import Rows, correction_row, flush, posting_rows, reversal
+from tollgate_billing.ledger.writer import Rows, correct, flush
 
 _log = structlog.get_logger("ledger")
 _CHUNK = 500
@@ -35,9 +35,7 @@ def reprice(connection: Connection, book: PriceBook, subscription: str, since_ms
             lines = lines_of(entry, page.price_of(entry))
             if {line.commodity for line in lines} == standing[entry.id]:
                 continue
-            reversed_rows = reversal(connection, entry.id, revision, revision + 1)
-            rows.corrections.append(correction_row(entry, revision + 1, now_ms))
-            rows.postings += reversed_rows + posting_rows(entry, lines, revision + 1, first_line=len(reversed_rows))
+            correct(connection, rows, entry, lines, revision, now_ms, page)
             changed += 1
         flush(connection, rows)
     return changed

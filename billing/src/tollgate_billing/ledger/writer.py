@@ -12,10 +12,11 @@ from sqlalchemy.dialects import sqlite
 from tollgate_billing.ledger.entries import Counted, Entry, Line, lines_of
 from tollgate_billing.ledger.hours import add_to_hours
 from tollgate_billing.ledger.judgement import CONFLICT_REASON, Judgement, Known, judge
+from tollgate_billing.ledger.late import late_row
 from tollgate_billing.ledger.letters import Letter, store_letters
 from tollgate_billing.ledger.locks import BEGINNING, together
-from tollgate_billing.ledger.pricebook import PriceBook
-from tollgate_billing.ledger.tables import event_corrections, postings, usage_events
+from tollgate_billing.ledger.pricebook import Page, PriceBook
+from tollgate_billing.ledger.tables import event_corrections, late_usage, postings, usage_events
 
 Row = dict[str, Any]
 
@@ -47,6 +48,7 @@ class Rows:
     events: list[Row] = field(default_factory=list[Row])
     corrections: list[Row] = field(default_factory=list[Row])
     postings: list[Row] = field(default_factory=list[Row])
+    late: list[Row] = field(default_factory=list[Row])
 
 
 def post(
@@ -75,16 +77,38 @@ def post(
             lines = lines_of(entry, page.price_of(entry) if page else _no_price)
             if judgement == "correction":
                 flush(connection, rows)  # what is reversed may be in this very batch
-                rows.corrections.append(correction_row(entry, revision, now_ms))
-                reversed_rows = reversal(connection, entry.id, standing[-1].revision, revision)
-                rows.postings += reversed_rows + posting_rows(entry, lines, revision, first_line=len(reversed_rows))
+                correct(connection, rows, entry, lines, standing[-1].revision, now_ms, page)
             else:
                 rows.events.append(_event_row(entry, delivery.partition, now_ms))
                 rows.postings += posting_rows(entry, lines, 0)
+                rows.late += _late(entry, 0, entry.at_ms, page)
             standing.append(Known(revision, entry.subscription, entry.quality, entry.witness, entry.payload_hash))
     flush(connection, rows)
     store_letters(connection, posted.letters, now_ms)
     return posted
+
+
+def correct(
+    connection: Connection,
+    rows: Rows,
+    entry: Entry,
+    lines: Sequence[Line],
+    standing: int,
+    now_ms: int,
+    page: Page | None,
+) -> None:
+    """What stands under the revision ``standing`` is reversed, and written as ``lines`` under the next one."""
+    revision = standing + 1
+    reversed_rows = _reversal(connection, entry.id, standing, revision)
+    rows.corrections.append(_correction_row(entry, revision, now_ms))
+    rows.postings += reversed_rows + posting_rows(entry, lines, revision, first_line=len(reversed_rows))
+    earliest = min([entry.at_ms, *(row["at_ms"] for row in reversed_rows)])
+    rows.late += _late(entry, revision, earliest, page)
+
+
+def _late(entry: Entry, revision: int, at_ms: int, page: Page | None) -> list[Row]:
+    """The row that tells the next closing, where the usage comes after its own."""
+    return [late_row(entry, revision, at_ms, page.closed_ms)] if page and at_ms < page.closed_ms else []
 
 
 def flush(connection: Connection, rows: Rows) -> None:
@@ -93,6 +117,7 @@ def flush(connection: Connection, rows: Rows) -> None:
         (usage_events, rows.events),
         (event_corrections, rows.corrections),
         (postings, rows.postings),
+        (late_usage, rows.late),
     ):
         if pending:
             connection.exec_driver_sql(_insert_text(table, connection.dialect), pending)
@@ -134,7 +159,7 @@ def _event_row(entry: Entry, partition: int, now_ms: int) -> Row:
     return row
 
 
-def correction_row(entry: Entry, revision: int, now_ms: int) -> Row:
+def _correction_row(entry: Entry, revision: int, now_ms: int) -> Row:
     """Of ``event_corrections``."""
     return {
         "event_id": entry.id,
@@ -183,7 +208,7 @@ def _assert_balanced(event_id: str, lines: Sequence[Line]) -> None:
         raise AssertionError(f"the postings of event {event_id} do not sum to zero")
 
 
-def reversal(connection: Connection, event_id: str, reversed_revision: int, revision: int) -> list[Row]:
+def _reversal(connection: Connection, event_id: str, reversed_revision: int, revision: int) -> list[Row]:
     """The standing lines with opposite signs, under the new revision."""
     p = postings.c
     standing = select(postings).where(p.event_id == event_id, p.revision == reversed_revision, p.weight > 0)

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 import orjson
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, func, insert, select
 
+from tollgate_billing.ledger.locks import NOTIFYING, alone
 from tollgate_billing.ledger.subscriptions import Subscription
 from tollgate_billing.ledger.tables import notifications
 from tollgate_core.pricing.document import Json
@@ -25,7 +26,7 @@ Kind = Literal[
 
 @dataclass(frozen=True)
 class Notification:
-    """``body`` is JSON."""
+    """``body`` is JSON; ``sequence`` is greater than that of whatever was committed before."""
 
     id: str
     kind: str
@@ -33,6 +34,7 @@ class Notification:
     customer: str
     at_ms: int
     body: str
+    sequence: int
 
 
 def notify(connection: Connection, row: Subscription, kind: Kind, about: str, at_ms: int, body: Json) -> bool:
@@ -42,7 +44,9 @@ def notify(connection: Connection, row: Subscription, kind: Kind, about: str, at
     key = "nt_" + hashlib.sha256(f"{row.name}\n{kind}\n{about}".encode()).hexdigest()[:24]
     if connection.execute(select(n.id).where(n.id == key)).first() is not None:
         return False
-    told = Notification(key, kind, row.name, row.customer, at_ms, orjson.dumps(body).decode())
+    alone(connection, NOTIFYING)
+    sequence = int(connection.execute(select(func.coalesce(func.max(n.sequence), 0))).scalar_one()) + 1
+    told = Notification(key, kind, row.name, row.customer, at_ms, orjson.dumps(body).decode(), sequence)
     connection.execute(insert(notifications).values(vars(told)))
     return True
 
@@ -50,12 +54,12 @@ def notify(connection: Connection, row: Subscription, kind: Kind, about: str, at
 def list_notifications(
     connection: Connection, subscription: str | None = None, *, after: str = "", limit: int = 100
 ) -> list[Notification]:
-    """By time; ``after`` is the id of the last one of the page before."""
+    """In the order of commits; ``after`` is the id of the last one of the page before."""
     n = notifications.c
-    query = select(notifications).order_by(n.at_ms, n.id).limit(limit)
+    query = select(notifications).order_by(n.sequence, n.id).limit(limit)
     if subscription is not None:
         query = query.where(n.subscription == subscription)
-    reached = connection.execute(select(n.at_ms).where(n.id == after)).scalar() if after else None
+    reached = connection.execute(select(n.sequence).where(n.id == after)).scalar() if after else None
     if reached is not None:
-        query = query.where((n.at_ms > reached) | ((n.at_ms == reached) & (n.id > after)))
+        query = query.where((n.sequence > reached) | ((n.sequence == reached) & (n.id > after)))
     return [Notification(**row) for row in connection.execute(query).mappings()]

@@ -17,11 +17,12 @@ from tollgate_billing.checkpoints import Checkpoint, no_checkpoint
 from tollgate_billing.clock import Clock
 from tollgate_billing.health import Health, part_at_fault
 from tollgate_billing.ledger.database import Database
+from tollgate_billing.ledger.late import late_names
+from tollgate_billing.ledger.money import post_money, receivable_account
 from tollgate_billing.ledger.subscriptions import Subscription, list_subscriptions, lock_subscription
-from tollgate_billing.ledger.tables import money_postings, statement_lines, statements, subscriptions
+from tollgate_billing.ledger.tables import statement_lines, statements, subscriptions
 from tollgate_billing.statements.document import canonical, document_of
 from tollgate_billing.statements.drafting import Draft, Terms, draft_at, exact_texts, moment_after, terms_now
-from tollgate_billing.statements.facts import late_names
 from tollgate_billing.statements.store import Row, chain_hash, statement_id
 from tollgate_billing.subscriptions.changes import turn, turn_all
 from tollgate_billing.wallets.grants import expire_grants, record_burns, wallet_account, with_expired_grants
@@ -204,7 +205,7 @@ def _write(connection: Connection, draft: Draft, now_ms: int) -> None:
     }
     connection.execute(insert(statements).values(statement))
     connection.execute(insert(statement_lines), _line_rows(draft, key))
-    connection.execute(insert(money_postings), _postings(draft, key))
+    post_money(connection, key, _sides(draft), draft.total.currency, draft.moment_ms)
     record_burns(connection, draft.burned, "statement", key)
     _log.info("statement", id=key, subscription=row.name, total=str(draft.total), lines=len(draft.lines))
 
@@ -231,22 +232,9 @@ def _line_rows(draft: Draft, key: str) -> list[Row]:
     return rows
 
 
-def _postings(draft: Draft, key: str) -> list[Row]:
+def _sides(draft: Draft) -> list[tuple[str, int]]:
     """The customer owes the total, but for what his wallet pays; each line is revenue of its price."""
     name, applied = draft.subscription.name, draft.applied.minor
-    sides = [(f"receivable:{name}", draft.total.minor - applied)]
+    sides = [(receivable_account(name), draft.total.minor - applied)]
     sides += [(wallet_account(name), applied)] if applied else []
-    sides += [(f"revenue:{line.due.price.product}:{line.due.price.name}", -line.minor) for line in draft.lines]
-    if sum(minor for _, minor in sides):
-        raise AssertionError(f"the postings of statement {key} do not sum to zero")
-    return [
-        {
-            "transaction": key,
-            "line": number,
-            "account": account,
-            "currency": draft.total.currency,
-            "minor": minor,
-            "at_ms": draft.moment_ms,
-        }
-        for number, (account, minor) in enumerate(sides)
-    ]
+    return sides + [(f"revenue:{line.due.price.product}:{line.due.price.name}", -line.minor) for line in draft.lines]

@@ -1,15 +1,17 @@
 """Credit notes: what is given back of lines of a closed statement. The statement stays as it is; each line becomes a
 credit on the next one."""
 
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, func, insert, select
 
-from tollgate_billing.ledger.tables import credit_notes, statement_lines
+from tollgate_billing.ledger.tables import credit_notes, statement_lines, statements
 from tollgate_billing.statements.charges import Charge, add_charge
 from tollgate_billing.statements.store import StoredStatement
 from tollgate_core.money import Money
+from tollgate_core.pricing import LineKey
 
 
 class CreditRefusedError(Exception):
@@ -52,7 +54,7 @@ def write_credit_note(
         if {line.statement for line in there} != {statement.id} or {line.line for line in there} != set(wanted):
             raise CreditRefusedError(f"the credit note {note_id} is there already, with another content")
         return there
-    left = _left(connection, statement.id)
+    left = _left(connection, statement)
     made = [
         CreditLine(
             id=note_id,
@@ -86,13 +88,34 @@ def _allowed(line: int, wanted: int | None, left: Mapping[int, int], currency: s
     return minor
 
 
-def _left(connection: Connection, statement: str) -> dict[int, int]:
-    """Minor units of each line, by its number from 1, that no credit note has given back."""
-    li, n = statement_lines.c, credit_notes.c
-    charged = connection.execute(select(li.line, li.minor).where(li.statement == statement))
-    query = select(n.line, func.sum(n.minor)).where(n.statement == statement).group_by(n.line)
-    credited = {int(row[0]): int(row[1]) for row in connection.execute(query)}
-    return {row[0] + 1: row[1] - credited.get(row[0] + 1, 0) for row in charged}
+def _left(connection: Connection, statement: StoredStatement) -> dict[int, int]:
+    """Minor units of each line, by its number from 1, that neither a credit note nor a later statement's correction of
+    the same usage has given back."""
+    charged: dict[LineKey, int] = defaultdict(int)
+    credited: dict[LineKey, int] = defaultdict(int)
+    mine: dict[int, tuple[LineKey, int]] = {}
+    for line_statement, number, key, minor, given in _charged(connection, statement):
+        charged[key] += minor
+        credited[key] += given
+        if line_statement == statement.id:
+            mine[number] = key, minor - given
+    return {line: min(minor, charged[key] - credited[key]) for line, (key, minor) in mine.items()}
+
+
+def _charged(connection: Connection, statement: StoredStatement) -> Iterator[tuple[str, int, LineKey, int, int]]:
+    """(statement, number of the line from 1, what it charges, minor units, those of credit notes) of all statements of
+    the customer."""
+    li, s, n = statement_lines.c, statements.c, credit_notes.c
+    sums = select(n.statement, n.line, func.sum(n.minor).label("minor")).where(n.subscription == statement.subscription)
+    given = sums.group_by(n.statement, n.line).subquery()
+    query = (
+        select(li.statement, li.line, li.price, li.version, li.start_ms, li.minor, func.coalesce(given.c.minor, 0))
+        .join(statements, s.id == li.statement)
+        .outerjoin(given, (given.c.statement == li.statement) & (given.c.line == li.line + 1))
+        .where(li.subscription == statement.subscription, s.customer == statement.customer)
+    )
+    for row in connection.execute(query):
+        yield row[0], row[1] + 1, (row[2], row[3], row[4]), row[5], int(row[6])
 
 
 def _of_note(connection: Connection, note_id: str) -> list[CreditLine]:

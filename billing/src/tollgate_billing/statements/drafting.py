@@ -7,11 +7,12 @@ from fractions import Fraction
 from sqlalchemy import Connection
 
 from tollgate_billing.ledger.catalogs import PriceKey, stored_prices
+from tollgate_billing.ledger.late import earliest_change, last_record
 from tollgate_billing.ledger.pins import pins_of
 from tollgate_billing.ledger.subscriptions import Subscription
 from tollgate_billing.ledger.totals import Share, UsageTotal, usage_totals
 from tollgate_billing.statements.charges import Charge, charge_due, charges_of
-from tollgate_billing.statements.facts import LedgerUsage, account_of, earliest_change, last_record
+from tollgate_billing.statements.facts import LedgerUsage, account_of
 from tollgate_billing.statements.moments import next_moment
 from tollgate_billing.statements.store import StoredStatement, history_of, last_statement
 from tollgate_billing.wallets.burning import Burn, burns

@@ -3,20 +3,16 @@
 from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
 
-from sqlalchemy import ColumnElement, Connection, and_, func, select, union
+from sqlalchemy import Connection
 
 from tollgate_billing.ledger.catalogs import PriceKey
 from tollgate_billing.ledger.pins import PinRow
 from tollgate_billing.ledger.samples import standing_quantities
 from tollgate_billing.ledger.subscriptions import Subscription
-from tollgate_billing.ledger.tables import event_corrections, subscriptions, usage_events
 from tollgate_billing.ledger.totals import Share, UsageTotal, shares_by_quality, usage_totals
 from tollgate_core.catalog import Price
 from tollgate_core.pricing import Account, Calendar, Pin, Span
 from tollgate_core.quantity import MICROS
-
-#: Two replicas may not commit in the order of their clocks: what is this old is looked at again.
-_MARGIN_MS = 600_000
 
 
 def account_of(row: Subscription, pins: Iterable[PinRow], prices: Mapping[PriceKey, Price]) -> Account:
@@ -68,43 +64,3 @@ class LedgerUsage:
             case _:
                 return Fraction(len(set(samples)))
         return Fraction(micros, MICROS)
-
-
-def earliest_change(connection: Connection, row: Subscription) -> int:
-    """The time of the earliest usage that was recorded, or corrected, since the last closing; no later than that."""
-    since = row.cut_ms - _MARGIN_MS
-    e, c = usage_events.c, event_corrections.c
-    recorded = select(func.min(e.at_ms)).where(e.subscription == row.name, e.recorded_ms >= since)
-    corrected = (
-        select(func.min(e.at_ms))
-        .join_from(event_corrections, usage_events, c.event_id == e.id)
-        .where(_of(row.name), c.recorded_ms >= since)
-    )
-    found = [connection.execute(query).scalar() for query in (recorded, corrected)]
-    return min([row.closed_ms, *(int(moment) for moment in found if moment is not None)])
-
-
-def last_record(connection: Connection, subscription: str) -> int | None:
-    """When usage of a subscription was recorded, or corrected, for the last time."""
-    e, c = usage_events.c, event_corrections.c
-    recorded = select(func.max(e.recorded_ms)).where(e.subscription == subscription)
-    corrected = select(func.max(c.recorded_ms)).join_from(event_corrections, usage_events, c.event_id == e.id)
-    corrected = corrected.where(_of(subscription))
-    found = [connection.execute(query).scalar() for query in (recorded, corrected)]
-    return max((int(moment) for moment in found if moment is not None), default=None)
-
-
-def late_names(connection: Connection, since_ms: int) -> set[str]:
-    """Subscriptions that have ended and were closed, of which something was recorded since then."""
-    s, e, c = subscriptions.c, usage_events.c, event_corrections.c
-    ended = select(s.name).where(s.ended_ms <= s.closed_ms)
-    recorded = select(e.subscription).where(e.recorded_ms >= since_ms, e.subscription.in_(ended))
-    corrected = select(e.subscription).join_from(event_corrections, usage_events, c.event_id == e.id)
-    corrected = corrected.where(c.recorded_ms >= since_ms, e.subscription.in_(ended))
-    return set(connection.execute(union(recorded, corrected)).scalars())
-
-
-def _of(subscription: str) -> ColumnElement[bool]:
-    """Corrections of a subscription's events. While replicas of the version before still write, some do not name it."""
-    c = event_corrections.c
-    return and_(c.subscription.in_([subscription, ""]), usage_events.c.subscription == subscription)

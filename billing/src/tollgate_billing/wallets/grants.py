@@ -5,8 +5,9 @@ from typing import Literal
 
 from sqlalchemy import Connection, func, insert, select
 
+from tollgate_billing.ledger.money import post_money
 from tollgate_billing.ledger.subscriptions import Subscription, bump_revision
-from tollgate_billing.ledger.tables import money_postings, wallet_burns, wallet_grants
+from tollgate_billing.ledger.tables import wallet_burns, wallet_grants
 from tollgate_billing.ledger.verification import WALLET_PREFIX
 from tollgate_billing.wallets.burning import Burn, Grant
 
@@ -53,7 +54,7 @@ def add_grant(connection: Connection, grant: Grant) -> bool:
     connection.execute(insert(wallet_grants).values(values))
     bump_revision(connection, grant.subscription)
     sides = [(wallet_account(grant.subscription), -grant.minor), (f"granted:{grant.source}", grant.minor)]
-    _post(connection, f"grant:{grant.id}", sides, grant.currency, grant.granted_ms)
+    post_money(connection, f"grant:{grant.id}", sides, grant.currency, grant.granted_ms)
     return True
 
 
@@ -100,18 +101,10 @@ def _take(connection: Connection, grants: Sequence[Grant], reason: Reason, now_m
         record_burns(connection, [Burn(grant.id, grant.remaining_minor)], reason, reason)
         bump_revision(connection, grant.subscription)
         sides = [(wallet_account(grant.subscription), grant.remaining_minor), (reason, -grant.remaining_minor)]
-        _post(connection, f"{reason}:{grant.id}", sides, grant.currency, now_ms)
+        post_money(connection, f"{reason}:{grant.id}", sides, grant.currency, now_ms)
 
 
 def _by_id(connection: Connection, grant_id: str) -> list[Grant]:
     query = select(wallet_grants.c.subscription).where(wallet_grants.c.id == grant_id)
     name = connection.execute(query).scalar()
     return [] if name is None else grants_of(connection, name)
-
-
-def _post(
-    connection: Connection, transaction: str, sides: Sequence[tuple[str, int]], currency: str, at_ms: int
-) -> None:
-    same = {"transaction": transaction, "currency": currency, "at_ms": at_ms}
-    rows = [{**same, "line": n, "account": account, "minor": minor} for n, (account, minor) in enumerate(sides)]
-    connection.execute(insert(money_postings), rows)

@@ -16,6 +16,7 @@ from tollgate_billing.ledger.events import recently_recorded
 from tollgate_billing.ledger.pins import pins_of
 from tollgate_billing.ledger.subscriptions import Subscription
 from tollgate_billing.ledger.tables import (
+    payments,
     statement_lines,
     statements,
     subscription_prices,
@@ -73,11 +74,14 @@ def billed_usage(connection: Connection, row: Subscription) -> int:
 
 
 def owed(connection: Connection, row: Subscription) -> int:
-    """Minor units that the customer's statements left to be paid, or, negative, as a credit for later ones."""
-    s = statements.c
-    query = select(func.coalesce(func.sum(s.total_minor - s.applied_minor), 0))
-    mine = (s.subscription == row.name, s.customer == row.customer)
-    return int(connection.execute(query.where(*mine)).scalar_one())
+    """Minor units that the customer's statements left to be paid and nobody paid, or, negative, as a credit for later
+    ones."""
+    s, p = statements.c, payments.c
+    stated = select(func.coalesce(func.sum(s.total_minor - s.applied_minor), 0))
+    stated = stated.where(s.subscription == row.name, s.customer == row.customer)
+    paid = select(func.coalesce(func.sum(p.minor), 0))
+    paid = paid.where(p.subscription == row.name, p.customer == row.customer)
+    return int(connection.execute(stated).scalar_one()) - int(connection.execute(paid).scalar_one())
 
 
 def prepaid_names(connection: Connection) -> set[str]:

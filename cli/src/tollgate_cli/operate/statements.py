@@ -36,22 +36,24 @@ def list_command(
         return
     columns: tuple[output.Column, ...] = (
         "statement",
-        "subscription",
+        *(() if subscription else ("subscription",)),
         ("number", "right"),
         "closed",
         ("total", "right"),
         ("from wallet", "right"),
         ("due", "right"),
+        "payment",
     )
     cells = [
         (
             one["id"],
-            one["subscription"],
+            *(() if subscription else (one["subscription"],)),
             str(one["sequence"]),
             output.day(one["closed_at"]),
             output.money(one["total"]),
             output.money(one["paid_from_wallet"]),
             output.money(one["due"]),
+            _payment(one),
         )
         for one in found
     ]
@@ -80,6 +82,7 @@ def show(
         return
     console = Console()
     print_invoice(console, found)
+    console.print(f"payment: {_payment(found)}", highlight=False)
     console.print(f"closed {found['closed_at']}, hash {found['hash']}", highlight=False, soft_wrap=True)
 
 
@@ -114,6 +117,50 @@ def credit(
             lambda: billing.post(path, body),
             lambda done: f"Done: credit note {done['credit_notes'][0]['id']}.",
         )
+
+
+@statements_app.command()
+def pay(
+    statement: Annotated[str, typer.Argument(help="Its id.")],
+    amount: Annotated[
+        str, typer.Option(help="In major units; below zero: it went back. All that is left if absent.")
+    ] = "",
+    reference: Annotated[str, typer.Option(help="What the bank calls it.")] = "",
+    at: Annotated[str, typer.Option(help="When it came in, such as 2026-03-10T12:00:00Z; now if absent.")] = "",
+    id_: IdOption = "",
+    state_dir: StateOption = None,
+    url: UrlOption = None,
+    token_file: TokenFileOption = None,
+    yes: YesOption = False,
+    dry_run: DryRunOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Record what a customer paid by other means than a payment provider, such as a bank transfer."""
+    path = f"/v1/statements/{quote(statement, safe='')}/payments"
+    body: Json = {"id": id_ or made_up_id(), "amount": amount or None, "reference": reference, "paid_at": at or None}
+    with attached(state_dir, url, token_file) as billing:
+        preview: Json = billing.post(path, body, preview="true")
+        cells = [
+            (one["id"], output.day(one["paid_at"]), one["reference"], output.money(one)) for one in preview["payments"]
+        ]
+        columns: tuple[output.Column, ...] = ("payment", "paid", "reference", ("amount", "right"))
+        left = f"{preview['remaining']} {preview['currency']} is left to be paid"
+        show_then_do(
+            Consent(yes, dry_run, as_json),
+            f"Record this for {statement}?",
+            preview,
+            lambda console: console.print(output.table(columns, cells)),
+            lambda: billing.post(path, body),
+            lambda done: f"Done: {left}." if done["remaining"].strip("0.") else "Done: paid.",
+        )
+
+
+def _payment(statement: Json) -> str:
+    """How much of a statement is paid."""
+    if not statement["due"]["minor"]:
+        return "nothing due"
+    words = {"open": "open", "paid": "paid", "partially_paid": f"{output.money(statement['remaining'])} open"}
+    return words[statement["payment_status"]]
 
 
 @statements_app.command()

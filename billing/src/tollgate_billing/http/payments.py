@@ -1,0 +1,96 @@
+"""Routes of the provider API for what customers paid."""
+
+from typing import Annotated
+
+from fastapi import APIRouter
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from sqlalchemy import Connection
+
+from tollgate_billing.clock import to_milliseconds
+from tollgate_billing.http.changes import Preview, changing, minor_of
+from tollgate_billing.http.problems import Problem
+from tollgate_billing.http.services import Services
+from tollgate_billing.http.subscriptions import locked
+from tollgate_billing.http.views import Json, view_payment
+from tollgate_billing.payments.received import MANUAL, Payment, PaymentRefusedError, payments_of, record_payment
+from tollgate_billing.statements.store import StoredStatement, find_statement
+from tollgate_core.money import Money
+
+_FUTURE_MS = 86_400_000
+
+
+class NewPayment(BaseModel):
+    """The same id again changes nothing. ``amount`` in major units: all that is left to be paid if absent, money that
+    went back if negative. ``reference``: what the bank calls it."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    id: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,100}$")]
+    amount: Annotated[str | None, Field(max_length=40)] = None
+    reference: Annotated[str, Field(max_length=300)] = ""
+    paid_at: AwareDatetime | None = None
+
+
+def payment_routes(services: Services) -> APIRouter:
+    """Of one statement."""
+    router = APIRouter()
+
+    @router.get("/statements/{statement}/payments")
+    def listed(statement: str) -> Json:
+        with services.database.read() as connection:
+            return _view(connection, _existing(connection, statement))
+
+    @router.post("/statements/{statement}/payments", status_code=201)
+    def record(statement: str, asked: NewPayment, preview: Preview = False) -> Json:
+        now = services.clock()
+        at_ms = to_milliseconds(asked.paid_at) if asked.paid_at else now
+        if at_ms > now + _FUTURE_MS:
+            raise Problem(422, "paid_at is in the future")
+        with changing(services, preview) as connection:
+            found = _existing(connection, statement)
+            locked(connection, found.subscription)
+            payment = Payment(
+                id=asked.id,
+                statement=found.id,
+                subscription=found.subscription,
+                customer=found.customer,
+                provider=MANUAL,
+                reference=asked.reference,
+                minor=_minor(connection, found, asked),
+                currency=found.currency,
+                at_ms=at_ms,
+                recorded_ms=now,
+            )
+            try:
+                record_payment(connection, found, payment)
+            except PaymentRefusedError as error:
+                raise Problem(409, str(error)) from error
+            return {**_view(connection, found), "preview": preview}
+
+    return router
+
+
+def _existing(connection: Connection, statement: str) -> StoredStatement:
+    found = find_statement(connection, statement)
+    if found is None:
+        raise Problem(404, f"there is no statement {statement}")
+    return found
+
+
+def _minor(connection: Connection, statement: StoredStatement, asked: NewPayment) -> int:
+    if asked.amount is not None:
+        return minor_of(asked.amount, statement.currency)
+    paid = payments_of(connection, statement.id)
+    again = next((payment for payment in paid if payment.id == asked.id), None)
+    return again.minor if again else statement.due_minor - sum(payment.minor for payment in paid)
+
+
+def _view(connection: Connection, statement: StoredStatement) -> Json:
+    found = payments_of(connection, statement.id)
+    paid = sum(payment.minor for payment in found)
+    return {
+        "payments": [view_payment(payment) for payment in found],
+        "paid": Money(paid, statement.currency).amount,
+        "remaining": Money(statement.due_minor - paid, statement.currency).amount,
+        "currency": statement.currency,
+    }

@@ -1,0 +1,1 @@
+"""What customers pay for statements: facts that are recorded once each, with their postings."""
