@@ -20,6 +20,7 @@ STRIPE = {"secretKeyRef": {"name": "s", "key": "k"}, "webhookSecretKeyRef": {"na
 WITHOUT_EXAMPLE = [
     resource("PaymentProvider", "stripe", stripe=STRIPE),
     resource("PaymentProvider", "paddle", paddle={**STRIPE, "environment": "sandbox"}),
+    resource("PaymentProvider", "manual", manual={"daysUntilDue": 30}),
     resource(
         "Portal",
         "portal",
@@ -178,7 +179,7 @@ def test_limits_are_merged_by_name_and_by_metric(resources: Resources) -> None:
         (
             resource("PaymentProvider", "x", stripe=STRIPE),
             {"stripe": None, "paddle": STRIPE},
-            "cannot change between stripe and paddle",
+            "cannot change between stripe, paddle and manual",
         ),
     ],
 )

@@ -207,11 +207,23 @@ def test_about_subscriptions(trial: Resources, spec: Any) -> None:
 
 REFERENCES = objects({"name": NAMES, "key": among("k", ""), "namespace": NAMES}, {"name": "s", "key": "k"})
 ACCOUNTS = objects(
-    {"secretKeyRef": REFERENCES, "webhookSecretKeyRef": REFERENCES, "accountId": among("acct_1", "1")}, STRIPE
+    {
+        "secretKeyRef": REFERENCES,
+        "webhookSecretKeyRef": REFERENCES,
+        "previousWebhookSecretKeyRef": REFERENCES,
+        "accountId": among("acct_1", "1"),
+        "apiUrl": among("http://127.0.0.1:1", "ftp://a", ""),
+    },
+    STRIPE,
 )
+MANUAL = objects({"daysUntilDue": among(0, 365, 366, -1)}, {})
 
 
-@given(objects({"displayName": among("", "a"), "stripe": ACCOUNTS, "paddle": ACCOUNTS}, {"stripe": STRIPE}))
+@given(
+    objects(
+        {"displayName": among("", "a"), "stripe": ACCOUNTS, "paddle": ACCOUNTS, "manual": MANUAL}, {"stripe": STRIPE}
+    )
+)
 @SETTINGS
 def test_about_payment_providers(trial: Resources, spec: Any) -> None:
     agree(trial, resource("PaymentProvider", "x", **spec))

@@ -217,11 +217,11 @@ BAD_MANIFESTS: tuple[Bad, ...] = (
     _subscription("spec.secretName", _PATTERN, _SERVER_PATTERN, secretName="My_Secret"),
     _subscription("spec.keyRotationOverlap", _PATTERN, _SERVER_PATTERN, keyRotationOverlap="1 day"),
     # payment providers
-    Bad(resource("PaymentProvider", "x"), "spec", "needs exactly one of stripe and paddle"),
+    Bad(resource("PaymentProvider", "x"), "spec", "needs exactly one of stripe, paddle and manual"),
     Bad(
         resource("PaymentProvider", "x", stripe=_STRIPE, paddle=_STRIPE),
         "spec",
-        "needs exactly one of stripe and paddle",
+        "needs exactly one of stripe, paddle and manual",
     ),
     Bad(
         resource("PaymentProvider", "x", stripe={**_STRIPE, "accountId": "1"}),

@@ -62,6 +62,11 @@ class Metrics:
             "tollgate_billing_lag_seconds", "Age of the oldest event of the latest batch", registry=self.registry
         )
         self._lag_seconds = 0.0
+        self.forged_events = Counter(
+            "tollgate_billing_payment_events_refused",
+            "Events of payment providers that nobody signed",
+            registry=self.registry,
+        )
         self.hydrations = Counter(
             "tollgate_billing_hydrations", "Times that Redis was filled from SQL", ["cause"], registry=self.registry
         )

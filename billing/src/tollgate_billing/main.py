@@ -31,6 +31,10 @@ from tollgate_billing.ledger.database import DATABASE_AWAY, Database
 from tollgate_billing.ledger.migrate import migrate
 from tollgate_billing.ledger.verification import verify
 from tollgate_billing.notifications.watching import Watcher
+from tollgate_billing.payments.collecting import Collecting
+from tollgate_billing.payments.following import Follower
+from tollgate_billing.payments.registry import Registry
+from tollgate_billing.payments.sending import Sender
 from tollgate_billing.redis_link import RedisLink
 from tollgate_billing.settings import Settings
 from tollgate_billing.statements.closing import Closer
@@ -59,7 +63,18 @@ class Billing:
         poster = Poster(self.database, clock, self.metrics)
         checkpoint = crash_at(settings.crash_at)
         delay_ms = int(settings.close_delay_seconds * 1000)
-        self.closer = Closer(self.database, lambda: self.catalog.current, clock, delay_ms, self.health, checkpoint)
+        self.providers = Registry(lambda: self.catalog.current, settings.payment_keys_dir)
+        self.closer = Closer(
+            self.database,
+            lambda: self.catalog.current,
+            clock,
+            delay_ms,
+            self.health,
+            checkpoint,
+            Collecting(lambda: self.catalog.current),
+        )
+        self.sender = Sender(self.database, self.providers, clock, self.health, checkpoint)
+        self.follower = Follower(self.database, self.providers, clock, self.health)
         self.watcher = Watcher(self.database, lambda: self.catalog.current, clock, self.health)
         self.consumer = Consumer(self.streams, poster, clock, self.health, self.metrics, checkpoint)
         self.services = Services(
@@ -71,6 +86,7 @@ class Billing:
             metrics=self.metrics,
             replay=lambda letter_id: replay(self.database, self.streams, clock, letter_id),
             is_warm=lambda: self.keeper.is_warm,
+            providers=self.providers,
             admin_token=settings.admin_token,
         )
 
@@ -121,6 +137,8 @@ def _run(billing: Billing, stop: threading.Event) -> None:
     threads = [_start("ingest", billing.consumer.run, stop), _start("keeper", billing.keeper.run, stop)]
     threads.append(_start("closer", billing.closer.run, stop))
     threads.append(_start("watcher", billing.watcher.run, stop))
+    threads.append(_start("sender", billing.sender.run, stop))
+    threads.append(_start("follower", billing.follower.run, stop))
 
     def on_serving() -> None:
         _log.info("serving", url=url, consumer=settings.consumer)

@@ -28,6 +28,8 @@ class Settings:
     #: How long after its end a period is closed: usage of its last moments may still be on its way.
     close_delay_seconds: float = 3600
     crash_at: str = ""
+    #: A folder with the keys of payment providers: ``<name>.json``, a slash in the name as a dot.
+    payment_keys_dir: Path | None = None
 
     @staticmethod
     def from_environment(environment: Mapping[str, str] = os.environ) -> "Settings":
@@ -36,6 +38,10 @@ class Settings:
         ready_file = environment.get("TOLLGATE_BILLING_READY_FILE", "")
         tls_dir = environment.get("TOLLGATE_TLS_DIR", "")
         token = environment["TOLLGATE_ADMIN_TOKEN"]
+        if environment.get("TEST_MODE"):
+            # Paddle's SDK would take events of any age: whoever has recorded one could send it again.
+            raise ValueError("TEST_MODE must not be set: it turns off the protection against replayed webhooks")
+        keys_dir = environment.get("TOLLGATE_PAYMENT_KEYS_DIR", "")
         if not token:
             raise ValueError("TOLLGATE_ADMIN_TOKEN must not be empty")
         return Settings(
@@ -50,4 +56,5 @@ class Settings:
             consumer=environment.get("TOLLGATE_CONSUMER") or f"{socket.gethostname()}-{os.getpid()}",
             close_delay_seconds=float(environment.get("TOLLGATE_CLOSE_DELAY_SECONDS", "3600")),
             crash_at=environment.get("TOLLGATE_CRASH_AT", ""),
+            payment_keys_dir=Path(keys_dir) if keys_dir else None,
         )

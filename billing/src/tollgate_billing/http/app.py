@@ -21,6 +21,7 @@ from tollgate_billing.http.statements import margin_routes, statement_routes
 from tollgate_billing.http.subscriptions import key_routes, subscription_routes
 from tollgate_billing.http.top_ups import automatic_routes, notification_routes, top_up_routes
 from tollgate_billing.http.wallets import wallet_routes
+from tollgate_billing.http.webhooks import webhook_routes
 
 
 def build_app(services: Services, on_serving: Callable[[], None] | None = None) -> FastAPI:
@@ -57,5 +58,6 @@ def build_app(services: Services, on_serving: Callable[[], None] | None = None) 
     ):
         app.include_router(router, prefix="/v1", dependencies=admin)
     app.include_router(customer_routes(services), prefix="/v1")
+    app.include_router(webhook_routes(services), prefix="/v1")
     app.include_router(operations_routes(services))
     return app

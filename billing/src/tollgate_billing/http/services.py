@@ -1,12 +1,13 @@
 """What routes may use, made by the composition root and injected."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from tollgate_billing.clock import Clock
 from tollgate_billing.health import Health, Metrics
 from tollgate_billing.keys import KeyRing
 from tollgate_billing.ledger.database import Database
+from tollgate_billing.payments.port import ProviderPort
 from tollgate_billing.sync.catalog_sync import CatalogSync
 
 
@@ -22,4 +23,5 @@ class Services:
     metrics: Metrics
     replay: Callable[[str | None], int]
     is_warm: Callable[[], bool]
+    providers: Callable[[], Mapping[str, ProviderPort]]
     admin_token: str = field(repr=False)

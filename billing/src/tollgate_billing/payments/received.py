@@ -21,7 +21,8 @@ class PaymentRefusedError(Exception):
 
 @dataclass(frozen=True)
 class Payment:
-    """``minor`` is negative where money went back. ``reference`` is what the provider calls it."""
+    """``minor`` is negative where money went back. ``reference`` is what the provider calls it. ``tax_minor`` came with
+    it, beyond what the statement says."""
 
     id: str
     statement: str
@@ -33,6 +34,7 @@ class Payment:
     currency: str
     at_ms: int
     recorded_ms: int
+    tax_minor: int = 0
 
 
 def payments_of(connection: Connection, statement: str) -> list[Payment]:
@@ -40,6 +42,14 @@ def payments_of(connection: Connection, statement: str) -> list[Payment]:
     p = payments.c
     query = select(payments).where(p.statement == statement).order_by(p.recorded_ms, p.id)
     return [Payment(**row) for row in connection.execute(query).mappings()]
+
+
+def paid_by(connection: Connection, statement: str, provider: str) -> tuple[int, int]:
+    """(minor units for the statement, tax beyond them) that came in by one provider and stayed."""
+    p = payments.c
+    query = select(func.coalesce(func.sum(p.minor), 0), func.coalesce(func.sum(p.tax_minor), 0))
+    row = connection.execute(query.where(p.statement == statement, p.provider == provider)).one()
+    return int(row[0]), int(row[1])
 
 
 def paid_for(connection: Connection, statements: Iterable[str]) -> dict[str, int]:
@@ -60,7 +70,9 @@ def record_payment(connection: Connection, statement: StoredStatement, payment: 
     _require_due(connection, statement, payment)
     connection.execute(insert(payments).values(vars(payment)))
     bump_revision(connection, payment.subscription)  # the gate must know what a prepaid subscription may spend now
-    sides = [(receivable_account(payment.subscription), -payment.minor), (f"cash:{payment.provider}", payment.minor)]
+    gross = payment.minor + payment.tax_minor
+    sides = [(receivable_account(payment.subscription), -payment.minor), (f"cash:{payment.provider}", gross)]
+    sides += [(f"tax:{payment.provider}", -payment.tax_minor)] if payment.tax_minor else []
     post_money(connection, f"payment:{payment.id}", sides, payment.currency, payment.at_ms)
     return True
 
@@ -74,7 +86,7 @@ def _require_same(there: Payment, wanted: Payment) -> None:
 def _require_due(connection: Connection, statement: StoredStatement, payment: Payment) -> None:
     paid = paid_for(connection, [statement.id]).get(statement.id, 0)
     left = statement.due_minor - paid
-    if payment.minor > left or not payment.minor:
+    if payment.minor > left or not (payment.minor or payment.tax_minor):
         rest = f"{Money(left, statement.currency)} is left to be paid" if left else "nothing is left to be paid"
         raise PaymentRefusedError(f"of the statement {statement.id} {rest}")
     if -payment.minor > paid:

@@ -23,13 +23,14 @@ from tollgate_billing.ledger.subscriptions import Subscription, list_subscriptio
 from tollgate_billing.ledger.tables import statement_lines, statements, subscriptions
 from tollgate_billing.statements.document import canonical, document_of
 from tollgate_billing.statements.drafting import Draft, Terms, draft_at, exact_texts, moment_after, terms_now
-from tollgate_billing.statements.store import Row, chain_hash, statement_id
+from tollgate_billing.statements.store import Row, StoredStatement, chain_hash, statement_id
 from tollgate_billing.subscriptions.changes import turn, turn_all
 from tollgate_billing.wallets.grants import expire_grants, record_burns, wallet_account, with_expired_grants
 from tollgate_core.catalog import Catalog
 from tollgate_core.money import Money
 
 _log = structlog.get_logger("closing")
+Collect = Callable[[Connection, Subscription, StoredStatement], None]
 _PAUSE_SECONDS = 1.0
 _AGAIN_MS = 60_000
 _MOMENTS_AT_ONCE = 500
@@ -37,6 +38,11 @@ _MOMENTS_AT_ONCE = 500
 _LATE_MS = 60_000
 _LATE_MARGIN_MS = 300_000
 _LARGEST_MINOR = 10**18
+
+
+def collect_nothing(connection: Connection, row: Subscription, statement: StoredStatement) -> None:
+    """Statements are paid by other means."""
+    del connection, row, statement
 
 
 @dataclass(frozen=True)
@@ -59,8 +65,10 @@ class Closer:
         delay_ms: int,
         health: Health,
         checkpoint: Checkpoint = no_checkpoint,
+        collect: Collect = collect_nothing,
     ) -> None:
         self._database = database
+        self._collect = collect
         self._catalog = catalog
         self._clock = clock
         self._delay_ms = delay_ms
@@ -151,7 +159,7 @@ class Closer:
                 moment = None if row is None else moment_after(connection, terms, row, row.closed_ms)
                 if row is None or moment is None or moment > until_ms:
                     return False
-                close(connection, terms, row, moment, self._clock(), self._checkpoint)
+                close(connection, terms, row, moment, self._clock(), self._checkpoint, self._collect)
                 self._checkpoint("before-commit-close")
         except IntegrityError:
             _log.info("closed by another worker", subscription=name)
@@ -167,12 +175,14 @@ def close(
     moment_ms: int,
     now_ms: int,
     checkpoint: Checkpoint = no_checkpoint,
+    collect: Collect = collect_nothing,
 ) -> Draft:
-    """Write one statement down; a moment at which nothing changed leaves none. The caller commits."""
+    """Write one statement down; a moment at which nothing changed leaves none. ``collect`` is told of it in the same
+    transaction. The caller commits."""
     draft = draft_at(connection, terms, row, moment_ms)
     values = {"closed_ms": moment_ms, "cut_ms": now_ms}
     if draft.lines:
-        _write(connection, draft, now_ms)
+        collect(connection, row, _write(connection, draft, now_ms))
         checkpoint("in-close")
         if row.overdraft:  # the gate must know what a prepaid subscription may spend now
             values["revision"] = row.revision + 1
@@ -180,34 +190,35 @@ def close(
     return draft
 
 
-def _write(connection: Connection, draft: Draft, now_ms: int) -> None:
+def _write(connection: Connection, draft: Draft, now_ms: int) -> StoredStatement:
     row = draft.subscription
     largest = max(abs(minor) for minor in (draft.total.minor, *(line.minor for line in draft.lines)))
     if largest > _LARGEST_MINOR:
         raise OverflowError(f"an amount of {Money(largest, draft.total.currency)} is beyond what the ledger holds")
     key = statement_id(row.name, draft.sequence)
     body = canonical({"id": key, **document_of(draft, "final")})
-    statement: Row = {
-        "id": key,
-        "subscription": row.name,
-        "sequence": draft.sequence,
-        "customer": row.customer,
-        "closed_ms": draft.moment_ms,
-        "cut_ms": now_ms,
-        "currency": draft.total.currency,
-        "total_minor": draft.total.minor,
-        "brought_minor": draft.brought.minor,
-        "applied_minor": draft.applied.minor,
-        "due_minor": draft.due.minor,
-        "body": body,
-        "previous_hash": draft.previous_hash,
-        "hash": chain_hash(draft.previous_hash, body),
-    }
-    connection.execute(insert(statements).values(statement))
+    statement = StoredStatement(
+        id=key,
+        subscription=row.name,
+        sequence=draft.sequence,
+        customer=row.customer,
+        closed_ms=draft.moment_ms,
+        cut_ms=now_ms,
+        currency=draft.total.currency,
+        total_minor=draft.total.minor,
+        brought_minor=draft.brought.minor,
+        applied_minor=draft.applied.minor,
+        due_minor=draft.due.minor,
+        body=body,
+        previous_hash=draft.previous_hash,
+        hash=chain_hash(draft.previous_hash, body),
+    )
+    connection.execute(insert(statements).values(vars(statement)))
     connection.execute(insert(statement_lines), _line_rows(draft, key))
     post_money(connection, key, _sides(draft), draft.total.currency, draft.moment_ms)
     record_burns(connection, draft.burned, "statement", key)
     _log.info("statement", id=key, subscription=row.name, total=str(draft.total), lines=len(draft.lines))
+    return statement
 
 
 def _line_rows(draft: Draft, key: str) -> list[Row]:

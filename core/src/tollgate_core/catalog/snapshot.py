@@ -148,6 +148,8 @@ class Product(Record, frozen=True, kw_only=True):
     low_balance: str = ""
     clamp_output: bool = False
     top_ups: TopUps | None = None
+    #: Who collects what is due; empty where nobody does.
+    payment_provider: str = ""
 
 
 class PriceTier(Record, frozen=True, kw_only=True):
@@ -206,6 +208,19 @@ class Subscription(Record, frozen=True, kw_only=True):
     follow_prices: bool = False
 
 
+class PaymentProvider(Record, frozen=True, kw_only=True):
+    """Who collects, without any secret. ``account`` is a connected account at Stripe; ``api_url`` is empty for the
+    provider's own address."""
+
+    name: str
+    kind: Literal["stripe", "paddle", "manual"]
+    account: str = ""
+    automatic_tax: bool = False
+    sandbox: bool = False
+    api_url: str = ""
+    days_until_due: int = 0
+
+
 class Catalog(Record, frozen=True, kw_only=True):
     """Everything, each list sorted by name."""
 
@@ -214,6 +229,7 @@ class Catalog(Record, frozen=True, kw_only=True):
     products: tuple[Product, ...] = ()
     prices: tuple[Price, ...] = ()
     subscriptions: tuple[Subscription, ...] = ()
+    payment_providers: tuple[PaymentProvider, ...] = ()
 
     def encode(self) -> bytes:
         """Canonical JSON."""

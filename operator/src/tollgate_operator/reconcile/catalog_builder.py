@@ -9,6 +9,7 @@ from tollgate_core.manifests import (
     API,
     BillableMetric,
     MetricLimit,
+    PaymentProvider,
     Price,
     Product,
     RateLimit,
@@ -40,6 +41,7 @@ def build_catalog(index: Index) -> c.Catalog:
         products=tuple(_product(product, prices, index) for product in index.of_kind(Product)),
         prices=tuple(prices.values()),
         subscriptions=tuple(_subscription(s) for s in index.of_kind(Subscription)),
+        payment_providers=tuple(_payment_provider(p) for p in index.of_kind(PaymentProvider)),
     )
 
 
@@ -125,6 +127,7 @@ def _product(product: Product, prices: Mapping[str, c.Price], index: Index) -> c
         low_balance=_plain(spec.wallet.low_balance) if spec.wallet and spec.wallet.low_balance else "",
         clamp_output=spec.wallet is not None and spec.wallet.clamp_output,
         top_ups=_top_ups(spec.wallet.top_ups) if spec.wallet else None,
+        payment_provider=qualified_name(namespace, spec.payment_provider) if spec.payment_provider else "",
         switches=tuple(qualified_name(namespace, name) for name in spec.switches),
         transformations=tuple(_transformation(t, granted) for t in spec.transformations.request),
         prices=tuple(
@@ -154,6 +157,20 @@ def _metric_limits(limit: MetricLimit, namespace: str) -> Iterator[c.MetricLimit
     )
     if limit.limit_per_key:
         yield c.MetricLimit(limit=_float(limit.limit_per_key), per_key=True, **same)
+
+
+def _payment_provider(provider: PaymentProvider) -> c.PaymentProvider:
+    """Its secrets go another way: nothing of them is in a catalog."""
+    spec = provider.spec
+    return c.PaymentProvider(
+        name=provider.qualified_name,
+        kind=spec.kind,
+        account=spec.stripe.account_id or "" if spec.stripe else "",
+        automatic_tax=spec.stripe is not None and spec.stripe.automatic_tax,
+        sandbox=spec.paddle is not None and spec.paddle.environment == "sandbox",
+        api_url=next((options.api_url or "" for options in (spec.stripe, spec.paddle) if options), ""),
+        days_until_due=spec.manual.days_until_due if spec.manual else 0,
+    )
 
 
 def _float(quantity: str | None) -> float:

@@ -212,6 +212,8 @@ def _check_product(product: Manifest, index: Index) -> Iterator[Finding]:
         if metric and metric.spec.aggregation not in _ADDING_UP:
             message = f"a limit needs a metric whose calls add up (sum or count), not {metric.spec.aggregation}"
             yield Finding(Problem(where, message))
+    if spec.payment_provider:
+        yield from _missing(PaymentProvider, namespace, spec.payment_provider, index, "spec.paymentProvider")
     top_ups = spec.wallet.top_ups if spec.wallet else None
     if top_ups and parse_quantity(top_ups.min) > parse_quantity(top_ups.max):
         yield Finding(Problem("spec.wallet.topUps.max", f"must be at least min, {top_ups.min}"))
@@ -278,6 +280,9 @@ def _check_provider(provider: Manifest, index: Index) -> Iterator[Finding]:
         if options is not None:
             yield from _secret(provider, f"spec.{kind}.secretKeyRef", options.secret_key_ref, index)
             yield from _secret(provider, f"spec.{kind}.webhookSecretKeyRef", options.webhook_secret_key_ref, index)
+            previous = options.previous_webhook_secret_key_ref
+            if previous is not None:
+                yield from _secret(provider, f"spec.{kind}.previousWebhookSecretKeyRef", previous, index)
 
 
 def _check_portal(portal: Manifest, index: Index) -> Iterator[Finding]:

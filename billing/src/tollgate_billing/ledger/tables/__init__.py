@@ -4,12 +4,12 @@ from tollgate_billing.ledger.tables.base import metadata
 from tollgate_billing.ledger.tables.money import (
     automatic_top_ups,
     money_postings,
-    payments,
     top_ups,
     wallet_burns,
     wallet_grants,
 )
 from tollgate_billing.ledger.tables.notifications import credit_levels, notifications
+from tollgate_billing.ledger.tables.payments import inbox, invoices, outbox, payments, provider_customers
 from tollgate_billing.ledger.tables.statements import charges, credit_notes, statement_lines, statements
 from tollgate_billing.ledger.tables.subscriptions import (
     api_keys,
@@ -38,14 +38,18 @@ __all__ = [
     "credit_notes",
     "dead_letters",
     "event_corrections",
+    "inbox",
+    "invoices",
     "late_usage",
     "metadata",
     "milestones",
     "money_postings",
     "notifications",
+    "outbox",
     "payments",
     "postings",
     "price_versions",
+    "provider_customers",
     "statement_lines",
     "statements",
     "subscription_limits",

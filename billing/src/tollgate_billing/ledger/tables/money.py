@@ -1,4 +1,4 @@
-"""Prepaid money, payments, and the double entry of both."""
+"""Prepaid money, and double entry."""
 
 from sqlalchemy import BigInteger, Column, Index, Integer, PrimaryKeyConstraint, String, Table, Text
 
@@ -43,24 +43,6 @@ money_postings = Table(
     Column("at_ms", BigInteger, nullable=False),
     PrimaryKeyConstraint("transaction", "line"),
     Index("ix_money_postings_account", "account", "at_ms"),
-)
-
-#: What came in for statements; below zero: what went back. ``reference`` is what the provider calls it.
-payments = Table(
-    "payments",
-    metadata,
-    Column("id", String(128), primary_key=True),
-    Column("statement", String(64), nullable=False),
-    Column("subscription", String(400), nullable=False),
-    Column("customer", Text, nullable=False),
-    Column("provider", String(64), nullable=False),
-    Column("reference", Text, nullable=False),
-    Column("minor", BigInteger, nullable=False),
-    Column("currency", String(3), nullable=False),
-    Column("at_ms", BigInteger, nullable=False),
-    Column("recorded_ms", BigInteger, nullable=False),
-    Index("ix_payments_statement", "statement"),
-    Index("ix_payments_subscription", "subscription"),
 )
 
 #: Money that is to be paid in; it becomes a grant of the same id when it is paid.

@@ -1,0 +1,101 @@
+"""What was paid, what payment providers are asked for, and what they say."""
+
+from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, PrimaryKeyConstraint, String, Table, Text
+
+from tollgate_billing.ledger.tables.base import metadata
+
+#: What came in for statements; below zero: what went back. ``reference`` is what the provider calls it; ``tax_minor``
+#: came with it and is not the statement's.
+payments = Table(
+    "payments",
+    metadata,
+    Column("id", String(128), primary_key=True),
+    Column("statement", String(64), nullable=False),
+    Column("subscription", String(400), nullable=False),
+    Column("customer", Text, nullable=False),
+    Column("provider", String(400), nullable=False),
+    Column("reference", Text, nullable=False),
+    Column("minor", BigInteger, nullable=False),
+    Column("tax_minor", BigInteger, nullable=False),
+    Column("currency", String(3), nullable=False),
+    Column("at_ms", BigInteger, nullable=False),
+    Column("recorded_ms", BigInteger, nullable=False),
+    Index("ix_payments_statement", "statement"),
+    Index("ix_payments_subscription", "subscription"),
+)
+
+#: What is to be asked of a provider. ``attempted_ms`` is when that was tried first: written before it is.
+outbox = Table(
+    "outbox",
+    metadata,
+    Column("id", String(160), primary_key=True),
+    Column("kind", String(16), nullable=False),
+    Column("provider", String(400), nullable=False),
+    Column("subscription", String(400), nullable=False),
+    Column("subject", String(128), nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("attempted_ms", BigInteger),
+    Column("due_ms", BigInteger, nullable=False),
+    Column("leased_ms", BigInteger, nullable=False),
+    Column("created_ms", BigInteger, nullable=False),
+    Column("done_ms", BigInteger),
+    Column("problem", Text, nullable=False),
+    Index("ix_outbox_due", "state", "due_ms"),
+    Index("ix_outbox_subscription", "subscription", "state", "created_ms"),
+)
+
+#: The invoice of each statement at its provider, as that said last. ``carried_by`` is the later statement whose invoice
+#: collects this one, which was too small by itself.
+invoices = Table(
+    "invoices",
+    metadata,
+    Column("statement", String(64), primary_key=True),
+    Column("subscription", String(400), nullable=False),
+    Column("customer", Text, nullable=False),
+    Column("provider", String(400), nullable=False),
+    Column("reference", String(128), nullable=False),
+    Column("status", String(16), nullable=False),
+    Column("currency", String(3), nullable=False),
+    Column("due_minor", BigInteger, nullable=False),
+    Column("tax_minor", BigInteger, nullable=False),
+    Column("paid_minor", BigInteger, nullable=False),
+    Column("number", Text, nullable=False),
+    Column("url", Text, nullable=False),
+    Column("carried_by", String(64), nullable=False),
+    Column("changed_ms", BigInteger, nullable=False),
+    Index("ix_invoices_reference", "provider", "reference"),
+    Index("ix_invoices_subscription", "subscription"),
+    Index("ix_invoices_carried", "carried_by"),
+)
+
+#: What a provider calls a customer.
+provider_customers = Table(
+    "provider_customers",
+    metadata,
+    Column("provider", String(400), nullable=False),
+    Column("customer", String(400), nullable=False),
+    Column("reference", String(128), nullable=False),
+    Column("created_ms", BigInteger, nullable=False),
+    PrimaryKeyConstraint("provider", "customer"),
+)
+
+#: Events of providers, as they came, once each.
+inbox = Table(
+    "inbox",
+    metadata,
+    Column("provider", String(400), nullable=False),
+    Column("event_id", String(128), nullable=False),
+    Column("kind", String(128), nullable=False),
+    Column("invoice", String(128), nullable=False),
+    Column("payment", String(128), nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    Column("at_ms", BigInteger, nullable=False),
+    Column("received_ms", BigInteger, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("due_ms", BigInteger, nullable=False),
+    Column("problem", Text, nullable=False),
+    PrimaryKeyConstraint("provider", "event_id"),
+    Index("ix_inbox_due", "state", "due_ms"),
+)

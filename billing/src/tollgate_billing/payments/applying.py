@@ -1,0 +1,78 @@
+"""A provider's truth about an invoice becomes ours: its state, and the payments that lead to what it says was paid.
+
+Only differences are recorded, under the subscription's lock. So it does not matter which events came, how often, or in
+which order: the last look decides.
+"""
+
+import structlog
+from sqlalchemy import Connection
+
+from tollgate_billing.ledger.subscriptions import lock_subscription
+from tollgate_billing.payments.port import ProviderInvoice
+from tollgate_billing.payments.receivables import (
+    Receivable,
+    carried_with,
+    find_receivable,
+    remember_customer,
+    update_receivable,
+)
+from tollgate_billing.payments.received import Payment, paid_by, payments_of, record_payment
+from tollgate_billing.payments.shares import Share, allocate
+from tollgate_billing.statements.store import find_statement
+
+_log = structlog.get_logger("payments")
+
+
+class DriftError(Exception):
+    """What the provider says cannot be of the statement that was sent: a person has to look."""
+
+
+def apply_invoice(connection: Connection, provider: str, found: ProviderInvoice, now_ms: int) -> bool:
+    """False where nothing is new, or it is no statement's. The caller commits. Raises DriftError."""
+    first = find_receivable(connection, found.statement)
+    if first is None or first.provider != provider:
+        return False
+    lock_subscription(connection, first.subscription)
+    receivable = find_receivable(connection, found.statement) or first
+    if receivable.reference not in {"", found.reference}:
+        raise DriftError(f"{found.reference} is another invoice of {found.statement} than {receivable.reference}")
+    together = [receivable, *carried_with(connection, receivable.statement)]
+    _require_equal(together, found)
+    changed = update_receivable(connection, receivable, found, now_ms)
+    remember_customer(connection, provider, receivable.customer, found.customer, now_ms)
+    return _record(connection, provider, found, together, now_ms) or changed
+
+
+def _require_equal(together: list[Receivable], found: ProviderInvoice) -> None:
+    if found.status in {"draft", "void"}:
+        return
+    due = sum(one.due_minor for one in together)
+    if (found.currency, found.total_minor - found.tax_minor) != (together[0].currency, due):
+        said = f"{found.total_minor - found.tax_minor} {found.currency}"
+        raise DriftError(f"{found.reference} is about {said}, and {found.statement} about {due} {together[0].currency}")
+
+
+def _record(
+    connection: Connection, provider: str, found: ProviderInvoice, together: list[Receivable], now_ms: int
+) -> bool:
+    shares = [Share(one.statement, one.due_minor, *paid_by(connection, one.statement, provider)) for one in together]
+    steps = allocate(shares, found.total_minor, found.tax_minor, found.paid_minor)
+    for step in steps:
+        statement = find_statement(connection, step.statement)
+        assert statement is not None  # noqa: S101
+        payment = Payment(
+            id=f"{found.reference}.{step.statement}.{len(payments_of(connection, step.statement)) + 1}",
+            statement=step.statement,
+            subscription=statement.subscription,
+            customer=statement.customer,
+            provider=provider,
+            reference=found.payment,
+            minor=step.minor,
+            currency=found.currency,
+            at_ms=found.payment_ms or now_ms,
+            recorded_ms=now_ms,
+            tax_minor=step.tax_minor,
+        )
+        record_payment(connection, statement, payment)
+        _log.info("payment", statement=step.statement, provider=provider, reference=found.payment, minor=step.minor)
+    return bool(steps)

@@ -1,0 +1,25 @@
+"""A statement that is closed is put into the outbox of its product's payment provider, in the same transaction."""
+
+from collections.abc import Callable
+
+from sqlalchemy import Connection
+
+from tollgate_billing.ledger.subscriptions import Subscription
+from tollgate_billing.payments.outbox import enqueue
+from tollgate_billing.payments.receivables import add_receivable
+from tollgate_billing.statements.store import StoredStatement
+from tollgate_core.catalog import Catalog
+
+
+class Collecting:
+    """By the current catalog: what is closed today is collected by today's provider."""
+
+    def __init__(self, catalog: Callable[[], Catalog]) -> None:
+        self._catalog = catalog
+
+    def __call__(self, connection: Connection, row: Subscription, statement: StoredStatement) -> None:
+        """Nothing is to be collected where nothing is due, or nobody collects."""
+        provider = next((p.payment_provider for p in self._catalog().products if p.name == row.product), "")
+        if provider and statement.due_minor:
+            add_receivable(connection, statement, provider, statement.cut_ms)
+            enqueue(connection, "invoice", provider, row.name, statement.id, statement.cut_ms)

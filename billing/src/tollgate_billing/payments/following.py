@@ -1,0 +1,125 @@
+"""The loop that follows what providers say: events of the inbox, and, for those that never came, a look of its own.
+
+An event says only where to look. What is there now is applied: late, repeated, missing or unordered events make no
+difference.
+"""
+
+import threading
+from collections.abc import Callable, Mapping
+
+import structlog
+from sqlalchemy.exc import IntegrityError
+
+from tollgate_billing.clock import Clock
+from tollgate_billing.health import Health, part_at_fault
+from tollgate_billing.ledger.database import Database
+from tollgate_billing.payments.applying import DriftError, apply_invoice
+from tollgate_billing.payments.inbox import (
+    Received,
+    due_events,
+    postpone_event,
+    put_event_aside,
+    receive,
+    settle_event,
+)
+from tollgate_billing.payments.port import ProviderError, ProviderPort
+from tollgate_billing.payments.receivables import unsettled
+from tollgate_billing.payments.received import PaymentRefusedError
+
+_log = structlog.get_logger("payments")
+_PAUSE_SECONDS = 0.5
+#: How often invoices are looked at that nothing was heard of.
+_POLL_MS = 600_000
+#: Events are asked for a while back: clocks differ, and so do the times at which they can be listed.
+_BACK_MS = 3_600_000
+_FIRST_PAUSE_MS = 2_000
+_LONGEST_PAUSE_MS = 3_600_000
+
+
+class Follower:
+    """``tick`` looks once and can be driven by a test; ``run`` repeats it."""
+
+    def __init__(
+        self, database: Database, providers: Callable[[], Mapping[str, ProviderPort]], clock: Clock, health: Health
+    ) -> None:
+        self._database = database
+        self._providers = providers
+        self._clock = clock
+        self._health = health
+        #: By provider: when it was last looked at.
+        self._polled: dict[str, int] = {}
+
+    def run(self, stop: threading.Event) -> None:
+        """Until ``stop`` is set."""
+        while not stop.is_set():
+            try:
+                done = self.tick()
+                self._health.fine("payment events")
+            except Exception as error:
+                done, part = 0, part_at_fault(error)
+                self._health.trouble("payment events", f"{part}: {type(error).__name__}")
+                _log.warning("payment events wait", part=part, error=type(error).__name__, exc_info=part == "internal")
+            if not done:
+                stop.wait(_PAUSE_SECONDS)
+
+    def tick(self) -> int:
+        """Answers how many events were looked at."""
+        providers = self._providers()
+        for name, provider in providers.items():
+            if self._clock() - self._polled.get(name, 0) >= _POLL_MS:
+                self._poll(name, provider)
+        with self._database.read() as connection:
+            due = due_events(connection, self._clock())
+        for received in due:
+            self._look(providers.get(received.provider), received)
+        return len(due)
+
+    def _look(self, provider: ProviderPort | None, received: Received) -> None:
+        if provider is None:
+            self._postpone(received, f"there is no payment provider {received.provider}")
+            return
+        try:
+            found = provider.affected_invoice(received.event)
+            with self._database.write() as connection:
+                if found is not None:
+                    apply_invoice(connection, received.provider, found, self._clock())
+                settle_event(connection, received)
+        except ProviderError as error:
+            self._postpone(received, str(error))
+        except IntegrityError:
+            self._postpone(received, "another worker was faster")
+        except (DriftError, PaymentRefusedError) as error:
+            _log.error("a person has to look", provider=received.provider, event=received.event.id, problem=str(error))
+            with self._database.write() as connection:
+                put_event_aside(connection, received, str(error))
+
+    def _postpone(self, received: Received, problem: str) -> None:
+        pause = min(_LONGEST_PAUSE_MS, _FIRST_PAUSE_MS << min(received.attempts, 20))
+        with self._database.write() as connection:
+            postpone_event(connection, received, self._clock() + pause, problem)
+
+    def _poll(self, name: str, provider: ProviderPort) -> None:
+        """What is missing in the inbox, and every invoice that may still change."""
+        now = self._clock()
+        since = self._polled.get(name, now) - _BACK_MS
+        try:
+            events = list(provider.events_since(since))
+            with self._database.write() as connection:
+                missed = sum(receive(connection, name, event, b"", now) for event in events)
+                open_ones = unsettled(connection, name)
+            for receivable in open_ones:
+                found = provider.read_invoice(receivable.reference)
+                if found is not None:
+                    with self._database.write() as connection:
+                        apply_invoice(connection, name, found, now)
+            self._polled[name] = now
+            self._health.fine(f"payment provider {name}")
+        except ProviderError as error:
+            self._health.trouble(f"payment provider {name}", str(error))
+            self._polled[name] = now - _POLL_MS + 60_000
+        except (DriftError, PaymentRefusedError, IntegrityError) as error:
+            _log.error("a person has to look", provider=name, problem=str(error))
+            self._polled[name] = now
+        else:
+            if missed:
+                _log.info("events that had not come", provider=name, events=missed)

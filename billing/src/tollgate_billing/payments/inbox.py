@@ -1,0 +1,73 @@
+"""Events of payment providers, as they came: written down before they are answered, looked at afterwards."""
+
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, insert, select, update
+
+from tollgate_billing.ledger.tables import inbox
+from tollgate_billing.payments.port import ProviderEvent
+
+
+@dataclass(frozen=True)
+class Received:
+    """An event that waits to be looked at."""
+
+    provider: str
+    event: ProviderEvent
+    attempts: int
+
+
+def receive(connection: Connection, provider: str, event: ProviderEvent, body: bytes, now_ms: int) -> bool:
+    """Once for each id; False where it is there already."""
+    i = inbox.c
+    there = select(i.event_id).where(i.provider == provider, i.event_id == event.id)
+    if connection.execute(there).first() is not None:
+        return False
+    values = {
+        "provider": provider,
+        "event_id": event.id,
+        "kind": event.kind,
+        "invoice": event.invoice,
+        "payment": event.payment,
+        "body": body,
+        "at_ms": event.at_ms,
+        "received_ms": now_ms,
+        "state": "pending",
+        "attempts": 0,
+        "due_ms": now_ms,
+        "problem": "",
+    }
+    connection.execute(insert(inbox).values(values))
+    return True
+
+
+def due_events(connection: Connection, now_ms: int, limit: int = 200) -> list[Received]:
+    """The oldest first."""
+    i = inbox.c
+    columns = (i.provider, i.event_id, i.kind, i.at_ms, i.invoice, i.payment, i.attempts)
+    query = select(*columns).where(i.state == "pending", i.due_ms <= now_ms).order_by(i.due_ms, i.event_id).limit(limit)
+    return [
+        Received(row.provider, ProviderEvent(row.event_id, row.kind, row.at_ms, row.invoice, row.payment), row.attempts)
+        for row in connection.execute(query)
+    ]
+
+
+def settle_event(connection: Connection, received: Received) -> None:
+    """It was looked at. What it said of people is not kept."""
+    _change(connection, received, {"state": "done", "body": b"", "problem": ""})
+
+
+def postpone_event(connection: Connection, received: Received, due_ms: int, problem: str) -> None:
+    """It is looked at again then."""
+    _change(connection, received, {"due_ms": due_ms, "attempts": received.attempts + 1, "problem": problem})
+
+
+def put_event_aside(connection: Connection, received: Received, problem: str) -> None:
+    """A person has to look."""
+    _change(connection, received, {"state": "stuck", "problem": problem})
+
+
+def _change(connection: Connection, received: Received, values: dict[str, str | int | bytes]) -> None:
+    i = inbox.c
+    mine = (i.provider == received.provider, i.event_id == received.event.id)
+    connection.execute(update(inbox).where(*mine).values(values))

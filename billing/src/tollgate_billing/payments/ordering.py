@@ -1,0 +1,57 @@
+"""From a request of the outbox to what the provider is asked: read in one transaction, sent after it."""
+
+from collections.abc import Callable
+
+import orjson
+from sqlalchemy import Connection
+
+from tollgate_billing.ledger.subscriptions import lock_subscription
+from tollgate_billing.payments.invoices import invoice_lines
+from tollgate_billing.payments.outbox import Request
+from tollgate_billing.payments.port import InvoiceOrder, Payer
+from tollgate_billing.payments.receivables import (
+    Receivable,
+    carry,
+    customer_reference,
+    find_receivable,
+    release_carried,
+    take_carried,
+)
+from tollgate_billing.statements.store import StoredStatement, find_statement
+
+
+def order_of(
+    connection: Connection, request: Request, least_minor: Callable[[str], int], now_ms: int
+) -> InvoiceOrder | None:
+    """None where it is too small to be collected by itself: the next invoice carries it. The caller commits."""
+    lock_subscription(connection, request.subscription)
+    statement, receivable = find_statement(connection, request.subject), find_receivable(connection, request.subject)
+    if statement is None or receivable is None:
+        raise ValueError(f"there is no statement {request.subject} to be collected")
+    carried = take_carried(connection, receivable)
+    due = receivable.due_minor + sum(one.due_minor for one in carried)
+    if due < least_minor(receivable.currency) and not receivable.reference:
+        carry(connection, receivable, now_ms)
+        release_carried(connection, receivable.statement)
+        return None
+    return _order(connection, request, statement, carried)
+
+
+def _order(
+    connection: Connection, request: Request, statement: StoredStatement, carried: list[Receivable]
+) -> InvoiceOrder:
+    document = orjson.loads(statement.body)
+    reference = customer_reference(connection, request.provider, statement.customer)
+    order = InvoiceOrder(
+        statement=statement.id,
+        number=statement.sequence,
+        subscription=statement.subscription,
+        payer=Payer(statement.customer, document["customer_name"], reference),
+        currency=statement.currency,
+        lines=invoice_lines(document, [(one.statement, one.due_minor) for one in carried]),
+        attempted=request.attempted_ms is not None,
+    )
+    due = statement.due_minor + sum(one.due_minor for one in carried)
+    if order.total_minor != due:
+        raise AssertionError(f"the lines of {statement.id} are {order.total_minor}, and {due} is due")
+    return order

@@ -1,0 +1,116 @@
+"""What is to be asked of a payment provider: rows that commit with what they follow from, and are sent afterwards.
+
+``attempted_ms`` is written down before anything is sent, so that whoever takes a row over knows that he must look
+first. A row belongs to one sender at a time, for as long as its lease.
+"""
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from sqlalchemy import Connection, and_, exists, insert, or_, select, update
+
+from tollgate_billing.ledger.tables import outbox
+
+Kind = Literal["invoice"]
+State = Literal["pending", "done", "stuck", "dropped"]
+
+
+@dataclass(frozen=True)
+class Request:
+    """``subject`` is the statement of an invoice. ``problem`` says what went wrong last; a stuck one waits for a
+    person."""
+
+    id: str
+    kind: str
+    provider: str
+    subscription: str
+    subject: str
+    state: str
+    attempts: int
+    attempted_ms: int | None
+    due_ms: int
+    leased_ms: int
+    created_ms: int
+    done_ms: int | None
+    problem: str
+
+
+def enqueue(connection: Connection, kind: Kind, provider: str, subscription: str, subject: str, now_ms: int) -> None:
+    """In the transaction of what it follows from. Raises IntegrityError where it is there already."""
+    made = Request(
+        id=f"{kind}.{subject}",
+        kind=kind,
+        provider=provider,
+        subscription=subscription,
+        subject=subject,
+        state="pending",
+        attempts=0,
+        attempted_ms=None,
+        due_ms=now_ms,
+        leased_ms=0,
+        created_ms=now_ms,
+        done_ms=None,
+        problem="",
+    )
+    connection.execute(insert(outbox).values(vars(made)))
+
+
+def due_requests(connection: Connection, now_ms: int, limit: int = 100) -> list[Request]:
+    """The oldest that waits of each subscription, where its time has come and nobody is at it."""
+    o, earlier = outbox.c, outbox.alias("earlier")
+    before = or_(earlier.c.created_ms < o.created_ms, and_(earlier.c.created_ms == o.created_ms, earlier.c.id < o.id))
+    waits = (earlier.c.subscription == o.subscription) & (earlier.c.state == "pending") & before
+    mine = (o.state == "pending", o.due_ms <= now_ms, o.leased_ms <= now_ms, ~exists().where(waits))
+    query = select(outbox).where(*mine).order_by(o.due_ms, o.id).limit(limit)
+    return [Request(**row) for row in connection.execute(query).mappings()]
+
+
+def claim(connection: Connection, request: Request, now_ms: int, lease_ms: int) -> bool:
+    """False where somebody else has it. It counts as attempted from here on."""
+    o = outbox.c
+    mine = (o.id == request.id, o.state == "pending", o.leased_ms == request.leased_ms, o.attempts == request.attempts)
+    values = {
+        "attempts": request.attempts + 1,
+        "attempted_ms": request.attempted_ms or now_ms,
+        "leased_ms": now_ms + lease_ms,
+    }
+    return connection.execute(update(outbox).where(*mine).values(values)).rowcount == 1
+
+
+def finish(connection: Connection, request: Request, now_ms: int) -> None:
+    """The provider has done it."""
+    _change(connection, request, state="done", done_ms=now_ms, leased_ms=0, problem="")
+
+
+def postpone(connection: Connection, request: Request, due_ms: int, problem: str) -> None:
+    """It is tried again then."""
+    _change(connection, request, due_ms=due_ms, leased_ms=0, problem=problem)
+
+
+def put_aside(connection: Connection, request: Request, problem: str) -> None:
+    """A person has to decide; what comes after it is not kept waiting."""
+    _change(connection, request, state="stuck", leased_ms=0, problem=problem)
+
+
+def decide(connection: Connection, request: Request, again: bool, now_ms: int) -> Request:
+    """What a person decided of one that is stuck: to try it again, or to drop it for good."""
+    decided = replace(request, state="pending" if again else "dropped", due_ms=now_ms, leased_ms=0)
+    _change(connection, request, state=decided.state, due_ms=now_ms, leased_ms=0)
+    return decided
+
+
+def find_request(connection: Connection, request_id: str) -> Request | None:
+    """One, or None."""
+    row = connection.execute(select(outbox).where(outbox.c.id == request_id)).mappings().first()
+    return None if row is None else Request(**row)
+
+
+def list_requests(connection: Connection, state: State, limit: int = 1000) -> list[Request]:
+    """The oldest first."""
+    o = outbox.c
+    query = select(outbox).where(o.state == state).order_by(o.created_ms, o.id).limit(limit)
+    return [Request(**row) for row in connection.execute(query).mappings()]
+
+
+def _change(connection: Connection, request: Request, **values: str | int) -> None:
+    connection.execute(update(outbox).where(outbox.c.id == request.id).values(values))

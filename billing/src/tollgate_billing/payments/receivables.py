@@ -1,0 +1,138 @@
+"""Rows of ``invoices``: which statement a provider collects, and what it said of that last."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, insert, select, update
+
+from tollgate_billing.ledger.tables import invoices, provider_customers
+from tollgate_billing.payments.port import ProviderInvoice
+from tollgate_billing.statements.store import StoredStatement
+
+#: Not sent yet; too small to be sent by itself; or as the provider says.
+WAITING, CARRIED = "waiting", "carried"
+
+
+@dataclass(frozen=True)
+class Receivable:
+    """``status`` is ``waiting``, ``carried`` or the provider's. ``paid_minor`` is with tax, ``due_minor`` without."""
+
+    statement: str
+    subscription: str
+    customer: str
+    provider: str
+    reference: str
+    status: str
+    currency: str
+    due_minor: int
+    tax_minor: int
+    paid_minor: int
+    number: str
+    url: str
+    carried_by: str
+    changed_ms: int
+
+
+def add_receivable(connection: Connection, statement: StoredStatement, provider: str, now_ms: int) -> None:
+    """In the transaction that closes the statement."""
+    made = Receivable(
+        statement=statement.id,
+        subscription=statement.subscription,
+        customer=statement.customer,
+        provider=provider,
+        reference="",
+        status=WAITING,
+        currency=statement.currency,
+        due_minor=statement.due_minor,
+        tax_minor=0,
+        paid_minor=0,
+        number="",
+        url="",
+        carried_by="",
+        changed_ms=now_ms,
+    )
+    connection.execute(insert(invoices).values(vars(made)))
+
+
+def find_receivable(connection: Connection, statement: str) -> Receivable | None:
+    """One, or None where no provider collects the statement."""
+    row = connection.execute(select(invoices).where(invoices.c.statement == statement)).mappings().first()
+    return None if row is None else Receivable(**row)
+
+
+def carried_with(connection: Connection, statement: str) -> list[Receivable]:
+    """Those that the statement's invoice collects as well."""
+    i = invoices.c
+    query = select(invoices).where(i.carried_by == statement).order_by(i.changed_ms, i.statement)
+    return [Receivable(**row) for row in connection.execute(query).mappings()]
+
+
+def carry(connection: Connection, receivable: Receivable, now_ms: int) -> None:
+    """A later invoice collects it."""
+    _change(connection, [receivable.statement], status=CARRIED, changed_ms=now_ms)
+
+
+def take_carried(connection: Connection, receivable: Receivable) -> list[Receivable]:
+    """What waits for a larger invoice of the same customer joins this one, for good: the same whenever it is asked."""
+    i = invoices.c
+    same = ("subscription", "customer", "provider", "currency")
+    alike = [getattr(i, name) == getattr(receivable, name) for name in same]
+    query = select(i.statement).where(*alike, i.status == CARRIED, i.carried_by == "")
+    names = [name for name in connection.execute(query).scalars() if name != receivable.statement]
+    _change(connection, names, carried_by=receivable.statement)
+    return carried_with(connection, receivable.statement)
+
+
+def unsettled(connection: Connection, provider: str) -> list[Receivable]:
+    """Those at a provider that may still change without anybody here doing anything."""
+    i = invoices.c
+    query = select(invoices).where(i.provider == provider, i.reference != "", i.status.in_(["draft", "open"]))
+    return [Receivable(**row) for row in connection.execute(query.order_by(i.changed_ms)).mappings()]
+
+
+def release_carried(connection: Connection, statement: str) -> None:
+    """What it would have carried waits on by itself."""
+    connection.execute(update(invoices).where(invoices.c.carried_by == statement).values(carried_by=""))
+
+
+def update_receivable(connection: Connection, receivable: Receivable, found: ProviderInvoice, now_ms: int) -> bool:
+    """As the provider says now. False where it says what is known."""
+    values: dict[str, str | int] = {
+        "reference": found.reference,
+        "status": found.status,
+        "tax_minor": found.tax_minor,
+        "paid_minor": found.paid_minor,
+        "number": found.number,
+        "url": found.url,
+    }
+    if all(getattr(receivable, name) == value for name, value in values.items()):
+        return False
+    _change(connection, [receivable.statement], **values, changed_ms=now_ms)
+    return True
+
+
+def customer_reference(connection: Connection, provider: str, customer: str) -> str:
+    """Empty where the provider does not know the customer."""
+    p = provider_customers.c
+    query = select(p.reference).where(p.provider == provider, p.customer == customer)
+    return connection.execute(query).scalar() or ""
+
+
+def remember_customer(connection: Connection, provider: str, customer: str, reference: str, now_ms: int) -> None:
+    """What the provider calls him; the first name stays."""
+    if reference and not customer_reference(connection, provider, customer):
+        values = {"provider": provider, "customer": customer, "reference": reference, "created_ms": now_ms}
+        connection.execute(insert(provider_customers).values(values))
+
+
+def by_reference(connection: Connection, provider: str, reference: str) -> Receivable | None:
+    """Of a provider's invoice."""
+    i = invoices.c
+    query = select(invoices).where(i.provider == provider, i.reference == reference)
+    row = connection.execute(query).mappings().first()
+    return None if row is None else Receivable(**row)
+
+
+def _change(connection: Connection, statements: Sequence[str], **values: str | int) -> None:
+    if statements:
+        connection.execute(update(invoices).where(invoices.c.statement.in_(statements)).values(values))

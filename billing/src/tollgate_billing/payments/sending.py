@@ -1,0 +1,132 @@
+"""The loop that sends the outbox. Killed anywhere, it goes on where it was: that something was attempted is written
+before it is sent, and what was attempted is looked for before it is sent again.
+
+A row is sent by one thread at a time, rows of one subscription in their order, those of many side by side.
+"""
+
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+
+import structlog
+
+from tollgate_billing.checkpoints import Checkpoint, no_checkpoint
+from tollgate_billing.clock import Clock
+from tollgate_billing.health import Health, part_at_fault
+from tollgate_billing.ledger.database import DATABASE_AWAY, Database
+from tollgate_billing.payments.applying import DriftError, apply_invoice
+from tollgate_billing.payments.ordering import order_of
+from tollgate_billing.payments.outbox import Request, claim, due_requests, finish, postpone, put_aside
+from tollgate_billing.payments.port import AmbiguousError, ProviderPort, RefusedError, TryLaterError
+from tollgate_billing.payments.received import PaymentRefusedError
+
+_log = structlog.get_logger("payments")
+_PAUSE_SECONDS = 1.0
+_THREADS = 8
+#: Longer than all calls of one invoice may take together: nobody else begins before that.
+_LEASE_MS = 600_000
+_FIRST_PAUSE_MS = 2_000
+_LONGEST_PAUSE_MS = 3_600_000
+#: Whoever looks too early may not see yet what he sent.
+_AMBIGUOUS_PAUSE_MS = 5_000
+
+
+class Sender:
+    """``tick`` sends what is due once and can be driven by a test; ``run`` repeats it. ``providers`` by name: those
+    whose keys are there."""
+
+    def __init__(
+        self,
+        database: Database,
+        providers: Callable[[], Mapping[str, ProviderPort]],
+        clock: Clock,
+        health: Health,
+        checkpoint: Checkpoint = no_checkpoint,
+    ) -> None:
+        self._database = database
+        self._providers = providers
+        self._clock = clock
+        self._health = health
+        self._checkpoint = checkpoint
+
+    def run(self, stop: threading.Event) -> None:
+        """Until ``stop`` is set."""
+        with ThreadPoolExecutor(_THREADS, "sender") as pool:
+            while not stop.is_set():
+                try:
+                    sent = self.tick(pool)
+                    self._health.fine("payments")
+                except Exception as error:
+                    sent, part = 0, part_at_fault(error)
+                    self._health.trouble("payments", f"{part}: {type(error).__name__}")
+                    _log.warning("payments wait", part=part, error=type(error).__name__, exc_info=part == "internal")
+                if not sent:
+                    stop.wait(_PAUSE_SECONDS)
+
+    def tick(self, pool: ThreadPoolExecutor | None = None) -> int:
+        """Answers how many rows were tried."""
+        providers = self._providers()
+        with self._database.read() as connection:
+            due = due_requests(connection, self._clock())
+        send = partial(self._send, providers)
+        tried: Iterable[bool] = pool.map(send, due) if pool else map(send, due)
+        return sum(tried)
+
+    def _send(self, providers: Mapping[str, ProviderPort], request: Request) -> bool:
+        """False where somebody else has it."""
+        provider = providers.get(request.provider)
+        if provider is None:
+            self._postpone(request, _LONGEST_PAUSE_MS // 60, f"there is no payment provider {request.provider}")
+            return False
+        self._checkpoint("before-attempt")
+        with self._database.write() as connection:
+            if not claim(connection, request, self._clock(), _LEASE_MS):
+                return False
+        self._checkpoint("after-attempt")
+        try:
+            self._collect(provider, request)
+        except TryLaterError as error:
+            self._postpone(request, error.after_ms or _pause(request.attempts), str(error))
+        except AmbiguousError as error:
+            self._postpone(request, max(_AMBIGUOUS_PAUSE_MS, _pause(request.attempts)), str(error))
+        except (RefusedError, DriftError, PaymentRefusedError) as error:
+            self._put_aside(request, str(error))
+        except DATABASE_AWAY:
+            raise
+        except Exception as error:
+            _log.exception("cannot be collected", request=request.id)
+            self._put_aside(request, f"internal: {type(error).__name__}")
+        return True
+
+    def _collect(self, provider: ProviderPort, request: Request) -> None:
+        with self._database.write() as connection:
+            order = order_of(connection, request, provider.least_minor, self._clock())
+            if order is None:
+                finish(connection, request, self._clock())
+        if order is None:
+            return
+        self._checkpoint("before-send")
+        found = provider.collect(order)
+        self._checkpoint("after-send")
+        with self._database.write() as connection:
+            apply_invoice(connection, request.provider, found, self._clock())
+            finish(connection, request, self._clock())
+            self._checkpoint("before-commit-sent")
+        self._checkpoint("after-commit-sent")
+        _log.info("collected", statement=order.statement, provider=request.provider, invoice=found.reference)
+
+    def _postpone(self, request: Request, pause_ms: int, problem: str) -> None:
+        _log.warning("is sent later", request=request.id, problem=problem)
+        with self._database.write() as connection:
+            postpone(connection, request, self._clock() + pause_ms, problem)
+
+    def _put_aside(self, request: Request, problem: str) -> None:
+        _log.error("a person has to decide", request=request.id, problem=problem)
+        with self._database.write() as connection:
+            put_aside(connection, request, problem)
+
+
+def _pause(attempts: int) -> int:
+    """Longer and longer."""
+    return min(_LONGEST_PAUSE_MS, _FIRST_PAUSE_MS << min(attempts, 20))

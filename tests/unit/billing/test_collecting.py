@@ -1,0 +1,163 @@
+"""Statements that a provider collects: put into the outbox with the statement, sent once, carried where too small."""
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
+import pytest
+
+from tests.unit.billing.builders import SUBSCRIPTION, apply_catalog, make_fee, make_price
+from tests.unit.billing.desk import PROVIDER, Desk, collected_catalog, desk_with_a_fee
+from tests.unit.billing.test_statements import DAY, MONTHS, START, use
+from tollgate_billing.ledger.database import Database
+from tollgate_billing.payments.outbox import decide, due_requests, put_aside
+from tollgate_billing.payments.port import AmbiguousError, InvoiceOrder, ProviderInvoice, RefusedError, TryLaterError
+from tollgate_billing.payments.providers.manual import ManualPort
+
+
+class Moody(ManualPort):
+    """Fails as told, and remembers what it was asked."""
+
+    def __init__(self, *errors: Exception, least: int = 1) -> None:
+        self.errors = list(errors)
+        self.asked: list[InvoiceOrder] = []
+        self._least = least
+
+    def least_minor(self, currency: str) -> int:
+        del currency
+        return self._least
+
+    def collect(self, order: InvoiceOrder) -> ProviderInvoice:
+        self.asked.append(order)
+        if self.errors:
+            raise self.errors.pop(0)
+        return super().collect(order)
+
+
+def test_a_closed_statement_is_sent_once(database: Database) -> None:
+    provider = Moody()
+    desk = desk_with_a_fee(database, {PROVIDER: provider})
+    (statement,) = desk.statements()
+    assert [request.subject for request in desk.requests("pending")] == [statement.id]
+    assert (desk.send(3), len(provider.asked)) == (1, 1)
+    (order,) = provider.asked
+    assert (order.total_minor, order.currency, order.attempted) == (4900, "USD", False)
+    assert [line.description for line in order.lines] == ["fee: 49 USD = 49.00 USD"]
+    receivable = desk.receivable(statement)
+    assert receivable
+    assert (receivable.status, receivable.reference) == ("open", f"manual.{statement.id}")
+
+
+def test_nothing_is_sent_where_nothing_is_due_or_nobody_collects(database: Database) -> None:
+    nobody = collected_catalog(make_fee(in_arrears=True))
+    desk = Desk(database, {}, nobody)
+    desk.catalog = collected_catalog(make_price(amount="0"))
+    apply_catalog(database, desk.catalog, START)
+    use(database, "a", START + DAY, "3")
+    assert [statement.due_minor for statement in desk.close(MONTHS[0])] == [0]
+    assert desk.requests("pending") == []
+
+
+@pytest.mark.parametrize("error", [AmbiguousError("no answer"), TryLaterError("busy"), TryLaterError("busy", 5_000)])
+def test_what_may_work_later_is_tried_again_and_then_looked_for_first(database: Database, error: Exception) -> None:
+    provider = Moody(error)
+    desk = desk_with_a_fee(database, {PROVIDER: provider})
+    desk.send()
+    (waiting,) = desk.requests("pending")
+    assert (waiting.attempts, waiting.problem) == (1, str(error))
+    assert desk.send() == 0, "not before its time"
+    desk.now_ms = waiting.due_ms
+    assert desk.send() == 1
+    assert [order.attempted for order in provider.asked] == [False, True]
+    assert len(desk.requests("done")) == 1
+
+
+def test_what_a_provider_refuses_waits_for_a_person_and_holds_nobody_up(database: Database) -> None:
+    provider = Moody(RefusedError("no such currency"))
+    desk = desk_with_a_fee(database, {PROVIDER: provider})
+    desk.send()
+    (stuck,) = desk.requests("stuck")
+    assert stuck.problem == "no such currency"
+    desk.close(MONTHS[1])
+    desk.send()
+    assert len(desk.requests("done")) == 1
+    with database.write() as connection:
+        decide(connection, stuck, again=True, now_ms=desk.now_ms)
+    desk.send()
+    assert [order.attempted for order in provider.asked] == [False, False, True]
+    assert desk.requests("stuck") == []
+
+
+def test_a_provider_without_keys_is_waited_for(database: Database) -> None:
+    desk = desk_with_a_fee(database, {})
+    assert desk.send() == 0
+    (waiting,) = desk.requests("pending")
+    assert (waiting.attempts, waiting.problem) == (0, "there is no payment provider shop")
+    desk.providers = {PROVIDER: Moody()}
+    assert desk.send(3) == 1
+
+
+def test_statements_of_a_subscription_are_sent_in_their_order(database: Database) -> None:
+    provider = Moody(TryLaterError("busy"))
+    desk = desk_with_a_fee(database, {PROVIDER: provider})
+    first, second = desk.close(MONTHS[1])
+    desk.send()
+    assert [order.statement for order in provider.asked] == [first.id]
+    with database.read() as connection:
+        assert due_requests(connection, desk.now_ms) == [], "the second one waits for the first"
+    desk.send(4)
+    assert [order.statement for order in provider.asked] == [first.id, first.id, second.id]
+
+
+def test_what_is_too_small_is_carried_to_the_next_invoice(database: Database) -> None:
+    provider = Moody(least=5000)
+    desk = desk_with_a_fee(database, {PROVIDER: provider})
+    assert desk.send(2) == 1
+    assert provider.asked == []
+    first, second = desk.close(MONTHS[1])
+    desk.send()
+    (order,) = provider.asked
+    assert (order.statement, order.total_minor) == (second.id, 9800)
+    assert order.lines[-1].description == f"Statement {first.id}"
+    carried = desk.receivable(first)
+    assert carried
+    assert (carried.status, carried.carried_by) == ("carried", second.id)
+
+
+def test_two_workers_send_a_statement_once(database: Database) -> None:
+    provider = Moody()
+    one = desk_with_a_fee(database, {PROVIDER: provider})
+    two = Desk(database, {PROVIDER: provider}, one.catalog, one.now_ms)
+    with ThreadPoolExecutor(2) as pool:
+        assert sum(pool.map(lambda desk: desk.send(), [one, two])) <= 2
+    assert len(provider.asked) == 1
+    assert len(one.requests("done")) == 1
+
+
+def test_a_lease_that_ran_out_is_taken_over_by_somebody_who_looks_first(database: Database) -> None:
+    class KilledError(BaseException):
+        pass
+
+    def die(name: str) -> None:
+        if name == "before-send":
+            raise KilledError
+
+    provider = Moody()
+    desk = desk_with_a_fee(database, {PROVIDER: provider})
+    dying = Desk(database, {PROVIDER: provider}, desk.catalog, desk.now_ms, die)
+    with pytest.raises(KilledError):
+        dying.send()
+    assert desk.send() == 0, "somebody has it"
+    desk.now_ms += 600_001
+    assert desk.send() == 1
+    assert [order.attempted for order in provider.asked] == [True]
+
+
+def test_a_person_s_decision_is_of_a_request_that_is_stuck(database: Database) -> None:
+    desk = desk_with_a_fee(database, {PROVIDER: Moody()})
+    (request,) = desk.requests("pending")
+    with database.write() as connection:
+        put_aside(connection, request, "why")
+        dropped = decide(connection, request, again=False, now_ms=1)
+    assert (dropped.state, desk.send(3)) == ("dropped", 0)
+    assert desk.requests("dropped") == [replace(dropped, due_ms=1, problem="why")]
+    assert dropped.subscription == SUBSCRIPTION
