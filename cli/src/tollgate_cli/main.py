@@ -21,6 +21,7 @@ from tollgate_cli.laptop.system import System
 from tollgate_cli.operate.grants import grants_app
 from tollgate_cli.operate.limits import limits_app
 from tollgate_cli.operate.migrate import migrate_command
+from tollgate_cli.operate.payments import payments_app
 from tollgate_cli.operate.statements import statements_app
 from tollgate_cli.operate.subscriptions import subscriptions_app
 from tollgate_cli.operate.top_ups import notifications_command, top_ups_app
@@ -44,6 +45,7 @@ app.command("backtest")(backtest_command)
 app.command("migrate")(migrate_command)
 app.add_typer(subscriptions_app, name="subscriptions")
 app.add_typer(statements_app, name="statements")
+app.add_typer(payments_app, name="payments")
 app.add_typer(grants_app, name="grants")
 app.add_typer(limits_app, name="limits")
 app.add_typer(top_ups_app, name="top-ups")

@@ -11,6 +11,23 @@ down_revision = "0007"
 
 def upgrade() -> None:
     """Nothing was recorded before."""
+    _make_payments()
+    _make_outbox()
+    _make_invoices()
+    _make_provider_customers()
+    _make_inbox()
+    op.create_index("ix_payments_statement", "payments", ["statement"])
+    op.create_index("ix_payments_subscription", "payments", ["subscription"])
+    op.create_index("ix_outbox_due", "outbox", ["state", "due_ms"])
+    op.create_index("ix_outbox_subscription", "outbox", ["subscription", "state", "created_ms"])
+    op.create_index("ix_invoices_reference", "invoices", ["provider", "reference"])
+    op.create_index("ix_invoices_subscription", "invoices", ["subscription"])
+    op.create_index("ix_invoices_carried", "invoices", ["carried_by"])
+    op.create_index("ix_inbox_due", "inbox", ["state", "due_ms"])
+    refuse_changes("payments")
+
+
+def _make_payments() -> None:
     op.create_table(
         "payments",
         sa.Column("id", sa.String(128), primary_key=True),
@@ -25,6 +42,9 @@ def upgrade() -> None:
         sa.Column("at_ms", sa.BigInteger, nullable=False),
         sa.Column("recorded_ms", sa.BigInteger, nullable=False),
     )
+
+
+def _make_outbox() -> None:
     op.create_table(
         "outbox",
         sa.Column("id", sa.String(160), primary_key=True),
@@ -41,6 +61,9 @@ def upgrade() -> None:
         sa.Column("done_ms", sa.BigInteger),
         sa.Column("problem", sa.Text, nullable=False),
     )
+
+
+def _make_invoices() -> None:
     op.create_table(
         "invoices",
         sa.Column("statement", sa.String(64), primary_key=True),
@@ -58,6 +81,9 @@ def upgrade() -> None:
         sa.Column("carried_by", sa.String(64), nullable=False),
         sa.Column("changed_ms", sa.BigInteger, nullable=False),
     )
+
+
+def _make_provider_customers() -> None:
     op.create_table(
         "provider_customers",
         sa.Column("provider", sa.String(400), nullable=False),
@@ -66,6 +92,9 @@ def upgrade() -> None:
         sa.Column("created_ms", sa.BigInteger, nullable=False),
         sa.PrimaryKeyConstraint("provider", "customer"),
     )
+
+
+def _make_inbox() -> None:
     op.create_table(
         "inbox",
         sa.Column("provider", sa.String(400), nullable=False),
@@ -82,12 +111,3 @@ def upgrade() -> None:
         sa.Column("problem", sa.Text, nullable=False),
         sa.PrimaryKeyConstraint("provider", "event_id"),
     )
-    op.create_index("ix_payments_statement", "payments", ["statement"])
-    op.create_index("ix_payments_subscription", "payments", ["subscription"])
-    op.create_index("ix_outbox_due", "outbox", ["state", "due_ms"])
-    op.create_index("ix_outbox_subscription", "outbox", ["subscription", "state", "created_ms"])
-    op.create_index("ix_invoices_reference", "invoices", ["provider", "reference"])
-    op.create_index("ix_invoices_subscription", "invoices", ["subscription"])
-    op.create_index("ix_invoices_carried", "invoices", ["carried_by"])
-    op.create_index("ix_inbox_due", "inbox", ["state", "due_ms"])
-    refuse_changes("payments")

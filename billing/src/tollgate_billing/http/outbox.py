@@ -1,0 +1,61 @@
+"""Routes of the provider API for what payment providers are asked, and for what a person must decide of it."""
+
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Query
+
+from tollgate_billing.http.problems import Problem
+from tollgate_billing.http.services import Services
+from tollgate_billing.http.views import Json
+from tollgate_billing.payments.outbox import Request, decide, find_request, list_requests
+from tollgate_core.events import rfc3339
+
+Shown = Annotated[Literal["pending", "stuck", "dropped", "done"], Query()]
+
+
+def outbox_routes(services: Services) -> APIRouter:
+    """``retry`` looks first for what earlier attempts may have left; ``drop`` leaves the statement to be paid by other
+    means."""
+    router = APIRouter()
+
+    @router.get("/outbox")
+    def listed(state: Shown = "stuck", limit: Annotated[int, Query(ge=1, le=1000)] = 100) -> Json:
+        with services.database.read() as connection:
+            return {"requests": [_view(request) for request in list_requests(connection, state, limit)]}
+
+    @router.post("/outbox/{request}/retry")
+    def retry(request: str) -> Json:
+        return _decide(services, request, again=True)
+
+    @router.post("/outbox/{request}/drop")
+    def drop(request: str) -> Json:
+        return _decide(services, request, again=False)
+
+    return router
+
+
+def _decide(services: Services, request_id: str, *, again: bool) -> Json:
+    with services.database.write() as connection:
+        found = find_request(connection, request_id)
+        if found is None:
+            raise Problem(404, f"there is no request {request_id}")
+        if found.state == "pending" and again:
+            return _view(found)
+        if found.state != "stuck":
+            raise Problem(409, f"the request {request_id} is {found.state}: there is nothing to decide")
+        return _view(decide(connection, found, again=again, now_ms=services.clock()))
+
+
+def _view(request: Request) -> Json:
+    return {
+        "id": request.id,
+        "kind": request.kind,
+        "provider": request.provider,
+        "subscription": request.subscription,
+        "subject": request.subject,
+        "state": request.state,
+        "attempts": request.attempts,
+        "created_at": rfc3339(request.created_ms),
+        "due_at": rfc3339(request.due_ms),
+        "problem": request.problem,
+    }

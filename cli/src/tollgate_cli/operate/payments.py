@@ -1,0 +1,87 @@
+"""``tollgate payments``: what payment providers are asked for, and what a person must decide of it."""
+
+import json
+from typing import Annotated, Any
+from urllib.parse import quote
+
+import typer
+from rich.console import Console
+
+from tollgate_cli.attach import StateOption, TokenFileOption, UrlOption, attached
+from tollgate_cli.operate import output
+from tollgate_cli.operate.changing import JsonOption
+
+Json = dict[str, Any]
+payments_app = typer.Typer(help="What payment providers are asked for.", no_args_is_help=True)
+RequestArgument = Annotated[str, typer.Argument(help="Its id, such as invoice.st_….")]
+
+
+@payments_app.command("list")
+def list_command(
+    state: Annotated[str, typer.Option(help="stuck: what a person must decide; pending, dropped or done.")] = "stuck",
+    state_dir: StateOption = None,
+    url: UrlOption = None,
+    token_file: TokenFileOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """List requests, oldest first. Exit code 1: something is stuck."""
+    with attached(state_dir, url, token_file) as billing:
+        found: Json = billing.get("/v1/outbox", state=state)
+    requests: list[Json] = found["requests"]
+    if as_json:
+        print(json.dumps(found, indent=2))  # noqa: T201
+    else:
+        _show(Console(), requests, state)
+    raise typer.Exit(1 if requests and state == "stuck" else 0)
+
+
+@payments_app.command()
+def retry(
+    request: RequestArgument,
+    state_dir: StateOption = None,
+    url: UrlOption = None,
+    token_file: TokenFileOption = None,
+) -> None:
+    """Send one that is stuck again; what an earlier attempt has left is looked for first."""
+    with attached(state_dir, url, token_file) as billing:
+        billing.post(f"/v1/outbox/{quote(request, safe='')}/retry", {})
+    Console().print(f"{request} is sent again.", highlight=False)
+
+
+@payments_app.command()
+def drop(
+    request: RequestArgument,
+    state_dir: StateOption = None,
+    url: UrlOption = None,
+    token_file: TokenFileOption = None,
+) -> None:
+    """Never send one that is stuck: its statement is paid by other means ('tollgate statements pay')."""
+    with attached(state_dir, url, token_file) as billing:
+        billing.post(f"/v1/outbox/{quote(request, safe='')}/drop", {})
+    Console().print(f"{request} is not sent any more.", highlight=False)
+
+
+def _show(console: Console, requests: list[Json], state: str) -> None:
+    if not requests:
+        console.print("Nothing is to be decided." if state == "stuck" else f"No request is {state}.")
+        return
+    cells = [
+        (
+            one["id"],
+            one["subscription"],
+            one["provider"],
+            str(one["attempts"]),
+            output.minute(one["due_at"]),
+            one["problem"],
+        )
+        for one in requests
+    ]
+    columns: tuple[output.Column, ...] = (
+        "request",
+        "subscription",
+        "provider",
+        ("attempts", "right"),
+        "not before",
+        "problem",
+    )
+    console.print(output.table(columns, cells))
