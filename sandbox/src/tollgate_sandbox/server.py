@@ -5,13 +5,13 @@ import os
 import socket
 import sys
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn import Config, Server
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from tollgate_sandbox.app import SandboxApp, create_app
+from tollgate_sandbox.app import create_app
 from tollgate_sandbox.settings import Settings
 from tollgate_sandbox.transport import EXTENSION
 
@@ -62,7 +62,7 @@ class SandboxServer(Server):
         return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-async def serve(settings: Settings, app: SandboxApp | None = None) -> None:
+async def serve(settings: Settings, app: ASGIApp | None = None, *, lifespan: Literal["on", "off"] = "off") -> None:
     """Serve until SIGTERM or SIGINT."""
     config = Config(
         app or create_app(settings),
@@ -71,7 +71,7 @@ async def serve(settings: Settings, app: SandboxApp | None = None) -> None:
         uds=str(settings.uds) if settings.uds else None,
         http=SandboxProtocol,
         ws="none",
-        lifespan="off",
+        lifespan=lifespan,
         log_config=None,
         log_level="error",
         access_log=False,

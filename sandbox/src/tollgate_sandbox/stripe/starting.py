@@ -1,0 +1,88 @@
+"""How subscriptions start."""
+
+from datetime import UTC, datetime
+
+from tollgate_sandbox.jsons import Json
+from tollgate_sandbox.stripe.collecting import finalize_and_collect
+from tollgate_sandbox.stripe.drafting import blank
+from tollgate_sandbox.stripe.errors import invalid
+from tollgate_sandbox.stripe.invoicing import recompute
+from tollgate_sandbox.stripe.lines import new_item, put_on
+from tollgate_sandbox.stripe.world import World
+
+_DAYS = {"day": 1, "week": 7}
+
+
+def start(world: World, customer: Json, prices: list[tuple[Json, int]]) -> Json:
+    """An incomplete subscription."""
+    if any(price["recurring"] is None for price, _ in prices):
+        raise invalid("The price specified is set to `type=one_time`, but a subscription needs `type=recurring`.",
+                      param="items[0][price]")  # fmt: skip
+    currencies = {price["currency"] for price, _ in prices}
+    if len(currencies) != 1:
+        raise invalid("All prices on a subscription must have the same currency.", param="items")
+    now = world.now()
+    fields: Json = {
+        "automatic_tax": {"disabled_reason": None, "enabled": False, "liability": None},
+        "billing_cycle_anchor": now,
+        "billing_mode": {"type": "flexible"},
+        "billing_schedules": [],
+        "cancel_at_period_end": False,
+        "collection_method": "charge_automatically",
+        "currency": currencies.pop(),
+        "customer": customer["id"],
+        "discounts": [],
+        "invoice_settings": {"account_tax_ids": None, "issuer": {"type": "self"}},
+        "start_date": now,
+        "status": "incomplete",
+    }
+    subscription = world.new("subscription", "sub", fields)
+    for price, quantity in prices:
+        _item(world, subscription, price, quantity)
+    return subscription
+
+
+def _item(world: World, subscription: Json, price: Json, quantity: int) -> None:
+    now = world.now()
+    fields: Json = {
+        "current_period_end": _end(now, price["recurring"]),
+        "current_period_start": now,
+        "discounts": [],
+        "price": dict(price),
+        "quantity": quantity,
+        "subscription": subscription["id"],
+        "tax_rates": [],
+    }
+    world.new("subscription_item", "si", fields)
+
+
+def _end(start_: int, recurring: Json) -> int:
+    count: int = recurring["interval_count"]
+    if recurring["interval"] in _DAYS:
+        return start_ + count * _DAYS[recurring["interval"]] * 24 * 3600
+    begin = datetime.fromtimestamp(start_, UTC)
+    months = begin.month - 1 + count * (12 if recurring["interval"] == "year" else 1)
+    year, month = begin.year + months // 12, months % 12 + 1
+    for day in range(begin.day, 27, -1):
+        try:
+            return int(begin.replace(year=year, month=month, day=day).timestamp())
+        except ValueError:
+            continue
+    return int(begin.replace(year=year, month=month).timestamp())
+
+
+def first_invoice(world: World, subscription: Json, customer: Json) -> Json:
+    """Bill the first period and try to collect it."""
+    invoice = blank(world, customer, subscription["currency"], "subscription_create", subscription)
+    items = world.store.all("subscription_item", lambda item: item["subscription"] == subscription["id"])
+    for item in items:
+        params: Json = {"pricing": {"price": item["price"]["id"]}, "quantity": item["quantity"]}
+        params["period"] = {"start": item["current_period_start"], "end": item["current_period_end"]}
+        put_on(world, new_item(world, customer, subscription["currency"], params), invoice)
+    invoice |= {"auto_advance": True, "default_payment_method": subscription["default_payment_method"]}
+    recompute(world, invoice)
+    subscription["latest_invoice"] = invoice["id"]
+    world.emit("customer.subscription.created", subscription)
+    world.emit("invoice.created", invoice)
+    finalize_and_collect(world, invoice)
+    return invoice
