@@ -38,7 +38,9 @@ _STATUSES: Mapping[str | None, InvoiceStatus] = {
 _LOST = frozenset({"needs_response", "under_review", "lost", "appeal_needs_response", "appeal_under_review"})
 
 
-def stripe_client(secret_key: str, api_url: str = "", account: str = "") -> stripe.StripeClient:
+def stripe_client(
+    secret_key: str, api_url: str = "", account: str = "", http: stripe.HTTPClient | None = None
+) -> stripe.StripeClient:
     """Tries nothing twice by itself: whether that is right is decided here."""
     base = {"api": api_url} if api_url else {}
     return stripe.StripeClient(
@@ -46,7 +48,7 @@ def stripe_client(secret_key: str, api_url: str = "", account: str = "") -> stri
         stripe_account=account or None,
         base_addresses=base,  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
         max_network_retries=0,
-        http_client=stripe.RequestsClient(timeout=_TIMEOUT_SECONDS),
+        http_client=http or stripe.RequestsClient(timeout=_TIMEOUT_SECONDS),
     )
 
 
