@@ -74,7 +74,7 @@ class Billing:
             Collecting(lambda: self.catalog.current),
         )
         self.sender = Sender(self.database, self.providers, clock, self.health, checkpoint)
-        self.follower = Follower(self.database, self.providers, clock, self.health)
+        self.follower = Follower(self.database, self.providers, clock, self.health, checkpoint)
         self.watcher = Watcher(self.database, lambda: self.catalog.current, clock, self.health)
         self.consumer = Consumer(self.streams, poster, clock, self.health, self.metrics, checkpoint)
         self.services = Services(

@@ -44,7 +44,7 @@ class Desk:
     def __post_init__(self) -> None:
         self.health = Health()
         self.sender = Sender(self.database, lambda: self.providers, self.clock, self.health, self.checkpoint)
-        self.follower = Follower(self.database, lambda: self.providers, self.clock, self.health)
+        self.follower = Follower(self.database, lambda: self.providers, self.clock, self.health, self.checkpoint)
 
     def clock(self) -> int:
         return self.now_ms

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 import structlog
 from sqlalchemy.exc import IntegrityError
 
+from tollgate_billing.checkpoints import Checkpoint, no_checkpoint
 from tollgate_billing.clock import Clock
 from tollgate_billing.health import Health, part_at_fault
 from tollgate_billing.ledger.database import Database
@@ -40,12 +41,18 @@ class Follower:
     """``tick`` looks once and can be driven by a test; ``run`` repeats it."""
 
     def __init__(
-        self, database: Database, providers: Callable[[], Mapping[str, ProviderPort]], clock: Clock, health: Health
+        self,
+        database: Database,
+        providers: Callable[[], Mapping[str, ProviderPort]],
+        clock: Clock,
+        health: Health,
+        checkpoint: Checkpoint = no_checkpoint,
     ) -> None:
         self._database = database
         self._providers = providers
         self._clock = clock
         self._health = health
+        self._checkpoint = checkpoint
         #: By provider: when it was last looked at.
         self._polled: dict[str, int] = {}
 
@@ -80,10 +87,13 @@ class Follower:
             return
         try:
             found = provider.affected_invoice(received.event)
+            self._checkpoint("before-apply")
             with self._database.write() as connection:
                 if found is not None:
                     apply_invoice(connection, received.provider, found, self._clock())
                 settle_event(connection, received)
+                self._checkpoint("before-commit-applied")
+            self._checkpoint("after-commit-applied")
         except ProviderError as error:
             self._postpone(received, str(error))
         except IntegrityError:
