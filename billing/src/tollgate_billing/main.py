@@ -32,6 +32,7 @@ from tollgate_billing.ledger.migrate import migrate
 from tollgate_billing.ledger.verification import verify
 from tollgate_billing.notifications.watching import Watcher
 from tollgate_billing.payments.collecting import Collecting
+from tollgate_billing.payments.dunning import Dunning
 from tollgate_billing.payments.following import Follower
 from tollgate_billing.payments.registry import Registry
 from tollgate_billing.payments.sending import Sender
@@ -57,7 +58,7 @@ class Billing:
         self.health, self.metrics = Health(), Metrics()
         self.streams = Streams(self.link, settings.consumer)
         self.catalog = CatalogSync(self.database, self.link, clock)
-        pusher = SubscriptionPusher(self.database, self.link, clock)
+        pusher = SubscriptionPusher(self.database, self.link, clock, lambda: self.catalog.current)
         restorer = CounterRestorer(self.database, self.link, clock)
         self.keeper = Keeper(self.database, self.link, self.catalog, pusher, restorer, clock, self.health, self.metrics)
         poster = Poster(self.database, clock, self.metrics)
@@ -73,8 +74,10 @@ class Billing:
             checkpoint,
             Collecting(lambda: self.catalog.current),
         )
-        self.sender = Sender(self.database, self.providers, clock, self.health, checkpoint)
-        self.follower = Follower(self.database, self.providers, clock, self.health, checkpoint)
+        self.dunning = Dunning(self.database, lambda: self.catalog.current, clock, self.health)
+        judge = self.dunning.judge
+        self.sender = Sender(self.database, self.providers, clock, self.health, checkpoint, judge)
+        self.follower = Follower(self.database, self.providers, clock, self.health, checkpoint, judge)
         self.watcher = Watcher(self.database, lambda: self.catalog.current, clock, self.health)
         self.consumer = Consumer(self.streams, poster, clock, self.health, self.metrics, checkpoint)
         self.services = Services(
@@ -87,6 +90,7 @@ class Billing:
             replay=lambda letter_id: replay(self.database, self.streams, clock, letter_id),
             is_warm=lambda: self.keeper.is_warm,
             providers=self.providers,
+            judge=judge,
             admin_token=settings.admin_token,
         )
 
@@ -139,6 +143,7 @@ def _run(billing: Billing, stop: threading.Event) -> None:
     threads.append(_start("watcher", billing.watcher.run, stop))
     threads.append(_start("sender", billing.sender.run, stop))
     threads.append(_start("follower", billing.follower.run, stop))
+    threads.append(_start("dunning", billing.dunning.run, stop))
 
     def on_serving() -> None:
         _log.info("serving", url=url, consumer=settings.consumer)

@@ -62,7 +62,8 @@ def payment_routes(services: Services) -> APIRouter:
                 recorded_ms=now,
             )
             try:
-                record_payment(connection, found, payment)
+                if record_payment(connection, found, payment):
+                    services.judge(connection, found.subscription)
             except PaymentRefusedError as error:
                 raise Problem(409, str(error)) from error
             return {**_view(connection, found), "preview": preview}

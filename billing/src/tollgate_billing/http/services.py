@@ -3,6 +3,8 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from sqlalchemy import Connection
+
 from tollgate_billing.clock import Clock
 from tollgate_billing.health import Health, Metrics
 from tollgate_billing.keys import KeyRing
@@ -23,5 +25,6 @@ class Services:
     metrics: Metrics
     replay: Callable[[str | None], int]
     is_warm: Callable[[], bool]
+    judge: Callable[[Connection, str], object]
     providers: Callable[[], Mapping[str, ProviderPort]]
     admin_token: str = field(repr=False)

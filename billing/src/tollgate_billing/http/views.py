@@ -120,6 +120,7 @@ def view_payment(payment: Payment) -> Json:
     return {
         "id": payment.id,
         "statement": payment.statement,
+        "kind": payment.kind,
         "provider": payment.provider,
         "reference": payment.reference,
         "amount": Money(payment.minor, payment.currency).amount,

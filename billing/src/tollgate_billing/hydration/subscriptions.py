@@ -1,7 +1,7 @@
 """Writing subscriptions and their keys to Redis."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import NamedTuple
 
@@ -15,9 +15,12 @@ from tollgate_billing.ledger.catalogs import stored_prices
 from tollgate_billing.ledger.database import Database
 from tollgate_billing.ledger.limits import OwnLimit, own_limits
 from tollgate_billing.ledger.subscriptions import Subscription, list_subscriptions
+from tollgate_billing.payments.access import Level
+from tollgate_billing.payments.dunning import levels
 from tollgate_billing.redis_link import Argument, Command, RedisLink
 from tollgate_billing.wallets.standing import Standing, standing
-from tollgate_core.redis_contract import Keys
+from tollgate_core.catalog import Catalog
+from tollgate_core.redis_contract import UNPAID, Keys
 
 _CHUNK = 500
 #: So many subscriptions are asked for one by one.
@@ -32,6 +35,9 @@ class Image(NamedTuple):
     keys: tuple[StoredKey, ...]
     wallet: Standing | None
     limits: tuple[OwnLimit, ...] = ()
+    access: Level = "active"
+    #: Requests a minute while it is throttled.
+    throttle: int = 0
 
 
 @dataclass
@@ -45,7 +51,10 @@ class Loaded:
 class SubscriptionPusher:
     """May be used by many threads: a script refuses to go back to an earlier revision."""
 
-    def __init__(self, database: Database, link: RedisLink, clock: Clock) -> None:
+    def __init__(
+        self, database: Database, link: RedisLink, clock: Clock, catalog: Callable[[], Catalog] = Catalog
+    ) -> None:
+        self._catalog = catalog
         self._database = database
         self._link = link
         self._clock = clock
@@ -60,7 +69,8 @@ class SubscriptionPusher:
                 keys[key.subscription].append(key)
             prices, now = stored_prices(connection), self._clock()
             rows = [row for row in list_subscriptions(connection) if row.name in wanted]
-            limits = own_limits(connection, rows)
+            limits, access = own_limits(connection, rows), levels(connection)
+            dunning = {product.name: product.dunning for product in self._catalog().products}
             for row in rows:
                 try:
                     wallet = standing(connection, row, prices, now)
@@ -68,7 +78,9 @@ class SubscriptionPusher:
                     # Its keys and its state go out all the same; on credit that is not known nothing is sold.
                     loaded.failed[row.name], wallet = f"{type(error).__name__}: {error}", _NOTHING
                 own = tuple(limits.get(row.name, ()))
-                loaded.images.append(Image(row, tuple(keys[row.name]), wallet, own))
+                level, policy = access.get((row.name, row.customer), "active"), dunning.get(row.product)
+                throttle = policy.requests_per_minute if policy and level == "throttled" else 0
+                loaded.images.append(Image(row, tuple(keys[row.name]), wallet, own, level, throttle))
         return loaded
 
     def push_one(self, name: str) -> None:
@@ -106,13 +118,20 @@ class SubscriptionPusher:
             "anchor_ms": row.anchor_ms,
             "time_zone": row.time_zone,
             **({"wallet": asdict(image.wallet) | _overdraft(image)} if image.wallet else {}),
+            **({"throttle": image.throttle} if image.throttle else {}),
             **({"limits": [_limit(own) for own in image.limits]} if image.limits else {}),
         }
-        fields: list[Argument] = ["revision", row.revision, "state", row.state, "record", orjson.dumps(record)]
+        fields: list[Argument] = ["revision", row.revision, "state", _state(image), "record", orjson.dumps(record)]
         for key in image.keys:
             if key.is_valid(now):
                 fields += [f"key:{key.hash}", key.expires_ms or 0]
         return ("EVAL", self._push, 1, Keys.subscription(row.name), row.revision, *fields)
+
+
+def _state(image: Image) -> str:
+    """What the gate goes by: an active subscription that is not paid for is refused too."""
+    unpaid = image.access == "suspended" and image.subscription.state == "active"
+    return UNPAID if unpaid else image.subscription.state
 
 
 def _overdraft(image: Image) -> dict[str, str | float]:

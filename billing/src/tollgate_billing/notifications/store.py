@@ -21,6 +21,10 @@ Kind = Literal[
     "top_up.paid",
     "top_up.failed",
     "top_up.withheld",
+    "access.grace",
+    "access.throttled",
+    "access.suspended",
+    "access.restored",
 ]
 
 

@@ -14,7 +14,7 @@ from tollgate_billing.checkpoints import Checkpoint, no_checkpoint
 from tollgate_billing.clock import Clock
 from tollgate_billing.health import Health, part_at_fault
 from tollgate_billing.ledger.database import Database
-from tollgate_billing.payments.applying import DriftError, apply_invoice
+from tollgate_billing.payments.applying import DriftError, Judge, apply_invoice, judge_nobody
 from tollgate_billing.payments.inbox import (
     Received,
     due_events,
@@ -47,12 +47,14 @@ class Follower:
         clock: Clock,
         health: Health,
         checkpoint: Checkpoint = no_checkpoint,
+        judge: Judge = judge_nobody,
     ) -> None:
         self._database = database
         self._providers = providers
         self._clock = clock
         self._health = health
         self._checkpoint = checkpoint
+        self._judge = judge
         #: By provider: when it was last looked at.
         self._polled: dict[str, int] = {}
 
@@ -90,7 +92,7 @@ class Follower:
             self._checkpoint("before-apply")
             with self._database.write() as connection:
                 if found is not None:
-                    apply_invoice(connection, received.provider, found, self._clock())
+                    apply_invoice(connection, received.provider, found, self._clock(), self._judge)
                 settle_event(connection, received)
                 self._checkpoint("before-commit-applied")
             self._checkpoint("after-commit-applied")
@@ -121,7 +123,7 @@ class Follower:
                 found = provider.read_invoice(receivable.reference)
                 if found is not None:
                     with self._database.write() as connection:
-                        apply_invoice(connection, name, found, now)
+                        apply_invoice(connection, name, found, now, self._judge)
             self._polled[name] = now
             self._health.fine(f"payment provider {name}")
         except ProviderError as error:

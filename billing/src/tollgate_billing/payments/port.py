@@ -75,8 +75,9 @@ class InvoiceOrder:
 
 @dataclass(frozen=True)
 class ProviderInvoice:
-    """The provider's truth. ``total_minor`` is with ``tax_minor``; ``paid_minor`` is what came in and did not go back.
-    ``payment`` is what the provider calls the newest payment or refund, ``payment_ms`` when that was."""
+    """The provider's truth. ``total_minor`` is with ``tax_minor``; ``paid_minor`` is what came in and no bank took back
+    (``disputed``), ``refunded_minor`` what of that was given back. ``payment`` is what the provider calls the newest
+    payment, ``payment_ms`` when that was."""
 
     reference: str
     statement: str
@@ -86,6 +87,8 @@ class ProviderInvoice:
     total_minor: int
     tax_minor: int
     paid_minor: int
+    refunded_minor: int = 0
+    disputed: bool = False
     payment: str = ""
     payment_ms: int = 0
     number: str = ""

@@ -29,6 +29,8 @@ class Receivable:
     paid_minor: int
     number: str
     url: str
+    refunded_minor: int
+    disputed: bool
     carried_by: str
     changed_ms: int
 
@@ -48,6 +50,8 @@ def add_receivable(connection: Connection, statement: StoredStatement, provider:
         paid_minor=0,
         number="",
         url="",
+        refunded_minor=0,
+        disputed=False,
         carried_by="",
         changed_ms=now_ms,
     )
@@ -102,6 +106,8 @@ def update_receivable(connection: Connection, receivable: Receivable, found: Pro
         "status": found.status,
         "tax_minor": found.tax_minor,
         "paid_minor": found.paid_minor,
+        "refunded_minor": found.refunded_minor,
+        "disputed": found.disputed,
         "number": found.number,
         "url": found.url,
     }

@@ -15,7 +15,7 @@ from tollgate_billing.checkpoints import Checkpoint, no_checkpoint
 from tollgate_billing.clock import Clock
 from tollgate_billing.health import Health, part_at_fault
 from tollgate_billing.ledger.database import DATABASE_AWAY, Database
-from tollgate_billing.payments.applying import DriftError, apply_invoice
+from tollgate_billing.payments.applying import DriftError, Judge, apply_invoice, judge_nobody
 from tollgate_billing.payments.ordering import order_of
 from tollgate_billing.payments.outbox import Request, claim, due_requests, finish, postpone, put_aside
 from tollgate_billing.payments.port import AmbiguousError, ProviderPort, RefusedError, TryLaterError
@@ -43,12 +43,14 @@ class Sender:
         clock: Clock,
         health: Health,
         checkpoint: Checkpoint = no_checkpoint,
+        judge: Judge = judge_nobody,
     ) -> None:
         self._database = database
         self._providers = providers
         self._clock = clock
         self._health = health
         self._checkpoint = checkpoint
+        self._judge = judge
 
     def run(self, stop: threading.Event) -> None:
         """Until ``stop`` is set."""
@@ -110,7 +112,7 @@ class Sender:
         found = provider.collect(order)
         self._checkpoint("after-send")
         with self._database.write() as connection:
-            apply_invoice(connection, request.provider, found, self._clock())
+            apply_invoice(connection, request.provider, found, self._clock(), self._judge)
             finish(connection, request, self._clock())
             self._checkpoint("before-commit-sent")
         self._checkpoint("after-commit-sent")

@@ -80,7 +80,7 @@ def owed(connection: Connection, row: Subscription) -> int:
     stated = select(func.coalesce(func.sum(s.total_minor - s.applied_minor), 0))
     stated = stated.where(s.subscription == row.name, s.customer == row.customer)
     paid = select(func.coalesce(func.sum(p.minor), 0))
-    paid = paid.where(p.subscription == row.name, p.customer == row.customer)
+    paid = paid.where(p.subscription == row.name, p.customer == row.customer, p.kind == "payment")
     return int(connection.execute(stated).scalar_one()) - int(connection.execute(paid).scalar_one())
 
 

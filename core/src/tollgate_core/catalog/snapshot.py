@@ -126,6 +126,14 @@ class PriceReference(Record, frozen=True, kw_only=True):
     version: str
 
 
+class Dunning(Record, frozen=True, kw_only=True):
+    """Days of grace, then days with few requests a minute, then none."""
+
+    grace_days: int
+    throttle_days: int
+    requests_per_minute: int
+
+
 class Product(Record, frozen=True, kw_only=True):
     """A product; ``prices`` are its metered prices' current versions; ``time_zone`` is empty for UTC. (The encoding
     leaves out a default text only where it is the very same object: so defaults are empty or of one character.)"""
@@ -150,6 +158,8 @@ class Product(Record, frozen=True, kw_only=True):
     top_ups: TopUps | None = None
     #: Who collects what is due; empty where nobody does.
     payment_provider: str = ""
+    #: None: an overdue invoice limits nothing.
+    dunning: Dunning | None = None
 
 
 class PriceTier(Record, frozen=True, kw_only=True):

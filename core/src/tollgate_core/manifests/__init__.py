@@ -21,7 +21,7 @@ from tollgate_core.manifests.parse import KINDS, parse_manifest
 from tollgate_core.manifests.payment_provider import PaymentProvider, PaymentProviderSpec
 from tollgate_core.manifests.portal import Portal, PortalSpec
 from tollgate_core.manifests.price import BillingPeriod, Price, PriceSpec, PriceTier
-from tollgate_core.manifests.product import MetricLimit, Product, ProductSpec, RateLimit, TopUps
+from tollgate_core.manifests.product import Dunning, MetricLimit, Product, ProductSpec, RateLimit, TopUps
 from tollgate_core.manifests.secret import Secret
 from tollgate_core.manifests.status import APIStatus, ProductStatus, ResourceStatus, StatusCondition, SubscriptionStatus
 from tollgate_core.manifests.subscription import (
@@ -46,6 +46,7 @@ __all__ = [
     "BillingPeriod",
     "Credential",
     "Customer",
+    "Dunning",
     "Endpoint",
     "EndpointSelector",
     "Metadata",

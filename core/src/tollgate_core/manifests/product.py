@@ -138,6 +138,18 @@ class Wallet(Model):
     top_ups: Annotated[TopUps, Field(description="Bounds of what customers pay in.")] = TopUps()
 
 
+class Dunning(Model):
+    """What becomes of access while an invoice is overdue; paid, everything is as before within a second."""
+
+    grace_days: Annotated[int, Field(ge=0, le=365, description="Days in which nothing changes but notifications.")] = 7
+    throttle_days: Annotated[
+        int, Field(ge=0, le=365, description="Days after these in which few requests are let through; 0: none at all.")
+    ] = 7
+    requests_per_minute: Annotated[
+        int, Field(ge=1, le=10_000, description="So many requests a minute, while it is throttled.")
+    ] = 6
+
+
 class ProductSpec(Model):
     """What a product grants and allows."""
 
@@ -180,6 +192,10 @@ class ProductSpec(Model):
         list[Name], Field(max_length=64, description="Products to which its subscriptions may switch."), ListSet()
     ] = []
     wallet: Annotated[Wallet | None, Field(description="Makes the product prepaid.")] = None
+    dunning: Annotated[
+        Dunning | None,
+        Field(description="Limits access while an invoice is overdue; nothing is limited if absent."),
+    ] = None
     max_keys: Annotated[int, Field(ge=1, le=1000, description="API keys of one subscription.")] = 10
     transformations: Annotated[Transformations, Field(description="Changes to requests, after the API's.")] = (
         Transformations()

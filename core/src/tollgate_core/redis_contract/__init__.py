@@ -6,6 +6,8 @@ Every key that one script touches carries the same ``{pN}`` hash tag, so all of 
 from tollgate_core.redis_contract.answers import raw, text
 from tollgate_core.redis_contract.keys import (
     PARTITIONS,
+    THROTTLE,
+    UNPAID,
     WALLET_ENDS_MS,
     WALLET_METRIC,
     Keys,
@@ -23,6 +25,8 @@ from tollgate_core.redis_contract.scripts import (
 
 __all__ = [
     "PARTITIONS",
+    "THROTTLE",
+    "UNPAID",
     "WALLET_ENDS_MS",
     "WALLET_METRIC",
     "AdmitRequest",

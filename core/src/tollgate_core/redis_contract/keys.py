@@ -25,6 +25,10 @@ def key_fingerprint(hashed: str) -> str:
 
 #: No metric has this name: it holds a sign that Kubernetes refuses.
 WALLET_METRIC = "$wallet"
+#: The name of the rate limit of a subscription with an overdue invoice, which no manifest can give.
+THROTTLE = "$unpaid"
+#: The state of a subscription that is refused because an invoice is overdue.
+UNPAID = "unpaid"
 #: The end of its only period, 2262-04-11: beyond any subscription, and within every number's range.
 WALLET_ENDS_MS = 9_223_372_036_854
 

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 from redis.asyncio import Redis
 
-from tollgate_core.redis_contract import WALLET_METRIC, AdmitRequest, Limit, script_source
+from tollgate_core.redis_contract import THROTTLE, UNPAID, WALLET_METRIC, AdmitRequest, Limit, script_source
 from tollgate_extproc.gate.denial import Denial
 from tollgate_extproc.gate.standings import Standing, limit_headers
 from tollgate_extproc.gate.subscriptions import Subscription
@@ -60,6 +60,9 @@ def denial_of(verdict: Verdict, limits: tuple[Limit, ...], subscription: Subscri
     match verdict.verdict:
         case "unknown_key":
             return UNKNOWN_KEY
+        case "state" if verdict.state == UNPAID:
+            text = "Calls are refused because an invoice of this subscription is overdue. Pay it to go on."
+            return Denial(402, "payment_required", text)
         case "state":
             return Denial(403, "subscription_" + verdict.state, f"The subscription is {verdict.state}.")
         case "endpoint":
@@ -83,6 +86,9 @@ def _limit_denial(verdict: Verdict, limit: Limit, headers: dict[str, str]) -> De
         whose = " of this API key" if limit.per_key else ""
         text = f"The limit{whose} of {limit.limit:.15g} for {limit.metric} is used up for this period."
         return Denial(429, "quota_exceeded", text, int(verdict.retry), headers)
+    if limit.name == THROTTLE:
+        text = f"An invoice of this subscription is overdue, so few requests are let through. Try again in {seconds} s."
+        return Denial(429, "payment_overdue", text, int(verdict.retry), headers)
     what = "Too many calls at once" if limit.kind == "concurrency" else "The rate limit is reached"
     return Denial(
         429, "rate_limit_exceeded", f"{what} ({limit.name}). Try again in {seconds} s.", int(verdict.retry), headers

@@ -8,9 +8,11 @@ from tollgate_core.admission import CounterReference
 from tollgate_core.catalog import MetricLimit, Product, RateLimit, effective_limit, scope_of
 from tollgate_core.metering import CallVariables, EndpointPlan
 from tollgate_core.periods import Recurrence
-from tollgate_core.redis_contract import Keys, Limit
+from tollgate_core.redis_contract import THROTTLE, Keys, Limit
 from tollgate_extproc.budget.evaluate import Expressions
 from tollgate_extproc.gate.subscriptions import Subscription
+
+_MINUTE_MS = 60_000
 
 
 @dataclass(frozen=True)
@@ -73,6 +75,8 @@ def demands(
         for limit in product.rate_limits
         if not limit.endpoints or endpoint in limit.endpoints
     ]
+    if subscription.throttle:
+        limits.append(_throttle(subscription))
     counters: list[CounterReference] = []
     for limit in product.limits:
         if limit.metric not in plan.metrics:
@@ -100,6 +104,18 @@ def _rate(subscription: Subscription, limit: RateLimit, guess: Estimate) -> Limi
         rate=limit.amount / limit.window_ms,
         tokens=limit.kind == "tokens",
         per_key=limit.per_key,
+    )
+
+
+def _throttle(subscription: Subscription) -> Limit:
+    """While an invoice is overdue, whatever the product allows."""
+    return Limit(
+        kind="rate",
+        name=THROTTLE,
+        key=Keys.rate(subscription.name, THROTTLE),
+        limit=subscription.throttle,
+        cost=1,
+        rate=subscription.throttle / _MINUTE_MS,
     )
 
 

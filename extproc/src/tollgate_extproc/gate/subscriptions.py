@@ -44,6 +44,7 @@ class _Record(msgspec.Struct, frozen=True):
     time_zone: str = "UTC"
     wallet: "Wallet | None" = None
     limits: tuple[OwnLimit, ...] = ()
+    throttle: int = 0
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,8 @@ class Subscription:
     key_hash: str
     wallet: Wallet | None = None
     own_limits: tuple[OwnLimit, ...] = ()
+    #: Requests a minute, because an invoice is overdue; 0: as the product says.
+    throttle: int = 0
 
     def own_limit(self, metric: str, scope: str) -> float | None:
         """None where the product's limit applies."""
@@ -114,6 +117,7 @@ class Subscriptions:
             key_hash=hashed,
             wallet=found.wallet,
             own_limits=found.limits,
+            throttle=found.throttle,
         )
         self._cache[hashed] = subscription
         if len(self._cache) > _CACHED:

@@ -8,6 +8,7 @@ from tollgate_core import catalog as c
 from tollgate_core.manifests import (
     API,
     BillableMetric,
+    Dunning,
     MetricLimit,
     PaymentProvider,
     Price,
@@ -127,6 +128,7 @@ def _product(product: Product, prices: Mapping[str, c.Price], index: Index) -> c
         low_balance=_plain(spec.wallet.low_balance) if spec.wallet and spec.wallet.low_balance else "",
         clamp_output=spec.wallet is not None and spec.wallet.clamp_output,
         top_ups=_top_ups(spec.wallet.top_ups) if spec.wallet else None,
+        dunning=_dunning(spec.dunning) if spec.dunning else None,
         payment_provider=qualified_name(namespace, spec.payment_provider) if spec.payment_provider else "",
         switches=tuple(qualified_name(namespace, name) for name in spec.switches),
         transformations=tuple(_transformation(t, granted) for t in spec.transformations.request),
@@ -157,6 +159,14 @@ def _metric_limits(limit: MetricLimit, namespace: str) -> Iterator[c.MetricLimit
     )
     if limit.limit_per_key:
         yield c.MetricLimit(limit=_float(limit.limit_per_key), per_key=True, **same)
+
+
+def _dunning(dunning: Dunning) -> c.Dunning:
+    return c.Dunning(
+        grace_days=dunning.grace_days,
+        throttle_days=dunning.throttle_days,
+        requests_per_minute=dunning.requests_per_minute,
+    )
 
 
 def _payment_provider(provider: PaymentProvider) -> c.PaymentProvider:

@@ -9,7 +9,7 @@ from tollgate_billing.ledger.tables.money import (
     wallet_grants,
 )
 from tollgate_billing.ledger.tables.notifications import credit_levels, notifications
-from tollgate_billing.ledger.tables.payments import inbox, invoices, outbox, payments, provider_customers
+from tollgate_billing.ledger.tables.payments import access, inbox, invoices, outbox, payments, provider_customers
 from tollgate_billing.ledger.tables.statements import charges, credit_notes, statement_lines, statements
 from tollgate_billing.ledger.tables.subscriptions import (
     api_keys,
@@ -30,6 +30,7 @@ from tollgate_billing.ledger.tables.usage import (
 )
 
 __all__ = [
+    "access",
     "api_keys",
     "automatic_top_ups",
     "catalogs",

@@ -1,15 +1,28 @@
 """What was paid, what payment providers are asked for, and what they say."""
 
-from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, PrimaryKeyConstraint, String, Table, Text
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Index,
+    Integer,
+    LargeBinary,
+    PrimaryKeyConstraint,
+    String,
+    Table,
+    Text,
+)
 
 from tollgate_billing.ledger.tables.base import metadata
 
-#: What came in for statements; below zero: what went back. ``reference`` is what the provider calls it; ``tax_minor``
+#: What came in for statements; below zero: what was taken back, and is owed again, or, as a refund, what was given
+#: back, and is not. ``reference`` is what the provider calls it; ``tax_minor``
 #: came with it and is not the statement's.
 payments = Table(
     "payments",
     metadata,
     Column("id", String(128), primary_key=True),
+    Column("kind", String(16), nullable=False),
     Column("statement", String(64), nullable=False),
     Column("subscription", String(400), nullable=False),
     Column("customer", Text, nullable=False),
@@ -62,6 +75,8 @@ invoices = Table(
     Column("paid_minor", BigInteger, nullable=False),
     Column("number", Text, nullable=False),
     Column("url", Text, nullable=False),
+    Column("refunded_minor", BigInteger, nullable=False),
+    Column("disputed", Boolean, nullable=False),
     Column("carried_by", String(64), nullable=False),
     Column("changed_ms", BigInteger, nullable=False),
     Index("ix_invoices_reference", "provider", "reference"),
@@ -98,4 +113,17 @@ inbox = Table(
     Column("problem", Text, nullable=False),
     PrimaryKeyConstraint("provider", "event_id"),
     Index("ix_inbox_due", "state", "due_ms"),
+)
+
+#: Subscriptions whose access is not simply good, by what they owe; ``next_ms`` is when that may become worse.
+access = Table(
+    "access",
+    metadata,
+    Column("subscription", String(400), primary_key=True),
+    Column("customer", Text, nullable=False),
+    Column("level", String(16), nullable=False),
+    Column("since_ms", BigInteger, nullable=False),
+    Column("next_ms", BigInteger),
+    Column("statement", String(64), nullable=False),
+    Index("ix_access_next", "next_ms"),
 )

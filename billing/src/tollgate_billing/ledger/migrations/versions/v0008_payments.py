@@ -16,6 +16,7 @@ def upgrade() -> None:
     _make_invoices()
     _make_provider_customers()
     _make_inbox()
+    _make_access()
     op.create_index("ix_payments_statement", "payments", ["statement"])
     op.create_index("ix_payments_subscription", "payments", ["subscription"])
     op.create_index("ix_outbox_due", "outbox", ["state", "due_ms"])
@@ -24,6 +25,7 @@ def upgrade() -> None:
     op.create_index("ix_invoices_subscription", "invoices", ["subscription"])
     op.create_index("ix_invoices_carried", "invoices", ["carried_by"])
     op.create_index("ix_inbox_due", "inbox", ["state", "due_ms"])
+    op.create_index("ix_access_next", "access", ["next_ms"])
     refuse_changes("payments")
 
 
@@ -31,6 +33,7 @@ def _make_payments() -> None:
     op.create_table(
         "payments",
         sa.Column("id", sa.String(128), primary_key=True),
+        sa.Column("kind", sa.String(16), nullable=False),
         sa.Column("statement", sa.String(64), nullable=False),
         sa.Column("subscription", sa.String(400), nullable=False),
         sa.Column("customer", sa.Text, nullable=False),
@@ -78,6 +81,8 @@ def _make_invoices() -> None:
         sa.Column("paid_minor", sa.BigInteger, nullable=False),
         sa.Column("number", sa.Text, nullable=False),
         sa.Column("url", sa.Text, nullable=False),
+        sa.Column("refunded_minor", sa.BigInteger, nullable=False),
+        sa.Column("disputed", sa.Boolean, nullable=False),
         sa.Column("carried_by", sa.String(64), nullable=False),
         sa.Column("changed_ms", sa.BigInteger, nullable=False),
     )
@@ -110,4 +115,16 @@ def _make_inbox() -> None:
         sa.Column("due_ms", sa.BigInteger, nullable=False),
         sa.Column("problem", sa.Text, nullable=False),
         sa.PrimaryKeyConstraint("provider", "event_id"),
+    )
+
+
+def _make_access() -> None:
+    op.create_table(
+        "access",
+        sa.Column("subscription", sa.String(400), primary_key=True),
+        sa.Column("customer", sa.Text, nullable=False),
+        sa.Column("level", sa.String(16), nullable=False),
+        sa.Column("since_ms", sa.BigInteger, nullable=False),
+        sa.Column("next_ms", sa.BigInteger),
+        sa.Column("statement", sa.String(64), nullable=False),
     )

@@ -6,6 +6,7 @@ only.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import stripe
@@ -50,6 +51,16 @@ def stripe_client(
         max_network_retries=0,
         http_client=http or stripe.RequestsClient(timeout=_TIMEOUT_SECONDS),
     )
+
+
+@dataclass
+class _Money:
+    """Of an invoice, in Stripe's units: what was given back, and what banks took back. The newest payment."""
+
+    newest: str = ""
+    newest_ms: int = 0
+    refunded: int = 0
+    taken_back: int = 0
 
 
 class StripePort:
@@ -195,7 +206,7 @@ class StripePort:
 
     def _view(self, invoice: stripe.Invoice) -> ProviderInvoice:
         currency = invoice.currency.upper()
-        payment, payment_ms, back = self._payments(invoice)
+        money = self._money(invoice)
         paid = invoice.total if invoice.status == "paid" else invoice.amount_paid
         return ProviderInvoice(
             reference=invoice.id,
@@ -205,31 +216,33 @@ class StripePort:
             currency=currency,
             total_minor=from_stripe(invoice.total, currency),
             tax_minor=from_stripe(sum(tax.amount for tax in invoice.total_taxes or ()), currency),
-            paid_minor=from_stripe(max(0, paid - back), currency),
-            payment=payment,
-            payment_ms=payment_ms,
+            paid_minor=from_stripe(max(0, paid - money.taken_back), currency),
+            refunded_minor=from_stripe(min(money.refunded, max(0, paid - money.taken_back)), currency),
+            disputed=money.taken_back > 0,
+            payment=money.newest,
+            payment_ms=money.newest_ms,
             number=invoice.number or "",
             url=invoice.hosted_invoice_url or "",
         )
 
-    def _payments(self, invoice: stripe.Invoice) -> tuple[str, int, int]:
-        """(the newest payment, when it was, what of all went back)."""
+    def _money(self, invoice: stripe.Invoice) -> _Money:
+        money = _Money()
         if not invoice.amount_paid:
-            return "", 0, 0
-        newest, when, back = "", 0, 0
+            return money
         for payment in self._v1.invoice_payments.list({"invoice": invoice.id, "status": "paid"}).auto_paging_iter():
             intent = _id(payment.payment.payment_intent)
-            paid_at = payment.status_transitions.paid_at or payment.created
-            newest, when = max((newest, when), (intent or payment.id, paid_at * 1000), key=lambda found: found[1])
-            back += self._gone(intent) if intent else 0
-        return newest, when, back
+            paid_ms = (payment.status_transitions.paid_at or payment.created) * 1000
+            if paid_ms >= money.newest_ms:
+                money.newest, money.newest_ms = intent or payment.id, paid_ms
+            if intent:
+                self._add_what_went_back(money, intent)
+        return money
 
-    def _gone(self, intent: str) -> int:
-        """Refunded or disputed, in Stripe's units."""
+    def _add_what_went_back(self, money: _Money, intent: str) -> None:
         refunds = self._v1.refunds.list({"payment_intent": intent, "limit": _PAGE}).auto_paging_iter()
         disputes = self._v1.disputes.list({"payment_intent": intent, "limit": _PAGE}).auto_paging_iter()
-        refunded = sum(refund.amount for refund in refunds if refund.status in {"succeeded", "pending"})
-        return refunded + sum(dispute.amount for dispute in disputes if dispute.status in _LOST)
+        money.refunded += sum(refund.amount for refund in refunds if refund.status in {"succeeded", "pending"})
+        money.taken_back += sum(dispute.amount for dispute in disputes if dispute.status in _LOST)
 
 
 def _label(metadata: Any, name: str) -> str:

@@ -1,0 +1,141 @@
+"""Access follows what is owed. It is judged anew in the transaction that changed what is owed, and when its time has
+come: so a payment opens the gate as soon as it is known."""
+
+import threading
+from collections.abc import Callable
+
+import structlog
+from sqlalchemy import Connection, delete, func, insert, select
+
+from tollgate_billing.clock import Clock
+from tollgate_billing.health import Health, part_at_fault
+from tollgate_billing.ledger.database import Database
+from tollgate_billing.ledger.subscriptions import Subscription, bump_revision, lock_subscription
+from tollgate_billing.ledger.tables import access as access_table
+from tollgate_billing.ledger.tables import invoices, payments, statements
+from tollgate_billing.notifications.store import Kind, notify
+from tollgate_billing.payments.access import GOOD, Access, Level, Unpaid, access
+from tollgate_core.catalog import Catalog, Product
+from tollgate_core.pricing.document import Json
+
+_log = structlog.get_logger("payments")
+_PAUSE_SECONDS = 0.5
+_DAY_MS = 86_400_000
+_KINDS: dict[Level, Kind] = {
+    "active": "access.restored",
+    "grace": "access.grace",
+    "throttled": "access.throttled",
+    "suspended": "access.suspended",
+}
+
+
+class Dunning:
+    """``judge`` is called where what is owed has changed; ``tick`` finds what time has changed."""
+
+    def __init__(self, database: Database, catalog: Callable[[], Catalog], clock: Clock, health: Health) -> None:
+        self._database = database
+        self._catalog = catalog
+        self._clock = clock
+        self._health = health
+        self._judged: Catalog | None = None
+
+    def run(self, stop: threading.Event) -> None:
+        """Until ``stop`` is set."""
+        while not stop.is_set():
+            try:
+                self.tick()
+                self._health.fine("dunning")
+            except Exception as error:
+                part = part_at_fault(error)
+                self._health.trouble("dunning", f"{part}: {type(error).__name__}")
+                _log.warning("dunning waits", part=part, error=type(error).__name__, exc_info=part == "internal")
+            stop.wait(_PAUSE_SECONDS)
+
+    def tick(self) -> None:
+        """Whose time has come; everybody who owes, where the catalog has another policy."""
+        now, catalog = self._clock(), self._catalog()
+        with self._database.read() as connection:
+            names = _whose_time_has_come(connection, now)
+            if catalog is not self._judged:
+                names |= _who_owes(connection)
+        for name in sorted(names):
+            with self._database.write() as connection:
+                self.judge(connection, name)
+        self._judged = catalog
+
+    def judge(self, connection: Connection, name: str) -> Access:
+        """By what is owed now. The caller commits."""
+        row, now = lock_subscription(connection, name), self._clock()
+        if row is None:
+            return GOOD
+        product = next((p for p in self._catalog().products if p.name == row.product), None)
+        wanted = access(_unpaid(connection, row, self._days_until_due(product)), product and product.dunning, now)
+        before = access_of(connection, row)
+        if wanted != before:
+            _keep(connection, row, wanted)
+            if wanted.level != before.level:
+                bump_revision(connection, name)  # the gate must know
+                _tell(connection, row, before.level, wanted, now)
+        return wanted
+
+    def _days_until_due(self, product: Product | None) -> int:
+        providers = self._catalog().payment_providers
+        chosen = next((p for p in providers if product is not None and p.name == product.payment_provider), None)
+        return chosen.days_until_due if chosen else 0
+
+
+def access_of(connection: Connection, row: Subscription) -> Access:
+    """Of the present customer."""
+    a = access_table.c
+    query = select(a.level, a.since_ms, a.next_ms, a.statement)
+    found = connection.execute(query.where(a.subscription == row.name, a.customer == row.customer)).first()
+    return GOOD if found is None else Access(*found)
+
+
+def levels(connection: Connection) -> dict[tuple[str, str], Level]:
+    """By subscription and customer; without those whose access is good."""
+    a = access_table.c
+    query = select(a.subscription, a.customer, a.level).where(a.level.in_(["grace", "throttled", "suspended"]))
+    return {(row[0], row[1]): row[2] for row in connection.execute(query)}
+
+
+def _unpaid(connection: Connection, row: Subscription, days_until_due: int) -> list[Unpaid]:
+    """Statements that a provider was asked to collect and that are not paid; what was voided is forgiven."""
+    i, s, p = invoices.c, statements.c, payments.c
+    paid = select(func.coalesce(func.sum(p.minor), 0)).where(p.statement == i.statement, p.kind == "payment")
+    query = (
+        select(i.statement, s.cut_ms, i.status, i.disputed)
+        .join(statements, s.id == i.statement)
+        .where(i.subscription == row.name, i.customer == row.customer, i.due_minor > paid.scalar_subquery())
+        .where(i.status.in_(["open", "uncollectible"]) | i.disputed)
+    )
+    return [
+        Unpaid(statement, cut_ms + days_until_due * _DAY_MS, disputed or status == "uncollectible")
+        for statement, cut_ms, status, disputed in connection.execute(query)
+    ]
+
+
+def _keep(connection: Connection, row: Subscription, wanted: Access) -> None:
+    connection.execute(delete(access_table).where(access_table.c.subscription == row.name))
+    if wanted != GOOD:
+        connection.execute(insert(access_table).values(subscription=row.name, customer=row.customer, **vars(wanted)))
+
+
+def _tell(connection: Connection, row: Subscription, before: Level, wanted: Access, now_ms: int) -> None:
+    if before == "active" and wanted.level == "active":
+        return
+    body: Json = {"level": wanted.level, "statement": wanted.statement}
+    notify(connection, row, _KINDS[wanted.level], f"{wanted.level} {wanted.statement} {now_ms}", now_ms, body)
+    _log.info("access", subscription=row.name, level=wanted.level, statement=wanted.statement)
+
+
+def _whose_time_has_come(connection: Connection, now_ms: int) -> set[str]:
+    a = access_table.c
+    return set(connection.execute(select(a.subscription).where(a.next_ms <= now_ms)).scalars())
+
+
+def _who_owes(connection: Connection) -> set[str]:
+    i = invoices.c
+    owing = select(i.subscription).where(i.status.in_(["open", "uncollectible"]) | i.disputed).distinct()
+    judged = select(access_table.c.subscription)
+    return {*connection.execute(owing).scalars(), *connection.execute(judged).scalars()}
