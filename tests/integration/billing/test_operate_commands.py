@@ -244,6 +244,8 @@ def test_a_subscription_is_created_as_it_was_shown(state: Path) -> None:
     assert "There is no subscription umbrella" in run(state, "subscriptions", "show", "umbrella")[1]
     code, said = run(state, *command, "--yes")
     assert (code, said.splitlines()[-1]) == (0, "Done: umbrella is pending on team.")
+    begun = answer(state, "subscriptions", "create", "now", "--product", "team", "--customer", "n")["preview"]["draft"]
+    assert [(line["price"], line["amount"]) for line in begun["lines"]] == [("team-seats", "60.00")]
     row = answer(state, "subscriptions", "show", "umbrella")["subscription"]
     assert (row["anchor"], row["time_zone"], row["currency"]) == ("2026-04-01T00:00:00.000Z", "Asia/Tokyo", "USD")
 

@@ -133,7 +133,8 @@ def plan_routes(services: Services) -> APIRouter:
         try:
             with changing(services, preview) as connection:
                 row = changes.begin(connection, services.catalog.current, wanted, now)
-                answer = _state(connection, services, asked.name, now)
+                # Its first statement, which closes when it begins: what it will pay then, and not a month later too.
+                answer = _state(connection, services, asked.name, row.closed_ms)
         except changes.ChangeRefusedError as error:
             raise Problem(409, str(error)) from error
         return {**answer, "effective_at": rfc3339(row.started_ms), "preview": preview}
