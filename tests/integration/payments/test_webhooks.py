@@ -32,9 +32,7 @@ STEPS = st.lists(
 
 
 def signed(body: bytes, moment_ms: int, secret: str = WEBHOOK_SECRET) -> dict[str, str]:
-    header: Any = stripe.WebhookSignature.generate_signature_header(
-        body.decode(), secret, timestamp=moment_ms // 1000
-    )
+    header: Any = stripe.WebhookSignature.generate_signature_header(body.decode(), secret, timestamp=moment_ms // 1000)
     return {"Stripe-Signature": str(header)}
 
 
