@@ -13,6 +13,7 @@ from tollgate_sandbox.payments.control import body_of, control_routes, json_resp
 from tollgate_sandbox.payments.reading import Fields
 from tollgate_sandbox.payments.settings import PaymentSettings
 from tollgate_sandbox.stripe.api import Api
+from tollgate_sandbox.stripe.pages.routes import page_routes
 from tollgate_sandbox.stripe.simulator import Simulator
 from tollgate_sandbox.stripe.table import OPERATIONS
 
@@ -28,6 +29,7 @@ class StripeApp(Starlette):
         self.api = Api(self.simulator, OPERATIONS)
         routes = [
             *control_routes(self.simulator),
+            *page_routes(self.simulator),
             Route("/sandbox/keys", self._keys, methods=["GET", "POST"]),
             Route("/sandbox/ignored", self._ignored, methods=["GET"]),
             Route("/v1/{rest:path}", self.api.__call__, methods=["GET", "POST", "DELETE", "PUT", "PATCH"]),

@@ -8,11 +8,13 @@ from tollgate_sandbox.stripe.charging import attempt, new_intent
 from tollgate_sandbox.stripe.clientele import new_customer
 from tollgate_sandbox.stripe.currencies import known, rounded
 from tollgate_sandbox.stripe.errors import StripeError, invalid
+from tollgate_sandbox.stripe.invoicing import void
 from tollgate_sandbox.stripe.payment_methods import attach, set_up
 from tollgate_sandbox.stripe.pricing import new_price
 from tollgate_sandbox.stripe.setting_up import attempt_setup
 from tollgate_sandbox.stripe.shapes import new_id
 from tollgate_sandbox.stripe.starting import first_invoice, start
+from tollgate_sandbox.stripe.subscribing import end_subscription
 from tollgate_sandbox.stripe.world import World
 
 
@@ -122,8 +124,12 @@ def _subscribe(world: World, session: Json, method: Json, customer: Json | None)
     subscription = start(world, customer, prices)
     subscription["metadata"] = merged({}, hidden["subscription_data"].get("metadata") or "")
     subscription["default_payment_method"] = method["id"]
-    session |= {"subscription": subscription["id"]}
-    session["invoice"] = first_invoice(world, subscription, customer)["id"]
+    invoice, failure = first_invoice(world, subscription, customer, owner_present=True)
+    if failure is not None:
+        void(world, invoice)
+        end_subscription(world, subscription)
+        return failure
+    session |= {"subscription": subscription["id"], "invoice": invoice["id"]}
     return None
 
 
