@@ -66,6 +66,7 @@ async def _lifespan(app: Starlette) -> AsyncGenerator[None]:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        await simulator.sender.close()
         simulator.flush()
 
 

@@ -48,12 +48,30 @@ def _item(world: World, subscription: Json, price: Json, quantity: int) -> None:
         "current_period_end": _end(now, price["recurring"]),
         "current_period_start": now,
         "discounts": [],
+        "plan": _plan(price),
         "price": dict(price),
         "quantity": quantity,
         "subscription": subscription["id"],
         "tax_rates": [],
     }
     world.new("subscription_item", "si", fields)
+
+
+def _plan(price: Json) -> Json:
+    """The price as plans were, which answers still carry."""
+    same = ("id", "active", "billing_scheme", "created", "currency", "livemode", "metadata", "nickname", "product")
+    recurring: Json = price["recurring"]
+    return {
+        **{name: price[name] for name in same},
+        **{
+            name: recurring[name] for name in ("interval", "interval_count", "meter", "trial_period_days", "usage_type")
+        },
+        "amount": price["unit_amount"],
+        "amount_decimal": price["unit_amount_decimal"],
+        "object": "plan",
+        "tiers_mode": None,
+        "transform_usage": None,
+    }
 
 
 def _end(start_: int, recurring: Json) -> int:
