@@ -51,6 +51,29 @@ def test_paying_on_the_checkout_page(api: Any, browser: httpx.Client) -> None:
 
 
 @pytest.mark.parametrize(
+    ("iban", "word", "status"),
+    [("DE89 3704 0044 0532 0130 00", "succeeded", "paid"), ("DE62370400440532013001", "failed", "unpaid")],
+)
+def test_a_bank_debit_settles_days_later(
+    sim: Simulated, api: Any, browser: httpx.Client, iban: str, word: str, status: str
+) -> None:
+    made = top_up(api, allowed_payment_method_types=["card", "sepa_debit"])
+    assert browser.post(made.url, data={"iban": "DE00", "name": "Ada"}).status_code == 402
+    assert browser.post(made.url, data={"iban": iban, "name": "Ada"}).status_code == 303
+    promised = api.checkout.sessions.retrieve(made.id, {"expand": ["payment_intent"]})
+    assert (promised.status, promised.payment_status, promised.payment_intent.status) == (
+        "complete",
+        "unpaid",
+        "processing",
+    )
+    sim.pass_days(4)
+    assert api.checkout.sessions.retrieve(made.id).payment_status == "unpaid"
+    sim.pass_days(1.1)
+    assert api.checkout.sessions.retrieve(made.id).payment_status == status
+    assert event_types(api)[-1] == f"checkout.session.async_payment_{word}"
+
+
+@pytest.mark.parametrize(
     ("changed", "message"),
     [
         ({"number": "4000000000009995"}, "insufficient funds"),

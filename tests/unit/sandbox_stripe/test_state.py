@@ -48,6 +48,14 @@ def test_any_test_key_is_let_in_where_none_is_named() -> None:
         assert simulated.client("rk_test_anything").v1.customers.list().data == []
 
 
+def test_pages_are_linked_by_the_public_address() -> None:
+    with run_stripe("--public-url", "https://pay.example.com/") as simulated:
+        params: Any = {"mode": "setup", "currency": "eur", "success_url": "http://127.0.0.1/"}
+        url = simulated.client().v1.checkout.sessions.create(params).url
+        assert url is not None
+        assert url.startswith("https://pay.example.com/c/pay/cs_test_")
+
+
 def test_old_events_are_forgotten() -> None:
     with run_stripe("--kept", "3") as simulated:
         api: Any = simulated.client().v1

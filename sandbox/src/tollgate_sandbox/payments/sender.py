@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import random
 import time
+from collections.abc import Callable
 from dataclasses import replace
 
 import httpx
@@ -20,11 +21,12 @@ ANSWER_SECONDS = 10.0
 class Sender:
     """Works the queue off under a policy; one send at a time, so that an order asked for is the order kept."""
 
-    def __init__(self, deliveries: Deliveries, clock: Clock, sign: Sign) -> None:
+    def __init__(self, deliveries: Deliveries, clock: Clock, sign: Sign, sent: Callable[[], None]) -> None:
         self.policy = Policy()
         self._deliveries = deliveries
         self._clock = clock
         self._sign = sign
+        self._sent = sent
         self._chance = random.Random(0)  # noqa: S311 - reproducible disorder, nothing secret
         self._wake = asyncio.Event()
         self._sending = asyncio.Lock()
@@ -59,7 +61,9 @@ class Sender:
         async with self._sending:
             sends = order([one for one in waiting if one.state == "pending"], self.policy, self._chance)
             self._spend_drops(len(sends))
-            return [await self._one(delivery, arrives) for delivery, arrives in sends]
+            said = [await self._one(delivery, arrives) for delivery, arrives in sends]
+            self._sent()
+            return said
 
     async def close(self) -> None:
         """Send nothing more."""

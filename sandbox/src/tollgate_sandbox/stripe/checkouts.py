@@ -7,6 +7,7 @@ from tollgate_sandbox.stripe.calls import assign, merged
 from tollgate_sandbox.stripe.charging import attempt, new_intent
 from tollgate_sandbox.stripe.clientele import new_customer
 from tollgate_sandbox.stripe.currencies import known, rounded
+from tollgate_sandbox.stripe.debiting import promise
 from tollgate_sandbox.stripe.errors import StripeError, invalid
 from tollgate_sandbox.stripe.invoicing import void
 from tollgate_sandbox.stripe.payment_methods import attach, set_up
@@ -92,7 +93,30 @@ def _save(world: World, session: Json, method: Json, customer: Json | None, auth
     return attempt_setup(world, intent, method, authenticated=authenticated)
 
 
+def submit_debit(world: World, session: Json, method: Json) -> StripeError | None:
+    """An IBAN was entered: the session is complete, the money still on its way."""
+    if (
+        session["status"] != "open"
+        or "sepa_debit" not in session["payment_method_types"]
+        or session["mode"] != "payment"
+    ):
+        return invalid("This session takes no bank debits.")
+    customer = _customer(world, session, method)
+    promise(world, _intent_of(world, session, customer), method)
+    _complete(world, session, customer, method)
+    return None
+
+
 def _pay(world: World, session: Json, method: Json, customer: Json | None, authenticated: bool) -> StripeError | None:
+    intent = _intent_of(world, session, customer)
+    outcome = attempt(world, intent, method, authenticated=authenticated)
+    if outcome.paid and intent["setup_future_usage"] and customer is not None:
+        attach(world, method, customer)
+        set_up(world, method)
+    return outcome.error
+
+
+def _intent_of(world: World, session: Json, customer: Json | None) -> Json:
     data = world.store.hidden[session["id"]]["payment_intent_data"]
     intent = world.store.find(session["payment_intent"])
     if intent is None:
@@ -101,11 +125,7 @@ def _pay(world: World, session: Json, method: Json, customer: Json | None, authe
         assign(intent, data, ("description", "receipt_email", "setup_future_usage", "statement_descriptor"))
         intent["metadata"] = merged({}, data.get("metadata") or "")
         session["payment_intent"] = intent["id"]
-    outcome = attempt(world, intent, method, authenticated=authenticated)
-    if outcome.paid and intent["setup_future_usage"] and customer is not None:
-        attach(world, method, customer)
-        set_up(world, method)
-    return outcome.error
+    return intent
 
 
 def _subscribe(world: World, session: Json, method: Json, customer: Json | None) -> StripeError | None:
@@ -146,11 +166,17 @@ def _complete(world: World, session: Json, customer: Json | None, method: Json) 
             "tax_exempt": "none",
             "tax_ids": [],
         },
-        "payment_status": "no_payment_required" if session["mode"] == "setup" else "paid",
+        "payment_status": _payment_status(session, method),
         "status": "complete",
         "url": None,
     }
     world.emit("checkout.session.completed", session)
+
+
+def _payment_status(session: Json, method: Json) -> str:
+    if session["mode"] == "setup":
+        return "no_payment_required"
+    return "paid" if method["type"] == "card" else "unpaid"
 
 
 def expire(world: World, session: Json) -> None:

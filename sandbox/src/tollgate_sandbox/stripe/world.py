@@ -31,7 +31,7 @@ class World:
         self.faults = Faults()
         self.idempotency = Idempotency()
         self.deliveries = Deliveries(settings.kept)
-        self.sender = Sender(self.deliveries, self.clock, sign)
+        self.sender = Sender(self.deliveries, self.clock, sign, lambda: self._file.touch())
         self.rates = Rates(100, 25) if settings.rate_limits else Rates()
         self.revoked: set[str] = set()
         self.base_url = ""

@@ -4,8 +4,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from tollgate_sandbox.jsons import Json
-from tollgate_sandbox.payments.html import link, table, tag
-from tollgate_sandbox.stripe.checkouts import needs_owner, submit
+from tollgate_sandbox.payments.html import Html, field, link, table, tag
+from tollgate_sandbox.stripe.checkouts import needs_owner, submit, submit_debit
+from tollgate_sandbox.stripe.debiting import FAILS, SETTLES, debit_method
 from tollgate_sandbox.stripe.errors import StripeError
 from tollgate_sandbox.stripe.pages.common import (
     away,
@@ -33,7 +34,10 @@ async def checkout(world: World, request: Request) -> Response:
         return _show(world, session)
     form = await form_of(request)
     try:
-        error = submit(world, session, entered_card(world, form))
+        if "iban" in form:
+            error = submit_debit(world, session, debit_method(world, form["iban"], {"name": form.get("name")}))
+        else:
+            error = submit(world, session, entered_card(world, form))
     except StripeError as refused:
         error = refused
     world.changed()
@@ -69,8 +73,24 @@ def _show(
         total,
         bought if items else None,
         tag("section", problem(error), card_form(f"/c/pay/{session['id']}", label, email=needs_email, given=form)),
+        _debit_form(session, label) if "sepa_debit" in session["payment_method_types"] and items else None,
         tag("p", link("Cancel and go back", session["cancel_url"])) if session["cancel_url"] else None,
         status=402 if error else 200,
+    )
+
+
+def _debit_form(session: Json, label: str) -> Html:
+    return tag(
+        "section",
+        tag(
+            "form",
+            field("IBAN", "iban", required="", placeholder=SETTLES),
+            field("Name on account", "name", required=""),
+            tag("button", f"{label} by bank debit", class_="main"),
+            method="post",
+            action=f"/c/pay/{session['id']}",
+        ),
+        tag("p", f"{SETTLES} is paid after five days, {FAILS} fails.", class_="note"),
     )
 
 

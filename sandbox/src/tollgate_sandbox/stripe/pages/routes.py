@@ -49,7 +49,6 @@ def page_routes(world: World) -> list[Route]:
 
 def _bound(world: World, shown: Shown) -> Callable[[Request], Awaitable[Response]]:
     async def bound(request: Request) -> Response:
-        world.base_url = str(request.base_url).rstrip("/")
         return await shown(world, request)
 
     return bound
