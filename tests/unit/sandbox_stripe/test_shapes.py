@@ -13,6 +13,7 @@ from stripe import billing_portal, checkout
 from tests.unit.sandbox_stripe.builders import customer, draft
 from tests.unit.sandbox_stripe.conftest import Simulated
 from tollgate_cli.laptop import loopback
+from tollgate_sandbox.stripe.table import OPERATIONS
 
 CLASSES: dict[str, Any] = {
     one.OBJECT_NAME: one
@@ -101,3 +102,28 @@ def test_ids_have_stripes_prefixes(full: dict[str, list[dict[str, Any]]]) -> Non
         "payment_method": "pm", "price": "price", "product": "prod", "refund": "re", "setup_intent": "seti",
         "subscription": "sub", "subscription_item": "si", "webhook_endpoint": "we",
     }  # fmt: skip
+
+
+_SEGMENTS = {
+    "balance_transactions": "balance_transaction",
+    "invoiceitems": "invoiceitem",
+    "sessions": "checkout.session",
+}
+
+
+def test_no_endpoint_breaks_on_an_empty_request(sim: Simulated, full: dict[str, list[dict[str, Any]]]) -> None:
+    """Whatever the state of the object, the answer is a result or a refusal that says why."""
+    headers = {"authorization": "Bearer sk_test_tollgate", "content-type": "application/x-www-form-urlencoded"}
+    answers = {}
+    for operation in sorted(OPERATIONS, key=lambda one: (one.method == "DELETE", "{" in one.path)):
+        parts = operation.path.split("/")
+        for place, part in enumerate(parts):
+            if part.startswith("{"):
+                kind = _SEGMENTS.get(parts[place - 1], parts[place - 1].removesuffix("s"))
+                parts[place] = full[kind][0]["id"]
+        answer = loopback.request(operation.method, sim.url + "/".join(parts), headers=headers)
+        answers[f"{operation.method} {operation.path}"] = answer.status_code
+        if answer.status_code != 200:
+            assert answer.json()["error"]["message"]
+    assert {name: status for name, status in answers.items() if status not in {200, 400, 402, 404}} == {}
+    assert sum(status == 200 for status in answers.values()) > 50

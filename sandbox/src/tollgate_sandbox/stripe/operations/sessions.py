@@ -113,8 +113,6 @@ def list_(call: Call) -> Json:
 
 def create_portal(call: Call) -> Json:
     """A page on which a customer looks after invoices and cards."""
-    if "customer" not in call.params:
-        raise invalid("Missing required param: customer.", code="parameter_missing", param="customer")
     customer = call.store.get("customer", call.params["customer"], "customer")
     fields: Json = {
         "configuration": "bpc_simulated",
