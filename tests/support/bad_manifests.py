@@ -77,7 +77,7 @@ BAD_MANIFESTS: tuple[Bad, ...] = (
     Bad(resource("API", "a.b", **_API), "metadata.name", _PATTERN, _SERVER_PATTERN),
     _api("spec.forceUsages", "unknown field 'forceUsages'; did you mean 'forceUsage'?", "unknown field", forceUsages=1),
     _api("spec.forceUsage", "input should be a valid boolean", "must be of type boolean", forceUsage="yes"),
-    _api("spec.maxRequestBytes", "input should be a valid string", "must be of type string", maxRequestBytes=5),
+    _api("spec.maxRequestBytes", "must be a text: write it in quotes", "must be of type string", maxRequestBytes=5),
     _api("spec.maxRequestBytes", "must be more than zero", maxRequestBytes="0"),
     _api("spec.pathPrefix", _PATTERN, _SERVER_PATTERN, pathPrefix="/a b"),
     _api("spec.hostnames[0]", _PATTERN, _SERVER_PATTERN, hostnames=["EXAMPLE.com"]),
@@ -102,7 +102,13 @@ BAD_MANIFESTS: tuple[Bad, ...] = (
     _upstream(
         "spec.upstream.serviceRef.path", "must not hold a query or fragment", serviceRef={**_SERVICE, "path": "/a?b"}
     ),
-    _upstream("spec.upstream.connectTimeout", _PATTERN, _SERVER_PATTERN, url="https://x", connectTimeout="5"),
+    _upstream(
+        "spec.upstream.connectTimeout",
+        "must be a duration, for example",
+        _SERVER_PATTERN,
+        url="https://x",
+        connectTimeout="5",
+    ),
     # endpoints
     _api("spec.endpoints", "is required", "Required value", endpoints=None),
     _api("spec.endpoints", "list should have at least 1 item", "should have at least 1 items", endpoints=[]),
@@ -161,7 +167,14 @@ BAD_MANIFESTS: tuple[Bad, ...] = (
         amount=None,
         tiers=[{"upTo": "1", "amount": "1"}],
     ),
-    _price("spec.tiers[0].amount", _PATTERN, _SERVER_PATTERN, model="volume", amount=None, tiers=[{"amount": "-1"}]),
+    _price(
+        "spec.tiers[0].amount",
+        "must be a decimal number without a sign",
+        _SERVER_PATTERN,
+        model="volume",
+        amount=None,
+        tiers=[{"amount": "-1"}],
+    ),
     _price("spec", "only a flat price has seats", type="oneOff"),
     _price("spec", "only a flat price has seats", billingMode="inArrears"),
     _price("spec", "needs when", priority=1),
@@ -173,9 +186,9 @@ BAD_MANIFESTS: tuple[Bad, ...] = (
     _product("spec.trialDays", "greater than or equal to 0", "greater than or equal to 0", trialDays=-1),
     _price("spec.per", "must be more than zero", per="0"),
     _price("spec.per", "must be more than zero", per="0.00k"),
-    _price("spec.amount", _PATTERN, _SERVER_PATTERN, amount="-1"),
-    _price("spec.amount", "input should be a valid string", "must be of type string", amount=0.15),
-    _price("spec.currency", _PATTERN, _SERVER_PATTERN, currency="usd"),
+    _price("spec.amount", "must be a decimal number without a sign", _SERVER_PATTERN, amount="-1"),
+    _price("spec.amount", "must be a text: write it in quotes", "must be of type string", amount=0.15),
+    _price("spec.currency", "must be an ISO 4217 code of three capital letters", _SERVER_PATTERN, currency="usd"),
     _price("spec.billingPeriod.interval", "input should be", "Unsupported value", billingPeriod={"interval": "hour"}),
     # products
     _rate("needs exactly one of requests, tokens and concurrency"),
@@ -215,7 +228,9 @@ BAD_MANIFESTS: tuple[Bad, ...] = (
     _subscription("spec.startsAt", "must be a time in RFC 3339", _SERVER_PATTERN, startsAt="2026-11-01"),
     _subscription("spec.startsAt", "must be a time in RFC 3339", _SERVER_PATTERN, startsAt="2026-11-01T00:00:00"),
     _subscription("spec.secretName", _PATTERN, _SERVER_PATTERN, secretName="My_Secret"),
-    _subscription("spec.keyRotationOverlap", _PATTERN, _SERVER_PATTERN, keyRotationOverlap="1 day"),
+    _subscription(
+        "spec.keyRotationOverlap", "must be a duration, for example", _SERVER_PATTERN, keyRotationOverlap="1 day"
+    ),
     # payment providers
     Bad(resource("PaymentProvider", "x"), "spec", "needs exactly one of stripe, paddle and manual"),
     Bad(

@@ -50,7 +50,10 @@ def attach(state_dir: Path | None, url: str | None = None, token_file: Path | No
     if not (state_dir / "endpoints.json").exists():
         raise CommandError(f"Nothing runs from {state_dir}. Start a system with 'tollgate up DIR'.")
     state = StateDirectory(state_dir)
-    return BillingClient(str(state.endpoints()["api_url"]), state.secrets().admin_token)
+    try:
+        return BillingClient(str(state.endpoints()["api_url"]), state.secrets().admin_token)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise CommandError(f"{state_dir} is not the state of a running system: {error}") from error
 
 
 def _trust(url: str) -> ssl.SSLContext | None:
@@ -102,16 +105,20 @@ def usage(
     """List the ledger's usage events."""
     if context.invoked_subcommand:
         return
-    console = Console()
-    try:
-        events = all_events(attach(state_dir, url, token_file), subscription)
-    except CommandError as error:
-        console.print(f"[red]error:[/] {error}", highlight=False)
-        raise typer.Exit(1) from error
+    with attached(state_dir, url, token_file) as billing:
+        events = all_events(billing, subscription)
     if as_json:
-        print(json.dumps(events, indent=2))  # noqa: T201
-        return
-    console.print(_table(events))
+        _print_lines(events)
+    elif events:
+        Console().print(_table(events))
+    else:
+        Console().print("No usage is recorded" + (f" of {subscription}." if subscription else "."), markup=False)
+
+
+def _print_lines(events: list[dict[str, Any]]) -> None:
+    """A list, with one event per line: as it is ``tollgate backtest`` reads it, and so does what reads lines."""
+    lines = ",\n".join(json.dumps(event) for event in events)
+    print(f"[\n{lines}\n]" if lines else "[]")  # noqa: T201
 
 
 def _table(events: list[dict[str, Any]]) -> Table:
@@ -143,12 +150,6 @@ def replay(
     token_file: TokenFileOption = None,
 ) -> None:
     """Put dead letters back into the stream, after their cause is mended."""
-    console = Console()
-    try:
-        answer = attach(state_dir, url, token_file).post(
-            "/v1/dead-letters/replay", {"id": event_id} if event_id else {}
-        )
-    except CommandError as error:
-        console.print(f"[red]error:[/] {error}", highlight=False)
-        raise typer.Exit(1) from error
-    console.print(f"{answer['replayed']} dead letters are back in the stream.")
+    with attached(state_dir, url, token_file) as billing:
+        answer = billing.post("/v1/dead-letters/replay", {"id": event_id} if event_id else {})
+    Console().print(f"{answer['replayed']} dead letters are back in the stream.")

@@ -8,6 +8,9 @@ from rich.table import Table
 
 from tollgate_cli.laptop.reconciliation import EndpointCount
 
+#: What a statement says of units that the product gives away.
+_FREE = "free of charge"
+
 
 def print_counts(console: Console, counts: dict[str, EndpointCount]) -> None:
     """What was metered, beside what the upstream itself counted."""
@@ -44,7 +47,7 @@ def print_invoice(console: Console, invoice: dict[str, Any]) -> None:
             f"{line['amount']} {invoice['currency']}",
         )
     for held in invoice["held"]:
-        table.add_row(held["metric"], "", held["quantity"], held["note"], "held")
+        table.add_row(held["metric"], "", held["quantity"], held["note"], "free" if held["note"] == _FREE else "held")
     if invoice["brought_forward"]["minor"]:
         table.add_row(
             "Credit brought forward", "", "", "", f"{invoice['brought_forward']['amount']} {invoice['currency']}"

@@ -124,6 +124,16 @@ def test_a_charge_is_an_amount_of_whole_minor_units(http: TestClient, subscripti
     assert "amount" in str(refused)
 
 
+def test_the_preview_of_a_beginning_begins_nothing(http: TestClient, subscription: str) -> None:
+    wanted = {"name": "new", "product": get(http, f"/v1/subscriptions/{subscription}/invoice")["product"]}
+    shown = http.post("/v1/subscriptions", params={"preview": "true"}, json={**wanted, "customer": "x"}, headers=ADMIN)
+    assert (shown.status_code, shown.json()["preview"]) == (201, True)
+    names = [row["name"] for row in get(http, "/v1/subscriptions")["subscriptions"]]
+    assert "new" not in names
+    done = post(http, "/v1/subscriptions", **wanted, customer="x")
+    assert (done["preview"], done["draft"]["total"]) == (False, shown.json()["draft"]["total"])
+
+
 def test_the_same_charge_twice_is_one(http: TestClient, subscription: str) -> None:
     path = f"/v1/subscriptions/{subscription}/charges"
     for _ in range(2):
@@ -136,7 +146,7 @@ def test_what_a_manifest_declares_is_changed_there(http: TestClient) -> None:
     name = quote("team/acme", safe="")
     for change, body in (("cancel", {}), ("switch", {"product": "x"})):
         refused = post(http, f"/v1/subscriptions/{name}/{change}", (409,), **body)
-        assert "declared in the cluster" in refused["detail"]
+        assert "a manifest declares it" in refused["detail"]
 
 
 def test_a_migration_takes_the_edit_and_nothing_else_does(

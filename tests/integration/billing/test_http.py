@@ -222,4 +222,7 @@ def test_a_quote_is_computed_and_nothing_is_written(http: TestClient) -> None:
     assert http.get("/v1/subscriptions", headers=ADMIN).json() == before
     refused = http.post("/v1/quote", json={"product": "nope"}, headers=ADMIN)
     assert (refused.status_code, refused.json()["detail"]) == (422, "there is no product 'nope'; known: pro")
+    for start in ("9999-12-31T00:00:00Z", "0001-01-01T00:00:00Z"):
+        refused = http.post("/v1/quote", json={**asked, "start": start}, headers=ADMIN)
+        assert (refused.status_code, "start must be between" in refused.json()["detail"]) == (422, True)
     assert http.post("/v1/quote", json=asked).status_code == 401

@@ -10,11 +10,13 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import pytest
 import trustme
+from rich.console import Console
 from sqlalchemy import text
 from typer.testing import CliRunner
 
@@ -27,6 +29,7 @@ from tollgate_billing.main import Billing
 from tollgate_billing.subscriptions import changes
 from tollgate_cli.main import app
 from tollgate_cli.manifests import valid_catalog
+from tollgate_cli.output import print_invoice
 from tollgate_core.catalog import Catalog, Subscription, content_hash
 
 _ROOT = Path(__file__).parents[3]
@@ -114,6 +117,7 @@ def test_the_page_shows_what_is_printed(state: Path) -> None:
     [
         "migrate globex",
         "migrate --product team",
+        "subscriptions create umbrella --product team --customer umbrella",
         "subscriptions seats globex team-seats 5",
         "subscriptions switch globex solo",
         "subscriptions cancel globex",
@@ -129,7 +133,8 @@ def test_the_page_shows_what_is_printed(state: Path) -> None:
 def test_nothing_is_changed_before_it_is_confirmed(command: str, state: Path) -> None:
     def books() -> list[Json]:
         shown = [answer(state, "subscriptions", "show", name) for name in ("globex", "initech")]
-        return [*shown, answer(state, "grants", "list", "globex"), answer(state, "statements", "list", "globex")]
+        lists = [("subscriptions", "list"), ("grants", "list", "globex"), ("statements", "list", "globex")]
+        return [*shown, *(answer(state, *command) for command in lists)]
 
     before = books()
     for more, expected in (((), 1), (("--dry-run",), 0), (("--json",), 1), (("--yes", "--dry-run"), 0)):
@@ -167,6 +172,17 @@ def test_what_billing_refuses_is_said_with_field_and_cause(state: Path) -> None:
         ("subscriptions seats globex team-seats 51", "team-seats allows 1 to 50 seats, not 51"),
         ("subscriptions charge globex 0.001 --comment x", "422 amount: must be a number of whole minor units of USD"),
         ("subscriptions charge globex 5 --comment x --id 'no spaces'", "the request is not valid; id: String should"),
+        ("subscriptions create globex --product team --customer x", "409 there is a subscription globex already"),
+        ("subscriptions create x --product tea --customer x", "409 there is no product tea; did you mean 'team'?"),
+        ("subscriptions create x --product team --customer x --currency EUR", "team has no price in EUR"),
+        ("subscriptions create x --product team --customer 'a b'", "customer: String should match"),
+        ("subscriptions create X --product team --customer x", "name: String should match"),
+        ("subscriptions create x --product team --customer x --time-zone Mars/X", "time_zone: there is no time zone"),
+        ("subscriptions create x --product team --customer x --starts-at 9999-12-31", "between the years 1970 and"),
+        ("subscriptions create x --product team --customer x --starts-at soon", "'soon' is no time; write 2026-03-01"),
+        ("subscriptions credit globex +5 --comment x", "amount: has no sign"),
+        ("statements pay st_3b321f7a68221e472487679d --at never", "'never' is no time; write 2026-03-01"),
+        ("notifications nobody", "There is no subscription nobody"),
         ("subscriptions reactivate globex", "409 it is not cancelled"),
         ("subscriptions show nobody", "There is no subscription nobody"),
         ("top-ups add globex 5", "409 the product team is not prepaid"),
@@ -199,6 +215,50 @@ def test_a_statement_that_was_changed_is_found(state: Path, billing: Billing) ->
         connection.execute(text("UPDATE statements SET body = replace(body, '60.00', '6.00') WHERE sequence = 1"))
     code, said = run(state, "statements", "verify")
     assert (code, "changed: st_" in said) == (1, True)
+
+
+def test_what_is_free_is_not_said_to_be_held(state: Path) -> None:
+    console = Console(width=120, record=True, file=StringIO())
+    draft = answer(state, "subscriptions", "show", "globex")["invoice"]
+    for note, said in (("free of charge", "free"), ("no price applies yet: not charged", "held")):
+        held = {"metric": "images", "quantity": "9", "events": 1, "note": note}
+        print_invoice(console, {**draft, "held": [held]})
+        (row,) = [line for line in console.export_text().splitlines() if "images" in line]
+        assert row.replace("│", " ").split()[-1] == said
+
+
+def test_a_subscription_is_created_as_it_was_shown(state: Path) -> None:
+    more = (
+        "--product",
+        "team",
+        "--customer",
+        "umbrella",
+        "--customer-name",
+        "Umbrella Inc.",
+        "--time-zone",
+        "Asia/Tokyo",
+    )
+    command = ("subscriptions", "create", "umbrella", *more, "--starts-at", "2026-04-01", "--currency", "USD")
+    code, said = run(state, *command)
+    assert (code, "Umbrella Inc." in said, "Nothing was changed; --yes does it." in said) == (1, True, True)
+    assert "There is no subscription umbrella" in run(state, "subscriptions", "show", "umbrella")[1]
+    code, said = run(state, *command, "--yes")
+    assert (code, said.splitlines()[-1]) == (0, "Done: umbrella is pending on team.")
+    begun = answer(state, "subscriptions", "create", "now", "--product", "team", "--customer", "n")["preview"]["draft"]
+    assert [(line["price"], line["amount"]) for line in begun["lines"]] == [("team-seats", "60.00")]
+    row = answer(state, "subscriptions", "show", "umbrella")["subscription"]
+    assert (row["anchor"], row["time_zone"], row["currency"]) == ("2026-04-01T00:00:00.000Z", "Asia/Tokyo", "USD")
+
+
+def test_exported_usage_can_be_rated_again(state: Path, tmp_path: Path) -> None:
+    code, printed = run(state, "usage", "--json")
+    exported = tmp_path / "usage.json"
+    exported.write_text(printed)
+    assert (code, [event["id"] for event in json.loads(printed)]) == (0, ["req-0", "req-1", "req-2"])
+    arguments = ["backtest", str(_MANIFESTS / "now.yaml"), "--usage", str(exported), "--json"]
+    rated = CliRunner().invoke(app, arguments, env=PLAIN)
+    assert (rated.exit_code, json.loads(rated.stdout)["events"]) == (0, 3)
+    assert run(state, "usage", "--subscription", "nobody") == (0, "No usage is recorded of nobody.")
 
 
 def test_statements_come_as_csv(state: Path) -> None:

@@ -199,12 +199,13 @@ class Books:
                 assert void_grant(connection, NAME, grants[-1].id, self.now) is not None
 
     def pay(self, share: Fraction) -> None:
-        """Part of what is left to be paid of the first statement of which something is; all comes back sometimes."""
+        """Part of what is left to be paid of the first statement of which something is; or all that was paid of one
+        comes back."""
         with self.database.write() as connection:
             row = _row(connection)
             for statement in list_statements(connection, NAME, limit=10_000):
-                left = statement.due_minor - paid_for(connection, [statement.id]).get(statement.id, 0)
-                minor = -statement.due_minor if share < 0 and not left else int(left * share)
+                paid = paid_for(connection, [statement.id]).get(statement.id, 0)
+                minor = -paid if share < 0 else int((statement.due_minor - paid) * share)
                 if minor:
                     payment = Payment(
                         id=self._name("payment"),

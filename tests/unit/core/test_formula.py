@@ -38,6 +38,20 @@ def test_included_units_of_tiers_are_named(model: str, expected: str) -> None:
     assert formula(model, tiers=TIERS, included="100") == expected
 
 
+def test_units_that_are_all_included_are_not_a_trial() -> None:
+    tiers = (PriceTier(up_to="3000", amount="0.5"), PriceTier(amount="0.25"))
+    assert formula("graduated", tiers=tiers, included="2000") == "1500 included = 0.00 USD"
+    both = formula("graduated", tiers=tiers, included="2000", trial_units="500")
+    assert both == "500 in trial, 1000 included = 0.00 USD"
+    assert formula("graduated", tiers=tiers, trial_units="2000") == "1500 in trial = 0.00 USD"
+
+
+def test_one_package_is_one() -> None:
+    assert formula("package", amount="7", per="1000", included="1000") == (
+        "1 package of 1000 x 7 USD (1500 - 1000 included) = 7.00 USD"
+    )
+
+
 def test_seats_for_a_part_of_a_period_are_seat_days() -> None:
     assert formula("flat", amount="31", max_seats=5) == "31 USD x 30 seat-days / 31 days = 30.00 USD"
     assert formula("flat", amount="31") == "31 USD x 10 days / 31 days = 10.00 USD"

@@ -66,6 +66,18 @@ def test_tiers_that_never_charge() -> None:
     assert said(findings(free, metrics=CALLS, limits=limit)) == [("warning", "unreachable-price", "spec.included")]
 
 
+@pytest.mark.parametrize("fields", [{"soft": True}, {"per_key": True}, {"least": 50, "most": 101}])
+def test_a_limit_that_does_not_end_usage_makes_no_tier_unreachable(fields: dict[str, Any]) -> None:
+    limits = (MetricLimit(metric="calls", limit=100, interval="month", **fields),)
+    beyond = tiered("graduated", ("100", "1"), ("", "0.5"))
+    assert findings(beyond, metrics=CALLS, limits=limits) == []
+    assert findings(price(metric="calls", per="1", trial_units="101"), metrics=CALLS, limits=limits) == []
+    hard = (MetricLimit(metric="calls", limit=100, interval="month"),)
+    (found,) = findings(price(metric="calls", per="1", trial_units="101"), metrics=CALLS, limits=hard)
+    assert found.rule == "trial-beyond-limit"
+    assert found.message == "101 are more than the product's limit, 100 per period"
+
+
 def test_a_volume_cliff_says_from_where_on_more_costs_less() -> None:
     (found,) = findings(tiered("volume", ("100", "0.5"), ("", "0.3")), metrics=CALLS)
     assert (found.severity, found.rule) == ("warning", "volume-cliff")

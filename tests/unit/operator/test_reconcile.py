@@ -140,6 +140,13 @@ def test_a_resource_that_is_wrong_from_the_start_stops_no_other_api(tmp_path: Pa
         assert state.statuses["API", api].serving == "current"
 
 
+def test_a_switch_to_no_product_is_named_and_the_product_serves(tmp_path: Path) -> None:
+    state = run(tmp_path, change("Product", "openai-payg", ["switches"], ["claude-teem", "open-models"]))
+    said = "spec.switches[0]: there is no Product 'claude-teem'; did you mean 'claude-team'?"
+    assert problems(state) == {"Product/openai-payg": [said]}
+    assert state.statuses["Product", "openai-payg"].serving == "current"
+
+
 def test_two_routes_that_collide_are_named_and_the_first_keeps_serving(tmp_path: Path) -> None:
     documents = example_documents()
     good = run(tmp_path, documents)

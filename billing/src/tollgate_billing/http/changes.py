@@ -116,7 +116,7 @@ def plan_routes(services: Services) -> APIRouter:
     router, apply = APIRouter(), _Changer(services).apply
 
     @router.post("/subscriptions", status_code=201)
-    def begin(asked: NewSubscription) -> Json:
+    def begin(asked: NewSubscription, preview: Preview = False) -> Json:
         now = services.clock()
         wrong = [*moment_problems("starts_at", asked.starts_at), *time_zone_problems("time_zone", asked.time_zone)]
         if wrong:
@@ -131,11 +131,13 @@ def plan_routes(services: Services) -> APIRouter:
             starts_at=asked.starts_at.isoformat() if asked.starts_at else "",
         )
         try:
-            with services.database.write() as connection:
-                changes.begin(connection, services.catalog.current, wanted, now)
-                return _state(connection, services, asked.name, now)
+            with changing(services, preview) as connection:
+                row = changes.begin(connection, services.catalog.current, wanted, now)
+                # Its first statement, which closes when it begins: what it will pay then, and not a month later too.
+                answer = _state(connection, services, asked.name, row.closed_ms)
         except changes.ChangeRefusedError as error:
             raise Problem(409, str(error)) from error
+        return {**answer, "effective_at": rfc3339(row.started_ms), "preview": preview}
 
     @router.post("/subscriptions/{name:path}/switch")
     def switch(name: str, asked: Switch, preview: Preview = False) -> Json:

@@ -76,7 +76,8 @@ def _find(services: Services, row: Subscription, metric: str, scope: LimitScope)
 
 def _within(limit: MetricLimit, asked: str, product: str) -> Decimal:
     if not is_adjustable(limit):
-        raise Problem(409, f"the limit of {limit.metric} is not adjustable in the product {product}")
+        which = f"the limit of {limit.metric} {'of each key ' if limit.per_key else ''}is not adjustable"
+        raise Problem(409, f"{which} in the product {product}")
     try:
         units = parse_quantity(asked)
     except QuantityError as error:

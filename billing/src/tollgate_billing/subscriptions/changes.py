@@ -35,6 +35,7 @@ from tollgate_billing.subscriptions.pinning import (
 )
 from tollgate_core.catalog import Catalog, Price
 from tollgate_core.catalog import Subscription as Declared
+from tollgate_core.manifests.parse import nearest
 from tollgate_core.periods import Recurrence
 from tollgate_core.pricing import Calendar
 
@@ -52,7 +53,8 @@ def begin(connection: Connection, catalog: Catalog, wanted: Declared, now_ms: in
         raise ChangeRefusedError(f"there is a subscription {wanted.name} already")
     product = next((product for product in catalog.products if product.name == wanted.product), None)
     if product is None:
-        raise ChangeRefusedError(f"there is no product {wanted.product}")
+        known = [product.name for product in catalog.products]
+        raise ChangeRefusedError(f"there is no product {wanted.product}{nearest(wanted.product, known)}")
     currency = currency_of(catalog, wanted.product, wanted.currency)
     offered = offer(catalog, wanted.product, currency, versions_by_name(connection))
     if wanted.currency and not offered.current:
@@ -191,7 +193,7 @@ def _end(calendar: Calendar, price: Price, now_ms: int) -> int:
 
 def _refuse_declared(row: Subscription, instead: str) -> None:
     if row.origin == CATALOG_ORIGIN:
-        raise ChangeRefusedError(f"it is declared in the cluster: {instead}")
+        raise ChangeRefusedError(f"a manifest declares it: {instead}")
 
 
 def _refuse_ended(row: Subscription, now_ms: int) -> None:

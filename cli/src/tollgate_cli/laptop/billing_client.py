@@ -38,7 +38,10 @@ class BillingClient:
     def __init__(self, url: str, token: str, trust: ssl.SSLContext | None = None, name: str | None = None) -> None:
         """``trust`` is the system's if absent; ``name`` is the certificate's, where it is another than the URL's."""
         headers = {"authorization": f"Bearer {token}"}
-        self._http = httpx.Client(base_url=url, headers=headers, timeout=30, verify=trust or True)
+        try:
+            self._http = httpx.Client(base_url=url, headers=headers, timeout=30, verify=trust or True)
+        except httpx.InvalidURL as error:
+            raise CommandError(f"{url!r} is no URL of billing: {error}") from error
         self._extensions = {"sni_hostname": name} if name else {}
 
     def close(self) -> None:

@@ -113,7 +113,7 @@ def print_invoices(console: Console, invoice: Json, draft: Json) -> None:
     cells = list(_changed_lines(invoice, draft))
     if cells:
         columns: tuple[Column, ...] = ("line", "period", "how it is computed", ("now", "right"), ("then", "right"))
-        console.print(table(columns, cells, f"Next statement, {draft['closes_at'][:10]}"))
+        console.print(table(columns, cells, f"Statements until {draft['closes_at'][:10]}"))
     now, then = money(invoice["total"]), money(draft["total"])
     change = f"{then}, as before" if now == then else f"{now} → {then}"
     console.print(f"Total: {change}{_paid(draft)}.", highlight=False)

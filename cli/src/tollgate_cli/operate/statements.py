@@ -13,6 +13,8 @@ from tollgate_cli.operate import output
 from tollgate_cli.operate.changing import Consent, DryRunOption, JsonOption, YesOption, show_then_do
 from tollgate_cli.operate.subscriptions import IdOption, made_up_id
 from tollgate_cli.output import print_invoice
+from tollgate_cli.tools.arguments import calendar_ms
+from tollgate_core.events import rfc3339
 
 Json = dict[str, Any]
 statements_app = typer.Typer(help="Closed statements.", no_args_is_help=True)
@@ -137,7 +139,7 @@ def pay(
 ) -> None:
     """Record what a customer paid by other means than a payment provider, such as a bank transfer."""
     path = f"/v1/statements/{quote(statement, safe='')}/payments"
-    body: Json = {"id": id_ or made_up_id(), "amount": amount or None, "reference": reference, "paid_at": at or None}
+    body: Json = {"id": id_ or made_up_id(), "amount": amount or None, "reference": reference, "paid_at": _moment(at)}
     with attached(state_dir, url, token_file) as billing:
         preview: Json = billing.post(path, body, preview="true")
         cells = [
@@ -153,6 +155,11 @@ def pay(
             lambda: billing.post(path, body),
             lambda done: f"Done: {left}." if done["remaining"].strip("0.") else "Done: paid.",
         )
+
+
+def _moment(at: str) -> str | None:
+    """As all commands take it: a day is enough."""
+    return rfc3339(calendar_ms(at, "--at")) if at else None
 
 
 def _payment(statement: Json) -> str:

@@ -13,6 +13,8 @@ from tollgate_cli.laptop.billing_client import BillingClient, of_subscription
 from tollgate_cli.operate import output
 from tollgate_cli.operate.changing import Consent, DryRunOption, JsonOption, YesOption, show_then_do
 from tollgate_cli.output import print_invoice
+from tollgate_cli.tools.arguments import calendar_ms
+from tollgate_core.events import rfc3339
 
 Json = dict[str, Any]
 subscriptions_app = typer.Typer(help="Subscriptions, and changes of them.", no_args_is_help=True)
@@ -34,6 +36,49 @@ def find(billing: BillingClient, name: str) -> Json:
 def made_up_id() -> str:
     """For an operation that has none."""
     return f"cli-{uuid.uuid4().hex[:16]}"
+
+
+@subscriptions_app.command()
+def create(
+    name: NameArgument,
+    product: Annotated[str, typer.Option(help="What it subscribes to.")],
+    customer: Annotated[str, typer.Option(help="Id of who pays.")],
+    customer_name: Annotated[str, typer.Option(help="The customer's name for people.")] = "",
+    currency: Annotated[str, typer.Option(help="Of the product's prices; needed where they have several.")] = "",
+    time_zone: Annotated[str, typer.Option(help="IANA zone of its periods; the product's if absent.")] = "",
+    starts_at: Annotated[str, typer.Option(help="When it begins, such as 2026-03-01; now if absent.")] = "",
+    state_dir: StateOption = None,
+    url: UrlOption = None,
+    token_file: TokenFileOption = None,
+    yes: YesOption = False,
+    dry_run: DryRunOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Begin a subscription that no manifest declares."""
+    body = {
+        "name": name,
+        "product": product,
+        "customer": customer,
+        "customer_name": customer_name,
+        "currency": currency,
+        "time_zone": time_zone,
+        "starts_at": rfc3339(calendar_ms(starts_at, "--starts-at")) if starts_at else None,
+    }
+    with attached(state_dir, url, token_file) as billing:
+        preview: Json = billing.post("/v1/subscriptions", body, preview="true")
+        show_then_do(
+            Consent(yes, dry_run, as_json),
+            f"Create {name} on {product}?",
+            preview,
+            lambda console: _print_begun(console, preview),
+            lambda: billing.post("/v1/subscriptions", body),
+            lambda done: f"Done: {name} is {done['subscription']['state']}" + _until(done["subscription"]),
+        )
+
+
+def _print_begun(console: Console, begun: Json) -> None:
+    output.print_subscriptions(console, [begun["subscription"]])
+    print_invoice(console, begun["draft"])
 
 
 @subscriptions_app.command("list")
@@ -193,7 +238,7 @@ def credit(
 
 
 def _positive(amount: str) -> str:
-    if amount.startswith("-"):
+    if amount.startswith(("-", "+")):
         raise CommandError("amount: has no sign; 'charge' adds it to what is due, 'credit' takes it off.")
     return amount
 

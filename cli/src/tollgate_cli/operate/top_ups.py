@@ -11,7 +11,7 @@ from tollgate_cli.attach import StateOption, TokenFileOption, UrlOption, attache
 from tollgate_cli.laptop.billing_client import of_subscription
 from tollgate_cli.operate import output
 from tollgate_cli.operate.changing import JsonOption
-from tollgate_cli.operate.subscriptions import AmountArgument, IdOption, NameArgument, made_up_id
+from tollgate_cli.operate.subscriptions import AmountArgument, IdOption, NameArgument, find, made_up_id
 
 Json = dict[str, Any]
 top_ups_app = typer.Typer(help="Money that customers pay in.", no_args_is_help=True)
@@ -122,6 +122,8 @@ def notifications_command(
     """List what somebody is to be told: low credit, limits that fill, top-ups. Oldest first."""
     with attached(state_dir, url, token_file) as billing:
         found = billing.pages("/v1/notifications", "notifications", subscription=subscription)
+        if subscription and not found:
+            find(billing, subscription)  # a misspelt name has nothing to tell either
     if as_json:
         print(json.dumps({"notifications": found}, indent=2))  # noqa: T201
         return

@@ -129,7 +129,10 @@ def _product(plans: Plans, endpoint: str, wanted: str | None) -> Product:
 def upstream_of(api: API, index: Index, base: str | None) -> Upstream:
     """Address, trust and credential. Raises CommandError that names what is missing, and never a value."""
     declared = api.spec.upstream.address(api.metadata.namespace)
-    parts = urlsplit(base or declared)
+    try:
+        parts = urlsplit(base or declared)
+    except ValueError as error:
+        raise CommandError(f"--upstream: {base!r} is no URL: {error}") from error
     header, value, secret = _credential(api, index)
     name = api.spec.upstream.tls.server_name or (urlsplit(declared).hostname if base else None)
     return Upstream(

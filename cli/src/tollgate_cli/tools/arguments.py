@@ -5,6 +5,8 @@ from datetime import UTC, datetime
 
 import typer
 
+from tollgate_core.pricing.calendar import COUNTABLE, countable
+
 
 def pairs(texts: Iterable[str], option: str) -> dict[str, str]:
     """``["a=1"]`` → ``{"a": "1"}``. Raises BadParameter that shows the form."""
@@ -28,3 +30,11 @@ def moment_ms(text: str, option: str) -> int:
         raise typer.BadParameter(hint, param_hint=option) from error
     moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
     return int(moment.timestamp() * 1000)
+
+
+def calendar_ms(text: str, option: str) -> int:
+    """The same, of a moment around which periods are counted: those of the far past and future have none."""
+    found = moment_ms(text, option)
+    if not countable(found):
+        raise typer.BadParameter(f"{text} {COUNTABLE}", param_hint=option)
+    return found

@@ -1,6 +1,8 @@
 """``tollgate backtest``: what recorded usage would have brought under other prices."""
 
 import json
+import re
+import zlib
 from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
@@ -11,13 +13,14 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import Progress
 
 from tollgate_cli.attach import StateOption, TokenFileOption, UrlOption, attach
 from tollgate_cli.errors import CommandError
 from tollgate_cli.laptop.billing_client import BillingClient
 from tollgate_cli.manifests import INVALID, valid_catalog
-from tollgate_cli.tools.arguments import moment_ms
+from tollgate_cli.tools.arguments import calendar_ms
 from tollgate_cli.tools.backtest_output import print_backtest
 from tollgate_cli.tools.usage_input import Change, Unreadable, calls_in_billing, calls_in_file, known_in_billing
 from tollgate_core.backtest.call import Call
@@ -30,6 +33,7 @@ from tollgate_core.events import rfc3339
 from tollgate_core.pricing import Span
 
 Json = dict[str, Any]
+_PERCENTAGE = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?%?")
 
 
 @dataclass
@@ -91,8 +95,8 @@ def backtest_command(
     thresholds = _thresholds({"customers": max_customer_change, "totals": max_change})
     if thresholds and against is None and not from_billing:
         raise typer.BadParameter("a threshold needs a baseline: --against DIR or --from-billing")
-    since_ms = moment_ms(since, "--since") if since else None
-    until_ms = moment_ms(until, "--until") if until else None
+    since_ms = calendar_ms(since, "--since") if since else None
+    until_ms = calendar_ms(until, "--until") if until else None
     catalog, baseline = valid_catalog(manifests), valid_catalog(against) if against else None
     recomputer = Recomputer(catalog) if recompute else None
     try:
@@ -100,8 +104,8 @@ def backtest_command(
             after, before = _raters(catalog, baseline, source.known, from_billing)
             run = Run(after, before, since_ms, until_ms)
             run.take_all(source.calls(run.unreadable, recomputer.apply if recomputer else None))
-    except (CommandError, OSError, EOFError) as error:
-        Console(stderr=True).print(f"[red]error:[/] {error}", highlight=False)
+    except (CommandError, OSError, EOFError, zlib.error) as error:
+        Console(stderr=True).print(f"[red]error:[/] {escape(str(error))}", highlight=False)
         raise typer.Exit(INVALID) from error
     answer = _answer(run, recomputer, thresholds)
     if as_json:
@@ -116,10 +120,9 @@ def _thresholds(texts: Mapping[str, str]) -> dict[str, Fraction]:
     for name, text in texts.items():
         if not text:
             continue
-        try:
-            found[name] = Fraction(text.removesuffix("%"))
-        except ValueError as error:
-            raise typer.BadParameter(f"{text!r} is no percentage, for example 5%") from error
+        if not _PERCENTAGE.fullmatch(text):
+            raise typer.BadParameter(f"{text!r} is no percentage, for example 5%")
+        found[name] = Fraction(text.removesuffix("%"))
     return found
 
 

@@ -7,12 +7,16 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 
 from tollgate_cli.manifests import INVALID, valid_catalog
 from tollgate_cli.output import print_quote
-from tollgate_cli.tools.arguments import moment_ms, pairs
+from tollgate_cli.tools.arguments import calendar_ms, pairs
 from tollgate_core.errors import QuoteError
 from tollgate_core.pricing.quote import QuoteRequest, quote, quote_document
+
+#: More than any price allows, and few enough to be read as a number.
+_MOST_DIGITS = 9
 
 
 def quote_command(
@@ -30,7 +34,7 @@ def quote_command(
     not valid, or the quote asks for what is not on offer."""
     asked = QuoteRequest(
         product=product,
-        start_ms=moment_ms(start, "--start") if start else time.time_ns() // 1_000_000,
+        start_ms=calendar_ms(start, "--start") if start else time.time_ns() // 1_000_000,
         currency=currency,
         usage=pairs(usage or (), "--usage"),
         seats={name: _number(text) for name, text in pairs(seats or (), "--seats").items()},
@@ -40,7 +44,7 @@ def quote_command(
     try:
         answer = quote_document(quote(valid_catalog(manifests), asked))
     except QuoteError as error:
-        Console(stderr=True).print(f"[red]error:[/] {error}", highlight=False)
+        Console(stderr=True).print(f"[red]error:[/] {escape(str(error))}", highlight=False)
         raise typer.Exit(INVALID) from error
     if as_json:
         print(json.dumps(answer, indent=2))  # noqa: T201
@@ -49,6 +53,6 @@ def quote_command(
 
 
 def _number(text: str) -> int:
-    if not text.isdecimal():
+    if not text.isdecimal() or len(text) > _MOST_DIGITS:
         raise typer.BadParameter(f"{text!r} is no number of seats", param_hint="--seats")
     return int(text)

@@ -18,6 +18,7 @@ from tollgate_core.pricing import Calendar, Pin
 
 _PAGE = 1000
 _SHOWN = 10
+_OF_A_LIST = frozenset({b"", b"[", b"]"})
 Change = Callable[[UsageEvent], UsageEvent]
 
 
@@ -38,16 +39,18 @@ class Unreadable:
 def calls_in_file(
     path: Path, unreadable: Unreadable, change: Change | None = None, progress: Callable[[int], None] | None = None
 ) -> Iterator[Call]:
-    """``progress`` gets how many bytes of the file were read, now and then."""
+    """``progress`` gets how many bytes of the file were read, now and then. What ``tollgate usage --json`` prints is a
+    list with one event per line: its brackets and commas are no events."""
     with path.open("rb") as raw:
         lines = cast("BinaryIO", gzip.GzipFile(fileobj=raw)) if _is_gzip(raw) else raw
         for number, line in enumerate(lines, 1):
             if not number % 10_000 and progress:
                 progress(raw.tell())
-            if line.isspace():
+            text = line.strip().removesuffix(b",")
+            if text in _OF_A_LIST:
                 continue
             try:
-                event = UsageEvent.decode(line)
+                event = UsageEvent.decode(text)
                 yield Call(change(event) if change else event)
             except EventError as error:
                 unreadable.add(f"line {number}", error)

@@ -7,6 +7,7 @@ from decimal import Decimal
 
 from tollgate_core.errors import EventError, QuantityError
 from tollgate_core.events import UsageEvent
+from tollgate_core.pricing.calendar import COUNTABLE, countable
 from tollgate_core.pricing.selection import event_variables
 from tollgate_core.quantity import MICROS, to_micros
 
@@ -30,6 +31,8 @@ class Call:
             self.at_ms = _milliseconds(event.time)
         except ValueError as error:
             raise EventError(f"time: {error}") from error
+        if not countable(self.at_ms):
+            raise EventError(f"time: {COUNTABLE}")
         self.counted = tuple(_counted(event.data.quantities))
         #: Which of prices with the same conditions applies, in the same zone, to the same quantity.
         self.positions: dict[tuple[tuple[str, ...], str, int], int | None] = {}

@@ -8,15 +8,16 @@ from pydantic import BaseModel, ValidationError
 
 from tollgate_core.errors import ManifestError, Problem
 from tollgate_core.manifests.api import API
-from tollgate_core.manifests.base import API_VERSION
+from tollgate_core.manifests.base import API_VERSION, NON_NEGATIVE_PATTERN
 from tollgate_core.manifests.kubernetes import ReferenceGrant, Service
 from tollgate_core.manifests.metric import BillableMetric
 from tollgate_core.manifests.payment_provider import PaymentProvider
 from tollgate_core.manifests.portal import Portal
-from tollgate_core.manifests.price import Price
+from tollgate_core.manifests.price import CURRENCY_PATTERN, Price
 from tollgate_core.manifests.product import Product
 from tollgate_core.manifests.secret import Secret
 from tollgate_core.manifests.subscription import Subscription
+from tollgate_core.quantity import DURATION_PATTERN
 
 Manifest = (
     API | Product | BillableMetric | Price | Subscription | PaymentProvider | Portal | Secret | Service | ReferenceGrant
@@ -38,6 +39,12 @@ _VERSIONS: Mapping[str, tuple[str, ...]] = {
     "Secret": ("v1",),
     "Service": ("v1",),
     "ReferenceGrant": ("gateway.networking.k8s.io/v1beta1", "gateway.networking.k8s.io/v1"),
+}
+
+_PATTERNS: Mapping[str, str] = {
+    NON_NEGATIVE_PATTERN: "must be a decimal number without a sign or an exponent, for example 0.15, 1M or 10Mi",
+    DURATION_PATTERN: "must be a duration, for example 500ms, 30s, 5m or 1h30m",
+    CURRENCY_PATTERN: "must be an ISO 4217 code of three capital letters, for example USD",
 }
 
 
@@ -77,8 +84,18 @@ def _problem(item: dict[str, Any], model: type[BaseModel]) -> Problem:
         return Problem(field, f"unknown field {str(location[-1])!r}{nearest(str(location[-1]), known)}")
     if item["type"] == "missing":
         return Problem(field, "is required")
-    message = str(item["msg"]).removeprefix("Value error, ")
+    message = _in_words(item) or str(item["msg"]).removeprefix("Value error, ")
     return Problem(field, message[:1].lower() + message[1:])
+
+
+def _in_words(item: Mapping[str, Any]) -> str:
+    """Of slips that everybody makes: an amount without quotes, with a sign or an exponent. A pattern tells few people
+    what to write."""
+    if item["type"] == "string_type":
+        return "must be a text: write it in quotes"
+    if item["type"] == "string_pattern_mismatch":
+        return _PATTERNS.get(item["ctx"]["pattern"], "")
+    return ""
 
 
 def _dotted(location: tuple[str | int, ...]) -> str:

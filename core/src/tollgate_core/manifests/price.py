@@ -16,6 +16,8 @@ from tollgate_core.manifests.base import (
 from tollgate_core.manifests.rules import OneOf, Rule, immutable
 from tollgate_core.money import CURRENCIES
 
+CURRENCY_PATTERN = r"^[A-Z]{3}$"
+
 
 class BillingPeriod(Model):
     """Every ``intervalCount`` intervals, counted from the subscription's start."""
@@ -83,7 +85,7 @@ class PriceSpec(Model):
     metric: Annotated[Name | None, Field(description="Metric it charges; none for a fee.")] = None
     currency: Annotated[
         str,
-        Field(pattern=r"^[A-Z]{3}$", max_length=3, description="ISO 4217 code. Cannot be changed."),
+        Field(pattern=CURRENCY_PATTERN, max_length=3, description="ISO 4217 code. Cannot be changed."),
         OneOf(CURRENCIES, "is no ISO 4217 currency with a minor unit"),
         immutable("cannot be changed: what was rated would change its meaning; make another Price"),
     ]

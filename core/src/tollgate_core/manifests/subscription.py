@@ -5,6 +5,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 
 from tollgate_core.manifests.base import Duration, Model, Name, ObjectName, Resource, Timestamp, TimeZone
+from tollgate_core.manifests.price import CURRENCY_PATTERN
 from tollgate_core.manifests.rules import Rule, immutable
 
 #: Key of the Secret ``spec.secretName`` that holds the API key.
@@ -49,7 +50,7 @@ class SubscriptionSpec(Model):
     currency: Annotated[
         str | None,
         Field(
-            pattern=r"^[A-Z]{3}$",
+            pattern=CURRENCY_PATTERN,
             max_length=3,
             description="ISO 4217 code, where the product has prices in several currencies. Cannot be changed.",
         ),

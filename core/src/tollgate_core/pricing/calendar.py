@@ -8,6 +8,14 @@ from tollgate_core.periods import Period, Recurrence, period_at, period_number
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
+#: Dates end at the years 1 and 9999, and a period may have a thousand years: between these every one can be computed.
+FIRST_MOMENT, LAST_MOMENT = _EPOCH, datetime(9000, 1, 1, tzinfo=UTC)
+COUNTABLE = f"must be between the years {FIRST_MOMENT.year} and {LAST_MOMENT.year}"
+
+
+def countable(milliseconds: int) -> bool:
+    """Whether periods around a moment can be computed."""
+    return FIRST_MOMENT.timestamp() <= milliseconds / 1000 < LAST_MOMENT.timestamp()
 
 
 @dataclass(frozen=True, order=True)

@@ -1,7 +1,7 @@
 """What a schema cannot say of a price, and is wrong for certain. Doubtful things are ``lint``'s."""
 
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from itertools import pairwise
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -9,11 +9,10 @@ from tollgate_core.errors import ExpressionError, Problem
 from tollgate_core.manifests import Price, PriceSpec, PriceTier
 from tollgate_core.manifests.price import BillingPeriod
 from tollgate_core.periods import Recurrence
-from tollgate_core.pricing.calendar import divides
+from tollgate_core.pricing.calendar import COUNTABLE, FIRST_MOMENT, LAST_MOMENT, divides
 from tollgate_core.pricing.selection import try_condition
 from tollgate_core.quantity import parse_quantity
 
-_FIRST_MOMENT, _LAST_MOMENT = datetime(1970, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC)
 _DAYS = {"day": 1, "week": 7, "month": 31, "year": 366}
 
 
@@ -59,8 +58,8 @@ def time_zone_problems(field: str, zone: str | None) -> Iterator[Problem]:
 
 def moment_problems(field: str, moment: datetime | None) -> Iterator[Problem]:
     """A calendar ends at the years 1 and 9999, and a period that cannot be computed would hold up its subscription."""
-    if moment is not None and not _FIRST_MOMENT <= moment < _LAST_MOMENT:
-        yield Problem(field, "must be between the years 1970 and 9000")
+    if moment is not None and not FIRST_MOMENT <= moment < LAST_MOMENT:
+        yield Problem(field, COUNTABLE)
 
 
 def trial_problems(trial_days: int, prices: Sequence[Price]) -> Iterator[Problem]:

@@ -37,7 +37,7 @@ def number(value: Fraction) -> str:
 def share_working(share: Share, terms: Terms) -> str:
     """Of one aggregation period."""
     if not share.parts:
-        return f"{number(share.quantity)} in trial"
+        return _free(share)
     trial = f" ({number(share.trial)} of {number(share.quantity)} in trial)" if share.trial else ""
     whole = " + ".join(_part(part, share, terms) for part in share.parts) or f"{number(share.quantity)} x 0"
     whole += _included_in_tiers(share, terms)
@@ -45,6 +45,12 @@ def share_working(share: Share, terms: Terms) -> str:
         earlier = cost(terms, share.before)
         return f"{whole} - {number(earlier)} {terms.currency} for {number(share.before)} before it{trial}"
     return f"{whole}{trial}"
+
+
+def _free(share: Share) -> str:
+    """No tier charges. Why, is what a customer asks: a trial ends once, included units come back every period."""
+    taken = ((share.trial, "in trial"), (share.quantity - share.trial, "included"))
+    return ", ".join(f"{number(units)} {why}" for units, why in taken if units) or "0"
 
 
 def _working(due: Due, terms: Terms) -> str:
@@ -74,7 +80,8 @@ def _part(part: Part, share: Share, terms: Terms) -> str:
     if part.flat:
         return f"{where}{amount} flat"
     if part.packages is not None:
-        return f"{part.packages} packages of {number(part.per)} x {amount}{_included(part, share)}"
+        packages = "package" if abs(part.packages) == 1 else "packages"
+        return f"{part.packages} {packages} of {number(part.per)} x {amount}{_included(part, share)}"
     units = number(part.units)
     if not part.tier and share.quantity > 0 and part.units != share.before + share.quantity - share.trial:
         total = share.before + share.quantity - share.trial

@@ -14,13 +14,13 @@ from tollgate_core.manifests.parse import nearest
 from tollgate_core.money import Money
 from tollgate_core.pricing.account import Account, Pin
 from tollgate_core.pricing.assessment import assess
-from tollgate_core.pricing.calendar import Calendar, Span
+from tollgate_core.pricing.calendar import COUNTABLE, Calendar, Span, countable
 from tollgate_core.pricing.document import Json, line_document, money_document, span_document
 from tollgate_core.pricing.formula import number
 from tollgate_core.pricing.lines import History, Line, statement_lines
 from tollgate_core.pricing.selection import choose, event_variables, in_order
 from tollgate_core.pricing.terms import terms_of
-from tollgate_core.quantity import MICROS, parse_quantity
+from tollgate_core.quantity import MICROS, parse_quantity, to_micros
 
 _DAY_MS = 86_400_000
 _MOST_DAYS = 3660
@@ -55,6 +55,8 @@ class Quote:
 def quote(catalog: Catalog, request: QuoteRequest) -> Quote:
     """Raises QuoteError with what is wrong in the request."""
     product = _product(catalog, request.product)
+    if not countable(request.start_ms):
+        raise QuoteError(f"start {COUNTABLE}")
     prices = _prices(catalog, product, request.currency)
     usage = _usage(catalog, request.usage)
     calendar = Calendar(request.start_ms, product.time_zone or "UTC")
@@ -136,6 +138,7 @@ def _usage(catalog: Catalog, said: Mapping[str, str]) -> dict[str, Fraction]:
             raise QuoteError(f"there is no metric {name!r}{nearest(name, names)}")
         try:
             found[name] = Fraction(parse_quantity(text))
+            to_micros(parse_quantity(text))  # more cannot be billed, so that it cannot be quoted
         except QuantityError as error:
             raise QuoteError(f"usage of {name}: {error}") from error
         if found[name] < 0:

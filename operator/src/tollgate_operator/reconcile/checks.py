@@ -214,6 +214,9 @@ def _check_product(product: Manifest, index: Index) -> Iterator[Finding]:
             yield Finding(Problem(where, message))
     if spec.payment_provider:
         yield from _missing(PaymentProvider, namespace, spec.payment_provider, index, "spec.paymentProvider")
+    for i, target in enumerate(spec.switches):
+        for finding in _missing(Product, namespace, target, index, f"spec.switches[{i}]"):
+            yield replace(finding, fatal=False)
     top_ups = spec.wallet.top_ups if spec.wallet else None
     if top_ups and parse_quantity(top_ups.min) > parse_quantity(top_ups.max):
         yield Finding(Problem("spec.wallet.topUps.max", f"must be at least min, {top_ups.min}"))

@@ -101,9 +101,9 @@ class _Control:
         rates = self._simulator.rates
         if request.method == "POST":
             fields = Fields(await body_of(request))
-            rates.account = fields.whole("account", rates.account)
-            rates.endpoint = fields.whole("endpoint", rates.endpoint)
+            account, endpoint = fields.whole("account", rates.account), fields.whole("endpoint", rates.endpoint)
             fields.end()
+            rates.limit(account, endpoint)
         return json_response({"account": rates.account, "endpoint": rates.endpoint})
 
     async def webhooks(self, request: Request) -> Response:

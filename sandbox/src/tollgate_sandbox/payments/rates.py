@@ -12,6 +12,11 @@ class Rates:
         self._second = 0
         self._counts: Counter[str] = Counter()
 
+    def limit(self, account: int, endpoint: int) -> None:
+        """From now on; what was counted before does not matter."""
+        self.account, self.endpoint = account, endpoint
+        self._counts.clear()
+
     def allow(self, endpoint: str, second: int) -> bool:
         """Count a request, and tell whether it is within the limits."""
         if second != self._second:

@@ -15,6 +15,8 @@ class PaymentSettings(Settings):
     state: Path | None = None
     webhook_url: str | None = None
     webhook_secret: str | None = None
+    public_url: str | None = None
+    """How browsers reach the pages, where that differs from how the API is called."""
     kept: int = 100_000
     """How many events and deliveries are remembered."""
     tax_percent: str = "19"

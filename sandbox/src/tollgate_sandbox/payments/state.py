@@ -2,12 +2,15 @@
 
 import asyncio
 import os
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 from tollgate_sandbox.jsons import Json, as_object, dumps, loads
 
 DEBOUNCE_SECONDS = 0.05
+SHARE = 9
+"""A large state is written more rarely, so that writing takes at most a tenth of the time."""
 
 
 class StateFile:
@@ -17,6 +20,7 @@ class StateFile:
         self._path = path
         self._dump = dump
         self._timer: asyncio.TimerHandle | None = None
+        self._pause = DEBOUNCE_SECONDS
 
     def load(self) -> Json | None:
         """What was saved, or None at the first start; raises ValueError when the file holds something else."""
@@ -30,7 +34,7 @@ class StateFile:
     def touch(self) -> None:
         """Something changed."""
         if self._path is not None and self._timer is None:
-            self._timer = asyncio.get_running_loop().call_later(DEBOUNCE_SECONDS, self.flush)
+            self._timer = asyncio.get_running_loop().call_later(self._pause, self.flush)
 
     def flush(self) -> None:
         """Write now."""
@@ -38,6 +42,8 @@ class StateFile:
             self._timer.cancel()
             self._timer = None
         if self._path is not None:
+            started = time.monotonic()
             beside = self._path.with_name(self._path.name + ".new")
             beside.write_bytes(dumps(self._dump()))
             os.replace(beside, self._path)
+            self._pause = max(DEBOUNCE_SECONDS, SHARE * (time.monotonic() - started))

@@ -95,7 +95,6 @@ class Api:
         self, request: Request, operation: Operation, ids: list[str], text: str, source: tuple[str, str | None]
     ) -> Response:
         world = self._world
-        world.base_url = str(request.base_url).rstrip("/")
         world.request = source if request.method != "GET" else (None, None)
         try:
             params = Params(check(read_form(text), operation.shape) if operation.shape else {})

@@ -8,11 +8,14 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
 
 from tollgate_sandbox.payments.control import body_of, control_routes, json_response
 from tollgate_sandbox.payments.reading import Fields
 from tollgate_sandbox.payments.settings import PaymentSettings
 from tollgate_sandbox.stripe.api import Api
+from tollgate_sandbox.stripe.due import next_task
+from tollgate_sandbox.stripe.pages.routes import page_routes
 from tollgate_sandbox.stripe.simulator import Simulator
 from tollgate_sandbox.stripe.table import OPERATIONS
 
@@ -28,11 +31,19 @@ class StripeApp(Starlette):
         self.api = Api(self.simulator, OPERATIONS)
         routes = [
             *control_routes(self.simulator),
+            *page_routes(self.simulator),
             Route("/sandbox/keys", self._keys, methods=["GET", "POST"]),
             Route("/sandbox/ignored", self._ignored, methods=["GET"]),
             Route("/v1/{rest:path}", self.api.__call__, methods=["GET", "POST", "DELETE", "PUT", "PATCH"]),
         ]
         super().__init__(routes=routes, lifespan=_lifespan)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pages are linked by the address that the caller used, unless another one is public."""
+        if scope["type"] == "http":
+            url = self.simulator.settings.public_url or str(Request(scope).base_url)
+            self.simulator.base_url = url.rstrip("/")
+        await super().__call__(scope, receive, send)
 
     async def _keys(self, request: Request) -> Response:
         """Revoke a key, or let it in again."""
@@ -64,6 +75,7 @@ async def _lifespan(app: Starlette) -> AsyncGenerator[None]:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        await simulator.sender.close()
         simulator.flush()
 
 
@@ -71,4 +83,7 @@ async def _tick(simulator: Simulator) -> None:
     """Time also passes by itself."""
     while True:
         await asyncio.sleep(TICK_SECONDS)
-        simulator.run_due(simulator.now())
+        now = simulator.now()
+        if next_task(simulator, now) is not None:
+            simulator.run_due(now)
+            simulator.changed()

@@ -23,7 +23,10 @@ class Params(dict[str, Any]):
         self.read: set[str] = {"expand"}
 
     def __getitem__(self, key: str) -> Any:
+        """Raises StripeError where it is missing: the SDK's types leave open what the API itself requires."""
         self.read.add(key)
+        if not super().__contains__(key):
+            raise invalid(f"Missing required param: {key}.", code="parameter_missing", param=key)
         return super().__getitem__(key)
 
     def __contains__(self, key: object) -> bool:

@@ -5,7 +5,7 @@ from typing import Any
 
 from tollgate_sandbox.jsons import Json
 from tollgate_sandbox.stripe.balances import movement
-from tollgate_sandbox.stripe.cards import Card, Decline, card_error, charge_verdict
+from tollgate_sandbox.stripe.cards import Decline, card_error, charge_verdict
 from tollgate_sandbox.stripe.disputing import open_dispute
 from tollgate_sandbox.stripe.errors import StripeError
 from tollgate_sandbox.stripe.payment_methods import card_of
@@ -61,8 +61,11 @@ def attempt(
     if verdict.authenticate and (of_invoice or not off_session):
         return _ask_owner(world, intent)
     if verdict.authenticate or verdict.decline is not None:
-        return _decline(world, intent, method, card, verdict.decline or _OWNER)
-    return _approve(world, intent, method, card)
+        return decline(world, intent, method, verdict.decline or _OWNER)
+    charge = approve(world, intent, method)
+    if card.dispute is not None:
+        open_dispute(world, charge, card.dispute)
+    return Outcome(paid=True)
 
 
 def cancel_intent(world: World, intent: Json, reason: str) -> None:
@@ -86,23 +89,24 @@ def _ask_owner(world: World, intent: Json) -> Outcome:
     return Outcome(action=True)
 
 
-def _decline(world: World, intent: Json, method: Json, card: Card, decline: Decline) -> Outcome:
-    charge = _charge(world, intent, method, card)
+def decline(world: World, intent: Json, method: Json, reason: Decline) -> Outcome:
+    """The bank said no."""
+    charge = _charge(world, intent, method)
     charge |= {
         "status": "failed",
         "paid": False,
         "captured": False,
         "amount_captured": 0,
-        "failure_code": decline.code,
-        "failure_message": decline.message,
+        "failure_code": reason.code,
+        "failure_message": reason.message,
     }
     charge["outcome"] |= {
         "network_status": "declined_by_network",
-        "reason": decline.decline_code,
+        "reason": reason.decline_code,
         "seller_message": "The bank did not return any further details with this decline.",
         "type": "issuer_declined",
     }
-    error = card_error(decline, charge=charge["id"], payment_method=render(world.store, method))
+    error = card_error(reason, charge=charge["id"], payment_method=render(world.store, method))
     intent |= {"status": "requires_payment_method", "payment_method": None, "latest_charge": charge["id"]}
     intent["last_payment_error"] = error.body()["error"]
     world.emit("charge.failed", charge)
@@ -111,8 +115,9 @@ def _decline(world: World, intent: Json, method: Json, card: Card, decline: Decl
     return Outcome(error=error)
 
 
-def _approve(world: World, intent: Json, method: Json, card: Card) -> Outcome:
-    charge = _charge(world, intent, method, card)
+def approve(world: World, intent: Json, method: Json) -> Json:
+    """The bank said yes; the charge."""
+    charge = _charge(world, intent, method)
     charge["balance_transaction"] = movement(world, charge["amount"], charge["currency"], "charge", charge["id"])["id"]
     intent |= {
         "amount_received": intent["amount"],
@@ -122,14 +127,11 @@ def _approve(world: World, intent: Json, method: Json, card: Card) -> Outcome:
     }
     world.emit("charge.succeeded", charge)
     world.emit("payment_intent.succeeded", intent)
-    if card.dispute is not None:
-        open_dispute(world, charge, card.dispute)
-    return Outcome(paid=True)
+    return charge
 
 
-def _charge(world: World, intent: Json, method: Json, card: Card) -> Json:
+def _charge(world: World, intent: Json, method: Json) -> Json:
     billing: dict[str, Any] = method["billing_details"]
-    shown = {name: method["card"][name] for name in ("brand", "country", "exp_month", "exp_year", "fingerprint")}
     return world.new(
         "charge",
         "ch",
@@ -155,17 +157,15 @@ def _charge(world: World, intent: Json, method: Json, card: Card) -> Json:
             "paid": True,
             "payment_intent": intent["id"],
             "payment_method": method["id"],
-            "payment_method_details": {
-                "card": {
-                    **shown,
-                    "funding": method["card"]["funding"],
-                    "last4": card.number[-4:],
-                    "three_d_secure": None,
-                },
-                "type": "card",
-            },
+            "payment_method_details": _paid_with(method),
             "receipt_email": intent["receipt_email"],
             "refunded": False,
             "status": "succeeded",
         },
     )
+
+
+def _paid_with(method: Json) -> Json:
+    kind: str = method["type"]
+    names = {"bank_code", "brand", "country", "exp_month", "exp_year", "fingerprint", "funding", "last4"}
+    return {kind: {name: value for name, value in method[kind].items() if name in names}, "type": kind}

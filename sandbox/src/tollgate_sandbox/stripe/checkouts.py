@@ -7,12 +7,15 @@ from tollgate_sandbox.stripe.calls import assign, merged
 from tollgate_sandbox.stripe.charging import attempt, new_intent
 from tollgate_sandbox.stripe.clientele import new_customer
 from tollgate_sandbox.stripe.currencies import known, rounded
+from tollgate_sandbox.stripe.debiting import promise
 from tollgate_sandbox.stripe.errors import StripeError, invalid
+from tollgate_sandbox.stripe.invoicing import void
 from tollgate_sandbox.stripe.payment_methods import attach, set_up
 from tollgate_sandbox.stripe.pricing import new_price
 from tollgate_sandbox.stripe.setting_up import attempt_setup
 from tollgate_sandbox.stripe.shapes import new_id
 from tollgate_sandbox.stripe.starting import first_invoice, start
+from tollgate_sandbox.stripe.subscribing import end_subscription
 from tollgate_sandbox.stripe.world import World
 
 
@@ -90,7 +93,30 @@ def _save(world: World, session: Json, method: Json, customer: Json | None, auth
     return attempt_setup(world, intent, method, authenticated=authenticated)
 
 
+def submit_debit(world: World, session: Json, method: Json) -> StripeError | None:
+    """An IBAN was entered: the session is complete, the money still on its way."""
+    if (
+        session["status"] != "open"
+        or "sepa_debit" not in session["payment_method_types"]
+        or session["mode"] != "payment"
+    ):
+        return invalid("This session takes no bank debits.")
+    customer = _customer(world, session, method)
+    promise(world, _intent_of(world, session, customer), method)
+    _complete(world, session, customer, method)
+    return None
+
+
 def _pay(world: World, session: Json, method: Json, customer: Json | None, authenticated: bool) -> StripeError | None:
+    intent = _intent_of(world, session, customer)
+    outcome = attempt(world, intent, method, authenticated=authenticated)
+    if outcome.paid and intent["setup_future_usage"] and customer is not None:
+        attach(world, method, customer)
+        set_up(world, method)
+    return outcome.error
+
+
+def _intent_of(world: World, session: Json, customer: Json | None) -> Json:
     data = world.store.hidden[session["id"]]["payment_intent_data"]
     intent = world.store.find(session["payment_intent"])
     if intent is None:
@@ -99,11 +125,7 @@ def _pay(world: World, session: Json, method: Json, customer: Json | None, authe
         assign(intent, data, ("description", "receipt_email", "setup_future_usage", "statement_descriptor"))
         intent["metadata"] = merged({}, data.get("metadata") or "")
         session["payment_intent"] = intent["id"]
-    outcome = attempt(world, intent, method, authenticated=authenticated)
-    if outcome.paid and intent["setup_future_usage"] and customer is not None:
-        attach(world, method, customer)
-        set_up(world, method)
-    return outcome.error
+    return intent
 
 
 def _subscribe(world: World, session: Json, method: Json, customer: Json | None) -> StripeError | None:
@@ -122,8 +144,12 @@ def _subscribe(world: World, session: Json, method: Json, customer: Json | None)
     subscription = start(world, customer, prices)
     subscription["metadata"] = merged({}, hidden["subscription_data"].get("metadata") or "")
     subscription["default_payment_method"] = method["id"]
-    session |= {"subscription": subscription["id"]}
-    session["invoice"] = first_invoice(world, subscription, customer)["id"]
+    invoice, failure = first_invoice(world, subscription, customer, owner_present=True)
+    if failure is not None:
+        void(world, invoice)
+        end_subscription(world, subscription)
+        return failure
+    session |= {"subscription": subscription["id"], "invoice": invoice["id"]}
     return None
 
 
@@ -140,11 +166,17 @@ def _complete(world: World, session: Json, customer: Json | None, method: Json) 
             "tax_exempt": "none",
             "tax_ids": [],
         },
-        "payment_status": "no_payment_required" if session["mode"] == "setup" else "paid",
+        "payment_status": _payment_status(session, method),
         "status": "complete",
         "url": None,
     }
     world.emit("checkout.session.completed", session)
+
+
+def _payment_status(session: Json, method: Json) -> str:
+    if session["mode"] == "setup":
+        return "no_payment_required"
+    return "paid" if method["type"] == "card" else "unpaid"
 
 
 def expire(world: World, session: Json) -> None:

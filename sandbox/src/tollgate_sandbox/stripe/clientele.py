@@ -1,7 +1,8 @@
-"""New customers."""
+"""Customers come and go."""
 
 from tollgate_sandbox.jsons import Json
 from tollgate_sandbox.stripe.shapes import new_id
+from tollgate_sandbox.stripe.subscribing import end_subscription
 from tollgate_sandbox.stripe.world import World
 
 
@@ -19,3 +20,14 @@ def new_customer(world: World, fields: Json) -> Json:
         "tax_exempt": "none",
     }
     return world.new("customer", "cus", frame | fields)
+
+
+def remove_customer(world: World, customer: Json) -> None:
+    """Delete for good; subscriptions end, cards are nobody's, invoices stay as they are."""
+    for subscription in world.store.all("subscription", lambda one: one["customer"] == customer["id"]):
+        if subscription["status"] != "canceled":
+            end_subscription(world, subscription)
+    for method in world.store.all("payment_method", lambda one: one["customer"] == customer["id"]):
+        method["customer"] = None
+    world.emit("customer.deleted", customer)
+    world.store.remove(customer)

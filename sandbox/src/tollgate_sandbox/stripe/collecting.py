@@ -11,13 +11,14 @@ RETRY_DAYS = (3, 5, 7)
 """After the first failure."""
 
 
-def finalize_and_collect(world: World, invoice: Json) -> None:
+def finalize_and_collect(world: World, invoice: Json, *, owner_present: bool = False) -> StripeError | None:
     """Finalize; where Stripe is to collect by itself, try at once. A declined card does not undo the finalization."""
     finalize(world, invoice)
     if invoice["status"] == "paid":
         payment_succeeded(world, invoice)
     elif invoice["auto_advance"] and invoice["collection_method"] == "charge_automatically":
-        collect(world, invoice)
+        return collect(world, invoice, authenticated=owner_present)
+    return None
 
 
 def collect(

@@ -112,7 +112,7 @@ def _custom(amount: int, description: str | None, quantity: int | None) -> Json:
 
 def _split(params: Json, invoice: Json, total: int) -> int:
     """How much of it concerns money already paid."""
-    post = max(0, total - invoice["amount_remaining"])
+    post: int = max(0, total - invoice["amount_remaining"])
     if post != _parts(params):
         message = f"credit_amount, refund_amount and out_of_band_amount must sum to the post payment amount ({post})."
         raise invalid(message, param="amount")

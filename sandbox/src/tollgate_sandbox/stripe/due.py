@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from tollgate_sandbox.jsons import Json
 from tollgate_sandbox.stripe.checkouts import expire
 from tollgate_sandbox.stripe.collecting import finalize_and_collect, retry
+from tollgate_sandbox.stripe.debiting import settle_debit
 from tollgate_sandbox.stripe.errors import StripeError
 from tollgate_sandbox.stripe.world import World
 
@@ -29,7 +30,7 @@ def run_until(world: World, until: int) -> None:
 
 def next_task(world: World, until: int) -> Task | None:
     """The earliest thing that is due by then."""
-    tasks = [*_of_invoices(world), *_of_sessions(world)]
+    tasks = [*_of_invoices(world), *_of_sessions(world), *_of_debits(world)]
     return min((task for task in tasks if task.at <= until), key=lambda task: task.at, default=None)
 
 
@@ -49,6 +50,11 @@ def _of_invoices(world: World) -> list[Task]:
 def _of_sessions(world: World) -> list[Task]:
     sessions = world.store.all("checkout.session", lambda session: session["status"] == "open")
     return [Task(session["expires_at"], session, expire) for session in sessions]
+
+
+def _of_debits(world: World) -> list[Task]:
+    waiting = world.store.all("payment_intent", lambda intent: intent["status"] == "processing")
+    return [Task(world.store.hidden[intent["id"]]["settles_at"], intent, settle_debit) for intent in waiting]
 
 
 def _finalize(world: World, invoice: Json) -> None:

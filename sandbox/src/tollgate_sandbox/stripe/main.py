@@ -21,6 +21,7 @@ def parse(arguments: list[str], address: Callable[[argparse.ArgumentParser], Non
     parser.add_argument("--state", type=Path, help="keep everything in this file")
     parser.add_argument("--webhook-url", help="send all events here")
     parser.add_argument("--webhook-secret", help="sign them with this secret")
+    parser.add_argument("--public-url", help="how browsers reach the pages (as the caller of the API does)")
     parser.add_argument("--kept", type=int, default=100_000, help="how many events and deliveries to remember")
     parser.add_argument("--tax-percent", default="19", type=_percent, help="what automatic tax comes to")
     parser.add_argument(

@@ -17,6 +17,8 @@ from tollgate_sandbox.jsons import Json
 from tollgate_sandbox.stripe.errors import StripeError, invalid
 
 MAX_DECIMALS = 12
+SHOWN = 12
+"""How many of the possible words an error names."""
 _NOT_SENT = frozenset(RequestOptions.__annotations__)
 _UNSEEN: dict[str, Any] = {"StripeContext": str, "Mapping": Mapping}
 """Names that the options' types use and the modules that inherit them do not import."""
@@ -61,7 +63,8 @@ def _value(value: Any, hint: Any, path: str) -> Any:
         if value in get_args(hint):
             return value
         words = [str(word) for word in get_args(hint) if word]
-        raise invalid(f"Invalid {path}: must be one of {', '.join(words)}", param=path)
+        more = f" (and {len(words) - SHOWN} more)" if len(words) > SHOWN else ""
+        raise invalid(f"Invalid {path}: must be one of {', '.join(words[:SHOWN])}{more}", param=path)
     if is_typeddict(hint):
         return _object(_mapping(value, path), hint, path)
     if origin is list:

@@ -11,6 +11,12 @@ from tollgate_sandbox.stripe.world import World
 
 def make(world: World, card: Card, *, month: int = 12, year: int = 2040, billing: Any = None) -> Json:
     """A payment method of a card."""
+    hidden: Json = {"number": card.number, "set_up": card.alias.endswith("OffSession")}
+    return new_method(world, "card", details(card, month, year), billing, hidden)
+
+
+def new_method(world: World, kind: str, shown: Json, billing: Any, hidden: Json) -> Json:
+    """A payment method of any kind that belongs to nobody yet."""
     billing = as_object(billing)
     fields: Json = {
         "allow_redisplay": "unspecified",
@@ -21,13 +27,11 @@ def make(world: World, card: Card, *, month: int = 12, year: int = 2040, billing
             "phone": billing.get("phone") or None,
             "tax_id": None,
         },
-        "card": details(card, month, year),
+        kind: shown,
         "customer": None,
-        "type": "card",
+        "type": kind,
     }
-    return world.new(
-        "payment_method", "pm", fields, hidden={"number": card.number, "set_up": card.alias.endswith("OffSession")}
-    )
+    return world.new("payment_method", "pm", fields, hidden=hidden)
 
 
 def by_number(number: str) -> Card:
@@ -59,7 +63,10 @@ def resolve(world: World, id_: str, param: str = "payment_method") -> Json:
 
 def card_of(world: World, method: Json) -> Card:
     """The test card behind a payment method."""
-    return BY_NUMBER[world.store.hidden[method["id"]]["number"]]
+    number = world.store.hidden[method["id"]].get("number")
+    if number is None:
+        raise invalid("The simulator takes bank debits only on the checkout page.", param="payment_method")
+    return BY_NUMBER[number]
 
 
 def attach(world: World, method: Json, customer: Json) -> None:

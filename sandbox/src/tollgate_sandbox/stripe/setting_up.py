@@ -50,6 +50,9 @@ def attempt_setup(world: World, intent: Json, method: Json, *, authenticated: bo
     customer = world.store.find(intent["customer"])
     if customer is not None:
         attach(world, method, customer)
+        if world.store.hidden[intent["id"]].get("make_default"):
+            customer["invoice_settings"]["default_payment_method"] = method["id"]
+            world.emit("customer.updated", customer)
     set_up(world, method)
     intent |= {"last_setup_error": None, "status": "succeeded"}
     world.emit("setup_intent.succeeded", intent)

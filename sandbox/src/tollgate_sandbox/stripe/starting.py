@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from tollgate_sandbox.jsons import Json
 from tollgate_sandbox.stripe.collecting import finalize_and_collect
 from tollgate_sandbox.stripe.drafting import blank
-from tollgate_sandbox.stripe.errors import invalid
+from tollgate_sandbox.stripe.errors import StripeError, invalid
 from tollgate_sandbox.stripe.invoicing import recompute
 from tollgate_sandbox.stripe.lines import new_item, put_on
 from tollgate_sandbox.stripe.world import World
@@ -48,12 +48,30 @@ def _item(world: World, subscription: Json, price: Json, quantity: int) -> None:
         "current_period_end": _end(now, price["recurring"]),
         "current_period_start": now,
         "discounts": [],
+        "plan": _plan(price),
         "price": dict(price),
         "quantity": quantity,
         "subscription": subscription["id"],
         "tax_rates": [],
     }
     world.new("subscription_item", "si", fields)
+
+
+def _plan(price: Json) -> Json:
+    """The price as plans were, which answers still carry."""
+    same = ("id", "active", "billing_scheme", "created", "currency", "livemode", "metadata", "nickname", "product")
+    recurring: Json = price["recurring"]
+    return {
+        **{name: price[name] for name in same},
+        **{
+            name: recurring[name] for name in ("interval", "interval_count", "meter", "trial_period_days", "usage_type")
+        },
+        "amount": price["unit_amount"],
+        "amount_decimal": price["unit_amount_decimal"],
+        "object": "plan",
+        "tiers_mode": None,
+        "transform_usage": None,
+    }
 
 
 def _end(start_: int, recurring: Json) -> int:
@@ -71,7 +89,9 @@ def _end(start_: int, recurring: Json) -> int:
     return int(begin.replace(year=year, month=month).timestamp())
 
 
-def first_invoice(world: World, subscription: Json, customer: Json) -> Json:
+def first_invoice(
+    world: World, subscription: Json, customer: Json, *, owner_present: bool = False
+) -> tuple[Json, StripeError | None]:
     """Bill the first period and try to collect it."""
     invoice = blank(world, customer, subscription["currency"], "subscription_create", subscription)
     items = world.store.all("subscription_item", lambda item: item["subscription"] == subscription["id"])
@@ -84,5 +104,4 @@ def first_invoice(world: World, subscription: Json, customer: Json) -> Json:
     subscription["latest_invoice"] = invoice["id"]
     world.emit("customer.subscription.created", subscription)
     world.emit("invoice.created", invoice)
-    finalize_and_collect(world, invoice)
-    return invoice
+    return invoice, finalize_and_collect(world, invoice, owner_present=owner_present)

@@ -31,13 +31,13 @@ class World:
         self.faults = Faults()
         self.idempotency = Idempotency()
         self.deliveries = Deliveries(settings.kept)
-        self.sender = Sender(self.deliveries, self.clock, sign)
+        self._file = StateFile(settings.state, self.dump)
+        self.sender = Sender(self.deliveries, self.clock, sign, self._file.touch)
         self.rates = Rates(100, 25) if settings.rate_limits else Rates()
         self.revoked: set[str] = set()
         self.base_url = ""
         self.request: tuple[str | None, str | None] = (None, None)
         """Id and idempotency key of the request being carried out, for the events it makes."""
-        self._file = StateFile(settings.state, self.dump)
         self._start()
 
     def now(self) -> int:

@@ -6,6 +6,7 @@ from fractions import Fraction
 
 from tollgate_core.catalog import Metric, Price, Product
 from tollgate_core.pricing.lint.finding import Findings, Offered, Severity, of_price, of_product, short
+from tollgate_core.pricing.lint.limits import largest, limits_that_end_usage
 
 _TWO_YEARS_MS = 2 * 366 * 86_400_000
 
@@ -82,9 +83,9 @@ def _uncounted(offered: Offered) -> Findings:
 
 def _trial(product: Product, price: Price) -> Findings:
     units = Fraction(price.trial_units)
-    for limit in product.limits:
-        if price.metric and limit.metric == price.metric and units > Fraction(limit.limit):
-            message = f"{short(units)} are more than the product's limit, {short(Fraction(limit.limit))} per period"
+    for limit in limits_that_end_usage(product, price.metric):
+        if units > largest(limit):
+            message = f"{short(units)} are more than the product's limit, {short(largest(limit))} per period"
             advice = "a trial then lasts several periods: take fewer, or raise the limit"
             yield of_price("warning", "trial-beyond-limit", price, "trialUnits", message, advice)
 

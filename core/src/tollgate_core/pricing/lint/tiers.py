@@ -6,6 +6,7 @@ from itertools import pairwise
 from tollgate_core.catalog import Price
 from tollgate_core.pricing.formula import number
 from tollgate_core.pricing.lint.finding import Findings, Offered, of_price, short
+from tollgate_core.pricing.lint.limits import largest, limits_that_end_usage
 from tollgate_core.pricing.models import cost
 from tollgate_core.pricing.terms import Terms, Tier, terms_of
 
@@ -41,14 +42,13 @@ def _equal_neighbours(price: Price, terms: Terms) -> Findings:
 
 def _most(offered: Offered, price: Price) -> Fraction | None:
     """The most units that an aggregation period of the price can have, by the product's limits."""
-    terms = terms_of(price)
-    mine = [limit for limit in offered.product.limits if limit.metric == price.metric]
+    aggregation = terms_of(price).aggregation
     same = [
-        limit.limit
-        for limit in mine
-        if (limit.interval, limit.interval_count) == (terms.aggregation.interval, terms.aggregation.count)
+        limit
+        for limit in limits_that_end_usage(offered.product, price.metric)
+        if (limit.interval, limit.interval_count) == (aggregation.interval, aggregation.count)
     ]
-    return min(map(Fraction, same), default=None)
+    return min(map(largest, same), default=None)
 
 
 def _beyond_the_limit(price: Price, terms: Terms, most: Fraction | None) -> Findings:

@@ -5,11 +5,10 @@ import stripe.params as shapes
 from tollgate_sandbox.jsons import Json, as_object
 from tollgate_sandbox.stripe.balances import book
 from tollgate_sandbox.stripe.calls import Call, Operation, address, assign
-from tollgate_sandbox.stripe.clientele import new_customer
+from tollgate_sandbox.stripe.clientele import new_customer, remove_customer
 from tollgate_sandbox.stripe.currencies import known
 from tollgate_sandbox.stripe.errors import invalid, missing
 from tollgate_sandbox.stripe.payment_methods import attach, resolve
-from tollgate_sandbox.stripe.subscribing import end_subscription
 
 _SIMPLE = (
     "description",
@@ -78,19 +77,8 @@ def _change(call: Call, customer: Json) -> Json:
 def delete(call: Call) -> Json:
     """Delete for good; subscriptions end, invoices stay as they are."""
     customer = call.named("customer")
-    remove(call, customer)
+    remove_customer(call.world, customer)
     return call.store.deleted[customer["id"]]
-
-
-def remove(call: Call, customer: Json) -> None:
-    """Delete a customer."""
-    for subscription in call.store.all("subscription", lambda one: one["customer"] == customer["id"]):
-        if subscription["status"] != "canceled":
-            end_subscription(call.world, subscription)
-    for method in call.store.all("payment_method", lambda one: one["customer"] == customer["id"]):
-        method["customer"] = None
-    call.world.emit("customer.deleted", customer)
-    call.store.remove(customer)
 
 
 def create_balance_transaction(call: Call) -> Json:

@@ -23,8 +23,6 @@ _ALWAYS = {"auto_advance", "default_payment_method", "description", "expand", "f
 def create(call: Call) -> Json:
     """A draft, with the customer's pending items if asked for."""
     params = call.params
-    if "customer" not in params:
-        raise invalid("Missing required param: customer.", code="parameter_missing", param="customer")
     customer = call.store.get("customer", params["customer"], "customer")
     subscription = call.referenced("subscription", "subscription")
     currency = known(params.get("currency") or (subscription or customer)["currency"] or "usd")

@@ -48,6 +48,7 @@ def update_dispute(call: Call) -> Json:
         dispute["evidence_details"]["has_evidence"] = True
         if call.params.get("submit", True):
             dispute["evidence_details"]["submission_count"] += 1
+            dispute["evidence_details"]["submission_method"] = "manual"
             dispute["status"] = "under_review"
     call.world.emit("charge.dispute.updated", dispute, before)
     return dispute

@@ -21,7 +21,7 @@ def create(call: Call) -> Json:
     customer = call.referenced("customer", "customer")
     items = line_items(call.world, params.get("line_items") or [])
     currency = default_currency(items, params.get("currency"))
-    if mode == "setup" and currency is None and "payment_method_types" not in params:
+    if mode == "setup" and currency is None and "allowed_payment_method_types" not in params:
         raise invalid("Missing required param: currency.", code="parameter_missing", param="currency")
     total = sum(item["amount_total"] for item in items) if items else None
     if mode == "payment" and total is not None and currency is not None:
@@ -80,7 +80,7 @@ def _fields(call: Call, mode: str, total: int | None, currency: str | None, expi
         "customer_creation": call.params.get("customer_creation", "if_required") if mode == "payment" else None,
         "expires_at": expires,
         "mode": mode,
-        "payment_method_types": call.params.get("payment_method_types") or ["card"],
+        "payment_method_types": call.params.get("allowed_payment_method_types") or ["card"],
         "payment_status": "no_payment_required" if mode == "setup" else "unpaid",
         "shipping_options": [],
         "status": "open",
@@ -113,8 +113,6 @@ def list_(call: Call) -> Json:
 
 def create_portal(call: Call) -> Json:
     """A page on which a customer looks after invoices and cards."""
-    if "customer" not in call.params:
-        raise invalid("Missing required param: customer.", code="parameter_missing", param="customer")
     customer = call.store.get("customer", call.params["customer"], "customer")
     fields: Json = {
         "configuration": "bpc_simulated",
