@@ -69,7 +69,8 @@ class Dunning:
         if row is None:
             return GOOD
         product = next((p for p in self._catalog().products if p.name == row.product), None)
-        wanted = access(_unpaid(connection, row, self._days_until_due(product)), product and product.dunning, now)
+        policy = product.dunning if product else None
+        wanted = access(_unpaid(connection, row, self._days_until_due(product)), policy, now)
         before = access_of(connection, row)
         if wanted != before:
             _keep(connection, row, wanted)

@@ -1,0 +1,163 @@
+"""Access follows what is owed: by time, by payments, by what a provider gives up or a bank takes back."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.unit.billing.builders import SUBSCRIPTION
+from tests.unit.billing.desk import PROVIDER, Desk, desk_with_a_fee
+from tests.unit.billing.test_statements import DAY
+from tollgate_billing.ledger.database import Database
+from tollgate_billing.ledger.subscriptions import existing_subscription
+from tollgate_billing.notifications.store import list_notifications
+from tollgate_billing.payments.access import GOOD, Level, Unpaid, access
+from tollgate_billing.payments.applying import apply_invoice
+from tollgate_billing.payments.dunning import Dunning, access_of
+from tollgate_billing.payments.port import InvoiceOrder, ProviderInvoice
+from tollgate_billing.payments.providers.manual import ManualPort
+from tollgate_core import catalog as c
+
+POLICY = c.Dunning(grace_days=7, throttle_days=3, requests_per_minute=6)
+ORDER: list[Level] = ["active", "grace", "throttled", "suspended"]
+
+
+@pytest.mark.parametrize(
+    ("days", "level", "next_days"),
+    [(-1, "active", 0), (0, "grace", 7), (6.9, "grace", 7), (7, "throttled", 10), (9.9, "throttled", 10)],
+)
+def test_it_becomes_worse_by_the_policy(days: float, level: Level, next_days: int) -> None:
+    due = 100 * DAY
+    found = access([Unpaid("st", due)], POLICY, due + int(days * DAY))
+    assert (found.level, found.next_ms) == (level, due + next_days * DAY)
+    assert access([Unpaid("st", due)], POLICY, due + 10 * DAY).level == "suspended"
+
+
+def test_what_is_hopeless_suspends_at_once() -> None:
+    assert access([Unpaid("a", 5), Unpaid("b", 9, hopeless=True)], POLICY, 10).statement == "b"
+    assert access([Unpaid("b", 9, hopeless=True)], None, 10) == GOOD
+
+
+@given(
+    dues=st.lists(st.integers(0, 40), min_size=1, max_size=4),
+    grace=st.integers(0, 9),
+    throttle=st.integers(0, 9),
+    days=st.integers(0, 60),
+)
+def test_time_never_makes_it_better_and_is_said_beforehand(
+    dues: list[int], grace: int, throttle: int, days: int
+) -> None:
+    policy = c.Dunning(grace_days=grace, throttle_days=throttle, requests_per_minute=1)
+    unpaid = [Unpaid(f"st{number}", due * DAY) for number, due in enumerate(dues)]
+    now, later = (access(unpaid, policy, day * DAY) for day in (days, days + 1))
+    assert ORDER.index(now.level) <= ORDER.index(later.level)
+    if now.next_ms is None:
+        assert now.level == "suspended"
+    else:
+        assert access(unpaid, policy, now.next_ms - 1).level == now.level
+        assert access(unpaid, policy, now.next_ms).level != now.level
+
+
+class Court:
+    """A statement that is open at a provider, and who judges by it."""
+
+    def __init__(self, database: Database, **provider: Any) -> None:
+        self.sent: list[InvoiceOrder] = []
+        self.desk: Desk = desk_with_a_fee(database, {PROVIDER: ManualPort()}, dunning=POLICY)
+        self.dunning = Dunning(database, lambda: self.desk.catalog, self.desk.clock, self.desk.health)
+        self.desk.send()
+        (self.statement,) = self.desk.statements()
+        self.began = self.desk.now_ms
+        self.dunning.tick()
+        del provider
+
+    def pass_days(self, days: float) -> Level:
+        self.desk.now_ms = self.began + int(days * DAY)
+        self.dunning.tick()
+        return self.level()
+
+    def level(self) -> Level:
+        with self.desk.database.read() as connection:
+            return access_of(connection, existing_subscription(connection, SUBSCRIPTION)).level
+
+    def hear(self, **changes: Any) -> Level:
+        """From the provider."""
+        found = ProviderInvoice(
+            reference=f"manual.{self.statement.id}",
+            statement=self.statement.id,
+            customer="",
+            status="open",
+            currency="USD",
+            total_minor=4900,
+            tax_minor=0,
+            paid_minor=0,
+        )
+        with self.desk.database.write() as connection:
+            apply_invoice(connection, PROVIDER, replace(found, **changes), self.desk.now_ms, self.dunning.judge)
+        return self.level()
+
+    def told(self) -> list[str]:
+        with self.desk.database.read() as connection:
+            return [told.kind for told in list_notifications(connection, SUBSCRIPTION)]
+
+    def revision(self) -> int:
+        with self.desk.database.read() as connection:
+            return existing_subscription(connection, SUBSCRIPTION).revision
+
+
+def test_an_unpaid_statement_throttles_and_suspends_and_a_payment_restores(database: Database) -> None:
+    court = Court(database)
+    assert [court.pass_days(days) for days in (0, 6, 7, 9, 10, 30)] == [
+        "grace",
+        "grace",
+        "throttled",
+        "throttled",
+        "suspended",
+        "suspended",
+    ]
+    before = court.revision()
+    assert court.hear(status="paid", paid_minor=4900) == "active"
+    assert court.revision() > before, "the gate hears of it"
+    assert court.told() == ["access.grace", "access.throttled", "access.suspended", "access.restored"]
+    assert court.pass_days(60) == "active"
+
+
+def test_a_part_is_not_enough(database: Database) -> None:
+    court = Court(database)
+    court.pass_days(8)
+    assert court.hear(paid_minor=4800) == "throttled"
+    assert court.hear(status="paid", paid_minor=4900) == "active"
+
+
+def test_a_dispute_suspends_until_it_is_won_and_a_refund_changes_nothing(database: Database) -> None:
+    court = Court(database)
+    assert court.hear(status="paid", paid_minor=4900) == "active"
+    assert court.hear(status="paid", paid_minor=0, disputed=True) == "suspended"
+    assert court.hear(status="paid", paid_minor=4900) == "active"
+    assert court.hear(status="paid", paid_minor=4900, refunded_minor=4900) == "active"
+
+
+def test_what_was_given_up_suspends_and_what_was_voided_is_forgiven(database: Database) -> None:
+    court = Court(database)
+    assert court.hear(status="uncollectible") == "suspended"
+    assert court.hear(status="void") == "active"
+
+
+def test_another_policy_is_applied_at_once(database: Database) -> None:
+    court = Court(database)
+    assert court.pass_days(8) == "throttled"
+    catalog = court.desk.catalog
+    lenient = c.Dunning(grace_days=30, throttle_days=0, requests_per_minute=1)
+    changed = tuple(_with_dunning(product, lenient) for product in catalog.products)
+    court.desk.catalog = _with_products(catalog, changed)
+    assert court.pass_days(9) == "grace"
+
+
+def _with_dunning(product: c.Product, policy: c.Dunning) -> c.Product:
+    return c.Product(**{name: getattr(product, name) for name in product.__struct_fields__} | {"dunning": policy})
+
+
+def _with_products(catalog: c.Catalog, products: tuple[c.Product, ...]) -> c.Catalog:
+    return c.Catalog(**{name: getattr(catalog, name) for name in catalog.__struct_fields__} | {"products": products})
