@@ -226,3 +226,20 @@ def test_a_quote_is_computed_and_nothing_is_written(http: TestClient) -> None:
         refused = http.post("/v1/quote", json={**asked, "start": start}, headers=ADMIN)
         assert (refused.status_code, "start must be between" in refused.json()["detail"]) == (422, True)
     assert http.post("/v1/quote", json=asked).status_code == 401
+
+
+def test_a_charge_in_the_middle_of_a_period_does_not_hide_what_was_used(
+    http: TestClient, billing: Billing, valkey: Valkey, clock: Clock
+) -> None:
+    valkey.append(make_event("a", "3000000"))
+    drain(billing)
+    key = create_key(http)["key"]
+    before = http.get("/v1/usage", headers=bearer(key)).json()
+    charge = {"id": "c", "amount": "5", "comment": "help"}
+    assert http.post("/v1/subscriptions/team%2Facme/charges", headers=ADMIN, json=charge).is_success
+    clock.now_ms += 2 * 3_600_000
+    assert billing.closer.tick() == set()
+    assert http.get("/v1/statements", headers=ADMIN).json()["statements"]
+    after = http.get("/v1/usage", headers=bearer(key)).json()
+    assert (after["period"], after["metrics"]) == (before["period"], before["metrics"])
+    assert before["metrics"][-1]["quantity"] == "3000000"

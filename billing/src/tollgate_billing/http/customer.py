@@ -14,7 +14,7 @@ from tollgate_billing.ledger.api_keys import StoredKey
 from tollgate_billing.ledger.subscriptions import Subscription, find_subscription
 from tollgate_billing.ledger.totals import UsageTotal, shares_by_quality, usage_totals
 from tollgate_billing.statements.document import document_of
-from tollgate_billing.statements.drafting import draft_now, terms_now
+from tollgate_billing.statements.drafting import draft_now, terms_now, usage_period
 from tollgate_core.catalog import Catalog
 from tollgate_core.events import rfc3339
 from tollgate_core.pricing import Span
@@ -33,15 +33,16 @@ def customer_routes(services: Services) -> APIRouter:
             row = find_subscription(connection, key.subscription)
             if row is None:
                 raise Problem(404, "the key's subscription is gone")
-            draft = draft_now(connection, terms_now(connection, catalog), row, now)
-            metrics = _metrics(connection, catalog, row, draft.period)
+            terms = terms_now(connection, catalog)
+            draft, period = draft_now(connection, terms, row, now), usage_period(connection, terms, row, now)
+            metrics = _metrics(connection, catalog, row, period)
             limits = limit_views(connection, catalog, row, now, key_fingerprint(key.hash))
         return {
             "subscription": row.name,
             "product": row.product,
             "state": row.state,
             "as_of": rfc3339(now),
-            "period": view_period(draft.period),
+            "period": view_period(period),
             "metrics": metrics,
             "limits": limits,
             "invoice": document_of(draft, "draft"),

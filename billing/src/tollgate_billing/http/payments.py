@@ -12,6 +12,8 @@ from tollgate_billing.http.problems import Problem
 from tollgate_billing.http.services import Services
 from tollgate_billing.http.subscriptions import locked
 from tollgate_billing.http.views import Json, view_payment
+from tollgate_billing.payments.outbox import find_request
+from tollgate_billing.payments.receivables import WAITING, find_receivable
 from tollgate_billing.payments.received import MANUAL, Payment, PaymentRefusedError, payments_of, record_payment
 from tollgate_billing.statements.store import StoredStatement, find_statement
 from tollgate_core.money import Money
@@ -49,6 +51,7 @@ def payment_routes(services: Services) -> APIRouter:
         with changing(services, preview) as connection:
             found = _existing(connection, statement)
             locked(connection, found.subscription)
+            _require_by_hand(services, connection, found)
             payment = Payment(
                 id=asked.id,
                 statement=found.id,
@@ -76,6 +79,19 @@ def _existing(connection: Connection, statement: str) -> StoredStatement:
     if found is None:
         raise Problem(404, f"there is no statement {statement}")
     return found
+
+
+def _require_by_hand(services: Services, connection: Connection, statement: StoredStatement) -> None:
+    """What a provider is collecting would be paid twice."""
+    receivable = find_receivable(connection, statement.id)
+    if receivable is None or receivable.status not in {WAITING, "draft", "open"}:
+        return
+    providers = {provider.name: provider.kind for provider in services.catalog.current.payment_providers}
+    if providers.get(receivable.provider, "manual") != "manual":
+        request = find_request(connection, f"invoice.{statement.id}")
+        if request is None or request.state not in {"stuck", "dropped"}:
+            where = f"{receivable.provider} is collecting it"
+            raise Problem(409, f"{where}: mark its invoice as paid there, or void it there before")
 
 
 def _minor(connection: Connection, statement: StoredStatement, asked: NewPayment) -> int:

@@ -19,7 +19,8 @@ from tollgate_billing.wallets.burning import Burn, burns
 from tollgate_billing.wallets.grants import own_grants
 from tollgate_core.catalog import Catalog, Price
 from tollgate_core.money import Money
-from tollgate_core.pricing import Account, Due, Line, LineKey, Span, assess, statement_lines, terms_of
+from tollgate_core.periods import Recurrence
+from tollgate_core.pricing import Account, Calendar, Due, Line, LineKey, Span, assess, statement_lines, terms_of
 
 
 @dataclass(frozen=True)
@@ -117,6 +118,16 @@ def draft_at(connection: Connection, terms: Terms, row: Subscription, moment_ms:
         is_free=row.product in terms.free,
         previous_hash=last.hash if last else "",
     )
+
+
+def usage_period(connection: Connection, terms: Terms, row: Subscription, now_ms: int) -> Span:
+    """The running billing period, as its metered prices have it (the longest; months, where there is none): it stays
+    the same where something is billed in the middle of it."""
+    calendar = Calendar(row.anchor_ms, row.time_zone)
+    held = [terms.prices[pin.price, pin.version] for pin in pins_of(connection, [row.name]) if pin.holds_at(now_ms)]
+    spans = [calendar.at(terms_of(price).billing, now_ms) for price in held if price.metric]
+    spans = spans or [calendar.at(Recurrence("month", 1), now_ms)]
+    return Span(max(row.started_ms, min(span.start_ms for span in spans)), max(span.end_ms for span in spans))
 
 
 def unbilled_usage(connection: Connection, terms: Terms, row: Subscription, now_ms: int) -> int:
