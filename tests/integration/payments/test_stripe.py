@@ -1,17 +1,27 @@
 """Statements become invoices at Stripe, through its own SDK, and what Stripe says becomes payments."""
 
+from sqlalchemy import func, select
+
 from tests.integration.payments.account import StripeAccount
 from tests.unit.billing.builders import SUBSCRIPTION, apply_catalog, make_fee, make_price
 from tests.unit.billing.desk import PROVIDER, Desk, collected_catalog, desk_with_a_fee
 from tests.unit.billing.test_statements import DAY, MONTHS, START, use
 from tollgate_billing.ledger.database import Database
 from tollgate_billing.ledger.subscriptions import existing_subscription
+from tollgate_billing.ledger.tables import payments
 from tollgate_billing.wallets.standing import owed
 
 
 def left_to_pay(desk: Desk) -> int:
     with desk.database.read() as connection:
         return owed(connection, existing_subscription(connection, SUBSCRIPTION))
+
+
+def money_back(desk: Desk) -> int:
+    """Refunds of all statements."""
+    with desk.database.read() as connection:
+        query = select(func.coalesce(func.sum(payments.c.minor), 0)).where(payments.c.kind == "refund")
+        return int(connection.execute(query).scalar_one())
 
 
 def test_a_statement_is_invoiced_line_by_line_and_paid_by_card(account: StripeAccount, database: Database) -> None:
@@ -55,7 +65,7 @@ def test_the_same_customer_is_one_at_stripe(account: StripeAccount, database: Da
     assert len(account.invoices()) == 2
 
 
-def test_a_refund_and_a_lost_dispute_are_owed_again(account: StripeAccount, database: Database) -> None:
+def test_what_is_refunded_is_recorded_and_not_owed_again(account: StripeAccount, database: Database) -> None:
     account.customer()
     desk = desk_with_a_fee(database, {PROVIDER: account.port})
     (statement,) = desk.statements()
@@ -63,7 +73,27 @@ def test_a_refund_and_a_lost_dispute_are_owed_again(account: StripeAccount, data
     (charge,) = account.client.charges.list().data
     account.client.refunds.create({"charge": charge.id, "amount": 900})
     desk.follower.tick()
-    assert (desk.paid(statement), left_to_pay(desk)) == (4000, 900)
+    assert (desk.paid(statement), left_to_pay(desk), money_back(desk)) == (4900, 0, -900)
+    desk.now_ms += 700_000
+    desk.follower.tick()
+    assert money_back(desk) == -900
+
+
+def test_what_a_bank_takes_back_is_owed_until_the_dispute_is_won(account: StripeAccount, database: Database) -> None:
+    account.customer(card="pm_card_createDispute")
+    desk = desk_with_a_fee(database, {PROVIDER: account.port})
+    (statement,) = desk.statements()
+    desk.send()
+    desk.follower.tick()
+    receivable = desk.receivable(statement)
+    assert receivable
+    assert receivable.disputed
+    assert (desk.paid(statement), left_to_pay(desk)) == (0, 4900)
+    (dispute,) = account.client.disputes.list().data
+    account.client.disputes.update(dispute.id, {"evidence": {"uncategorized_text": "winning_evidence"}, "submit": True})
+    desk.now_ms += 700_000
+    desk.follower.tick()
+    assert (desk.paid(statement), left_to_pay(desk)) == (4900, 0)
 
 
 def test_an_invoice_that_was_voided_by_hand_is_owed_and_not_collected(

@@ -12,6 +12,8 @@ from tollgate_billing.ledger.database import Database
 from tollgate_billing.payments.outbox import decide, due_requests, put_aside
 from tollgate_billing.payments.port import AmbiguousError, InvoiceOrder, ProviderInvoice, RefusedError, TryLaterError
 from tollgate_billing.payments.providers.manual import ManualPort
+from tollgate_billing.payments.received import MANUAL, Payment, record_payment
+from tollgate_billing.statements.store import StoredStatement
 
 
 class Moody(ManualPort):
@@ -161,3 +163,46 @@ def test_a_person_s_decision_is_of_a_request_that_is_stuck(database: Database) -
     assert (dropped.state, desk.send(3)) == ("dropped", 0)
     assert desk.requests("dropped") == [replace(dropped, due_ms=1, problem="why")]
     assert dropped.subscription == SUBSCRIPTION
+
+
+def pay_by_hand(desk: Desk, statement: StoredStatement, minor: int) -> None:
+    payment = Payment(
+        id=f"by-hand-{statement.sequence}",
+        statement=statement.id,
+        subscription=statement.subscription,
+        customer=statement.customer,
+        provider=MANUAL,
+        reference="",
+        minor=minor,
+        currency=statement.currency,
+        at_ms=desk.now_ms,
+        recorded_ms=desk.now_ms,
+    )
+    with desk.database.write() as connection:
+        record_payment(connection, statement, payment)
+
+
+def test_what_was_paid_by_hand_is_not_collected_again(database: Database) -> None:
+    provider = Moody(RefusedError("no"), least=1)
+    desk = desk_with_a_fee(database, {PROVIDER: provider})
+    desk.send()
+    (statement,), (stuck,) = desk.statements(), desk.requests("stuck")
+    pay_by_hand(desk, statement, 4000)
+    with database.write() as connection:
+        decide(connection, stuck, again=True, now_ms=desk.now_ms)
+    desk.send()
+    assert [request.problem for request in desk.requests("stuck")] == [
+        "a part of it was paid by other means: have the rest paid so too, and drop this request"
+    ]
+    assert len(provider.asked) == 1
+
+
+def test_a_small_statement_that_was_paid_by_hand_is_not_carried(database: Database) -> None:
+    provider = Moody(least=5000)
+    desk = desk_with_a_fee(database, {PROVIDER: provider})
+    desk.send()
+    (first,) = desk.statements()
+    pay_by_hand(desk, first, 4900)
+    desk.close(MONTHS[2])
+    desk.send(3)
+    assert [order.total_minor for order in provider.asked] == [9800], "the two later ones"

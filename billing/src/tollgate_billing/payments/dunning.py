@@ -9,7 +9,7 @@ from sqlalchemy import Connection, delete, func, insert, select
 
 from tollgate_billing.clock import Clock
 from tollgate_billing.health import Health, part_at_fault
-from tollgate_billing.ledger.database import Database
+from tollgate_billing.ledger.database import DATABASE_AWAY, Database
 from tollgate_billing.ledger.subscriptions import Subscription, bump_revision, lock_subscription
 from tollgate_billing.ledger.tables import access as access_table
 from tollgate_billing.ledger.tables import invoices, payments, statements
@@ -59,9 +59,18 @@ class Dunning:
             if catalog is not self._judged:
                 names |= _who_owes(connection)
         for name in sorted(names):
+            self._judge_alone(name)
+        self._judged = catalog
+
+    def _judge_alone(self, name: str) -> None:
+        """One that cannot be judged does not stop the others."""
+        try:
             with self._database.write() as connection:
                 self.judge(connection, name)
-        self._judged = catalog
+        except DATABASE_AWAY:
+            raise
+        except Exception:
+            _log.exception("cannot be judged", subscription=name)
 
     def judge(self, connection: Connection, name: str) -> Access:
         """By what is owed now. The caller commits."""

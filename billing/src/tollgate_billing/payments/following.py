@@ -13,18 +13,19 @@ from sqlalchemy.exc import IntegrityError
 from tollgate_billing.checkpoints import Checkpoint, no_checkpoint
 from tollgate_billing.clock import Clock
 from tollgate_billing.health import Health, part_at_fault
-from tollgate_billing.ledger.database import Database
+from tollgate_billing.ledger.database import DATABASE_AWAY, Database
 from tollgate_billing.payments.applying import DriftError, Judge, apply_invoice, judge_nobody
 from tollgate_billing.payments.inbox import (
     Received,
     due_events,
+    newest_event,
     postpone_event,
     put_event_aside,
     receive,
     settle_event,
 )
 from tollgate_billing.payments.port import ProviderError, ProviderPort
-from tollgate_billing.payments.receivables import unsettled
+from tollgate_billing.payments.receivables import Receivable, unsettled
 from tollgate_billing.payments.received import PaymentRefusedError
 
 _log = structlog.get_logger("payments")
@@ -33,6 +34,9 @@ _PAUSE_SECONDS = 0.5
 _POLL_MS = 600_000
 #: Events are asked for a while back: clocks differ, and so do the times at which they can be listed.
 _BACK_MS = 3_600_000
+#: Where nothing has come yet; as far back as Stripe can list.
+_FAR_BACK_MS = 29 * 86_400_000
+_POLL_AGAIN_MS = 60_000
 _FIRST_PAUSE_MS = 2_000
 _LONGEST_PAUSE_MS = 3_600_000
 
@@ -96,14 +100,15 @@ class Follower:
                 settle_event(connection, received)
                 self._checkpoint("before-commit-applied")
             self._checkpoint("after-commit-applied")
-        except ProviderError as error:
-            self._postpone(received, str(error))
-        except IntegrityError:
-            self._postpone(received, "another worker was faster")
-        except (DriftError, PaymentRefusedError) as error:
-            _log.error("a person has to look", provider=received.provider, event=received.event.id, problem=str(error))
+        except (ProviderError, IntegrityError) as error:  # the latter: another worker was faster
+            self._postpone(received, str(error) if isinstance(error, ProviderError) else type(error).__name__)
+        except DATABASE_AWAY:
+            raise
+        except Exception as error:
+            problem = _problem(error)
+            _log.error("a person has to look", provider=received.provider, event=received.event.id, problem=problem)
             with self._database.write() as connection:
-                put_event_aside(connection, received, str(error))
+                put_event_aside(connection, received, problem)
 
     def _postpone(self, received: Received, problem: str) -> None:
         pause = min(_LONGEST_PAUSE_MS, _FIRST_PAUSE_MS << min(received.attempts, 20))
@@ -113,25 +118,42 @@ class Follower:
     def _poll(self, name: str, provider: ProviderPort) -> None:
         """What is missing in the inbox, and every invoice that may still change."""
         now = self._clock()
-        since = self._polled.get(name, now) - _BACK_MS
         try:
-            events = list(provider.events_since(since))
-            with self._database.write() as connection:
-                missed = sum(receive(connection, name, event, b"", now) for event in events)
+            missed = self._fetch_missed(name, provider, now)
+            with self._database.read() as connection:
                 open_ones = unsettled(connection, name)
             for receivable in open_ones:
-                found = provider.read_invoice(receivable.reference)
-                if found is not None:
-                    with self._database.write() as connection:
-                        apply_invoice(connection, name, found, now, self._judge)
-            self._polled[name] = now
-            self._health.fine(f"payment provider {name}")
+                self._read_anew(name, provider, receivable)
         except ProviderError as error:
             self._health.trouble(f"payment provider {name}", str(error))
-            self._polled[name] = now - _POLL_MS + 60_000
-        except (DriftError, PaymentRefusedError, IntegrityError) as error:
-            _log.error("a person has to look", provider=name, problem=str(error))
-            self._polled[name] = now
-        else:
-            if missed:
-                _log.info("events that had not come", provider=name, events=missed)
+            self._polled[name] = now - _POLL_MS + _POLL_AGAIN_MS
+            return
+        self._polled[name] = now
+        self._health.fine(f"payment provider {name}")
+        if missed:
+            _log.info("events that had not come", provider=name, events=missed)
+
+    def _fetch_missed(self, name: str, provider: ProviderPort, now_ms: int) -> int:
+        """Since the newest one that has come, however long ago."""
+        with self._database.read() as connection:
+            since = newest_event(connection, name) or now_ms - _FAR_BACK_MS
+        events = list(provider.events_since(min(since, now_ms) - _BACK_MS))
+        with self._database.write() as connection:
+            return sum(receive(connection, name, event, b"", now_ms) for event in events)
+
+    def _read_anew(self, name: str, provider: ProviderPort, receivable: Receivable) -> None:
+        """One that cannot be applied does not stop the others."""
+        try:
+            found = provider.read_invoice(receivable.reference)
+            if found is not None:
+                with self._database.write() as connection:
+                    apply_invoice(connection, name, found, self._clock(), self._judge)
+        except (ProviderError, *DATABASE_AWAY):
+            raise
+        except Exception as error:
+            _log.error("a person has to look", provider=name, statement=receivable.statement, problem=_problem(error))
+
+
+def _problem(error: Exception) -> str:
+    known = isinstance(error, DriftError | PaymentRefusedError)
+    return str(error) if known else f"internal: {type(error).__name__}"

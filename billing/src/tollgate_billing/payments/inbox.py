@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, func, insert, select, update
 
 from tollgate_billing.ledger.tables import inbox
 from tollgate_billing.payments.port import ProviderEvent
@@ -50,6 +50,12 @@ def due_events(connection: Connection, now_ms: int, limit: int = 200) -> list[Re
         Received(row.provider, ProviderEvent(row.event_id, row.kind, row.at_ms, row.invoice, row.payment), row.attempts)
         for row in connection.execute(query)
     ]
+
+
+def newest_event(connection: Connection, provider: str) -> int | None:
+    """When the newest one happened that has come."""
+    i = inbox.c
+    return connection.execute(select(func.max(i.at_ms)).where(i.provider == provider)).scalar()
 
 
 def settle_event(connection: Connection, received: Received) -> None:

@@ -8,7 +8,7 @@ from sqlalchemy import Connection
 from tollgate_billing.ledger.subscriptions import lock_subscription
 from tollgate_billing.payments.invoices import invoice_lines
 from tollgate_billing.payments.outbox import Request
-from tollgate_billing.payments.port import InvoiceOrder, Payer
+from tollgate_billing.payments.port import InvoiceOrder, Payer, RefusedError
 from tollgate_billing.payments.receivables import (
     Receivable,
     carry,
@@ -17,17 +17,21 @@ from tollgate_billing.payments.receivables import (
     release_carried,
     take_carried,
 )
+from tollgate_billing.payments.received import paid_for
 from tollgate_billing.statements.store import StoredStatement, find_statement
 
 
 def order_of(
     connection: Connection, request: Request, least_minor: Callable[[str], int], now_ms: int
 ) -> InvoiceOrder | None:
-    """None where it is too small to be collected by itself: the next invoice carries it. The caller commits."""
+    """None where there is nothing to be collected: it is paid by other means, or too small, and the next invoice
+    carries it. The caller commits. Raises RefusedError where a part of it was paid by other means."""
     lock_subscription(connection, request.subscription)
     statement, receivable = find_statement(connection, request.subject), find_receivable(connection, request.subject)
     if statement is None or receivable is None:
         raise ValueError(f"there is no statement {request.subject} to be collected")
+    if not receivable.reference and not _is_unpaid(connection, statement):
+        return None
     carried = take_carried(connection, receivable)
     due = receivable.due_minor + sum(one.due_minor for one in carried)
     if due < least_minor(receivable.currency) and not receivable.reference:
@@ -35,6 +39,14 @@ def order_of(
         release_carried(connection, receivable.statement)
         return None
     return _order(connection, request, statement, carried)
+
+
+def _is_unpaid(connection: Connection, statement: StoredStatement) -> bool:
+    """An invoice is about all of a statement."""
+    paid = paid_for(connection, [statement.id]).get(statement.id, 0)
+    if 0 < paid < statement.due_minor:
+        raise RefusedError("a part of it was paid by other means: have the rest paid so too, and drop this request")
+    return not paid
 
 
 def _order(

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, insert, select, update
 
-from tollgate_billing.ledger.tables import invoices, provider_customers
+from tollgate_billing.ledger.tables import invoices, payments, provider_customers
 from tollgate_billing.payments.port import ProviderInvoice
 from tollgate_billing.statements.store import StoredStatement
 
@@ -77,11 +77,13 @@ def carry(connection: Connection, receivable: Receivable, now_ms: int) -> None:
 
 
 def take_carried(connection: Connection, receivable: Receivable) -> list[Receivable]:
-    """What waits for a larger invoice of the same customer joins this one, for good: the same whenever it is asked."""
+    """What waits for a larger invoice of the same customer joins this one, for good: the same whenever it is asked.
+    Somebody who has begun to pay a small one by other means is not asked for it again."""
     i = invoices.c
     same = ("subscription", "customer", "provider", "currency")
     alike = [getattr(i, name) == getattr(receivable, name) for name in same]
-    query = select(i.statement).where(*alike, i.status == CARRIED, i.carried_by == "")
+    paid = select(payments.c.id).where(payments.c.statement == i.statement).exists()
+    query = select(i.statement).where(*alike, i.status == CARRIED, i.carried_by == "", ~paid)
     names = [name for name in connection.execute(query).scalars() if name != receivable.statement]
     _change(connection, names, carried_by=receivable.statement)
     return carried_with(connection, receivable.statement)

@@ -39,6 +39,10 @@ def update_charge(call: Call) -> Json:
     return charge
 
 
+#: Words in evidence on which a test bank decides at once, as Stripe documents.
+_DECISIONS = {"winning_evidence": "won", "losing_evidence": "lost"}
+
+
 def update_dispute(call: Call) -> Json:
     """Hand in evidence."""
     dispute = call.named("dispute")
@@ -51,6 +55,9 @@ def update_dispute(call: Call) -> Json:
             dispute["evidence_details"]["submission_method"] = "manual"
             dispute["status"] = "under_review"
     call.world.emit("charge.dispute.updated", dispute, before)
+    decision = _DECISIONS.get((call.params.get("evidence") or {}).get("uncategorized_text", ""))
+    if decision and dispute["status"] == "under_review":
+        close_dispute(call.world, dispute, decision)
     return dispute
 
 
