@@ -64,7 +64,7 @@ class Metrics:
         self._lag_seconds = 0.0
         self.forged_events = Counter(
             "tollgate_billing_payment_events_refused",
-            "Events of payment providers that nobody signed",
+            "Webhooks about payments that nobody signed",
             registry=self.registry,
         )
         self.hydrations = Counter(

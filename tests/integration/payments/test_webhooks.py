@@ -77,7 +77,7 @@ class Owner:
         for _ in range(times):
             event = port.read_event(body, signed(body, self._desk.now_ms), self._desk.now_ms)
             with self._desk.database.write() as connection:
-                receive(connection, PROVIDER, event, body, self._desk.now_ms)
+                receive(connection, PROVIDER, event, self._desk.now_ms)
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

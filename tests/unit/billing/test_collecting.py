@@ -3,15 +3,26 @@
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
+import msgspec
 import pytest
 
 from tests.unit.billing.builders import SUBSCRIPTION, apply_catalog, make_fee, make_price
 from tests.unit.billing.desk import PROVIDER, Desk, collected_catalog, desk_with_a_fee
 from tests.unit.billing.test_statements import DAY, MONTHS, START, use
 from tollgate_billing.ledger.database import Database
+from tollgate_billing.payments.applying import StaleError, apply_invoice
+from tollgate_billing.payments.inbox import receive
 from tollgate_billing.payments.outbox import decide, due_requests, put_aside
-from tollgate_billing.payments.port import AmbiguousError, InvoiceOrder, ProviderInvoice, RefusedError, TryLaterError
+from tollgate_billing.payments.port import (
+    AmbiguousError,
+    InvoiceOrder,
+    ProviderEvent,
+    ProviderInvoice,
+    RefusedError,
+    TryLaterError,
+)
 from tollgate_billing.payments.providers.manual import ManualPort
+from tollgate_billing.payments.receivables import add_receivable, carry, find_receivable
 from tollgate_billing.payments.received import MANUAL, Payment, record_payment
 from tollgate_billing.statements.store import StoredStatement
 
@@ -93,7 +104,7 @@ def test_a_provider_without_keys_is_waited_for(database: Database) -> None:
     desk = desk_with_a_fee(database, {})
     assert desk.send() == 0
     (waiting,) = desk.requests("pending")
-    assert (waiting.attempts, waiting.problem) == (0, "there is no payment provider shop")
+    assert (waiting.attempts, waiting.problem) == (0, "there is no payment provider shop, or its keys are missing")
     desk.providers = {PROVIDER: Moody()}
     assert desk.send(3) == 1
 
@@ -206,3 +217,86 @@ def test_a_small_statement_that_was_paid_by_hand_is_not_carried(database: Databa
     desk.close(MONTHS[2])
     desk.send(3)
     assert [order.total_minor for order in provider.asked] == [9800], "the two later ones"
+
+
+def test_what_an_invoice_carries_is_decided_before_it_is_attempted(database: Database) -> None:
+    provider = Moody(AmbiguousError("no answer"), least=4901)
+    desk = desk_with_a_fee(database, {PROVIDER: provider}, amount="49.01")
+    desk.send()
+    desk.catalog = collected_catalog(make_fee(in_arrears=True, amount="1"))
+    with database.write() as connection:  # a small one that comes while the answer is unknown
+        first = desk.statements()[0]
+        add_receivable(connection, replace(first, id="st_small", due_minor=100), PROVIDER, desk.now_ms)
+        small = find_receivable(connection, "st_small")
+        assert small
+        carry(connection, small, desk.now_ms)
+    desk.send(4)
+    assert [order.total_minor for order in provider.asked] == [4901, 4901]
+
+
+def test_what_a_dropped_request_carries_waits_for_the_next_one(database: Database) -> None:
+    provider = Moody(least=5000)
+    desk = desk_with_a_fee(database, {PROVIDER: provider})
+    desk.send()
+    provider.errors.append(RefusedError("no"))
+    first, second = desk.close(MONTHS[1])
+    desk.send()
+    carried = desk.receivable(first)
+    assert carried
+    assert carried.carried_by == second.id
+    with database.write() as connection:
+        decide(connection, desk.requests("stuck")[0], again=False, now_ms=desk.now_ms)
+    desk.close(MONTHS[3])
+    desk.send(3)
+    assert provider.asked[-1].lines[-1].key == f"carried-{first.id}"
+
+
+def test_a_provider_that_is_gone_holds_up_no_other_one(database: Database) -> None:
+    provider = Moody()
+    desk = desk_with_a_fee(database, {})
+    desk.send()
+    products = tuple(msgspec.structs.replace(product, payment_provider="new") for product in desk.catalog.products)
+    desk.catalog = msgspec.structs.replace(desk.catalog, products=products)
+    desk.close(MONTHS[1])
+    desk.providers = {"new": provider}
+    assert desk.send() == 1
+    assert len(provider.asked) == 1
+
+
+def test_a_look_from_before_another_one_is_thrown_away(database: Database) -> None:
+    desk = desk_with_a_fee(database, {PROVIDER: ManualPort()})
+    desk.send()
+    (statement,) = desk.statements()
+    before = desk.receivable(statement)
+    assert before
+    found = ProviderInvoice(before.reference, statement.id, "", "paid", "USD", 4900, 0, 4900)
+    with database.write() as connection:
+        apply_invoice(connection, PROVIDER, found, desk.now_ms, seen=before.version)
+    older = replace(found, status="open", paid_minor=0)
+    with database.write() as connection, pytest.raises(StaleError):
+        apply_invoice(connection, PROVIDER, older, desk.now_ms, seen=before.version)
+    assert desk.paid(statement) == 4900
+
+
+class Drifting(ManualPort):
+    """Says of one invoice what cannot be of its statement."""
+
+    def __init__(self, good: ProviderInvoice) -> None:
+        self._good = good
+
+    def affected_invoice(self, event: ProviderEvent) -> ProviderInvoice | None:
+        return replace(self._good, total_minor=1) if event.id == "bad" else self._good
+
+
+def test_an_event_that_cannot_be_applied_stops_no_other(database: Database, capsys: pytest.CaptureFixture[str]) -> None:
+    desk = desk_with_a_fee(database, {PROVIDER: ManualPort()})
+    desk.send()
+    (statement,) = desk.statements()
+    reference = f"manual.{statement.id}"
+    good = ProviderInvoice(reference, statement.id, "", "paid", "USD", 4900, 0, 4900)
+    desk.providers = {PROVIDER: Drifting(good)}
+    with database.write() as connection:
+        for name in ("bad", "good"):
+            receive(connection, PROVIDER, ProviderEvent(name, "invoice.paid", 1, reference), desk.now_ms)
+    assert desk.follower.tick() == 2
+    assert desk.paid(statement) == 4900

@@ -41,7 +41,7 @@ def _decide(services: Services, request_id: str, *, again: bool) -> Json:
             raise Problem(404, f"there is no request {request_id}")
         if found.state == "pending" and again:
             return _view(found)
-        if found.state != "stuck":
+        if found.state != "stuck" and not (found.state == "pending" and found.leased_ms <= services.clock()):
             raise Problem(409, f"the request {request_id} is {found.state}: there is nothing to decide")
         return _view(decide(connection, found, again=again, now_ms=services.clock()))
 

@@ -13,7 +13,7 @@ from tollgate_billing.http.services import Services
 from tollgate_billing.http.subscriptions import locked
 from tollgate_billing.http.views import Json, view_payment
 from tollgate_billing.payments.outbox import find_request
-from tollgate_billing.payments.receivables import WAITING, find_receivable
+from tollgate_billing.payments.receivables import CARRIED, find_receivable
 from tollgate_billing.payments.received import MANUAL, Payment, PaymentRefusedError, payments_of, record_payment
 from tollgate_billing.statements.store import StoredStatement, find_statement
 from tollgate_core.money import Money
@@ -84,14 +84,15 @@ def _existing(connection: Connection, statement: str) -> StoredStatement:
 def _require_by_hand(services: Services, connection: Connection, statement: StoredStatement) -> None:
     """What a provider is collecting would be paid twice."""
     receivable = find_receivable(connection, statement.id)
-    if receivable is None or receivable.status not in {WAITING, "draft", "open"}:
+    if receivable is None or (receivable.status in {CARRIED, "void"} and not receivable.carried_by):
         return
     providers = {provider.name: provider.kind for provider in services.catalog.current.payment_providers}
     if providers.get(receivable.provider, "manual") != "manual":
-        request = find_request(connection, f"invoice.{statement.id}")
-        if request is None or request.state not in {"stuck", "dropped"}:
-            where = f"{receivable.provider} is collecting it"
-            raise Problem(409, f"{where}: mark its invoice as paid there, or void it there before")
+        request = find_request(connection, f"invoice.{receivable.carried_by or statement.id}")
+        if request is None or request.state != "dropped":
+            where = f"{receivable.provider} is collecting it with {receivable.carried_by or statement.id}"
+            what = "mark the invoice as paid there, void it there, or drop the request ('tollgate payments drop')"
+            raise Problem(409, f"{where}: {what}")
 
 
 def _minor(connection: Connection, statement: StoredStatement, asked: NewPayment) -> int:
@@ -99,12 +100,17 @@ def _minor(connection: Connection, statement: StoredStatement, asked: NewPayment
         return minor_of(asked.amount, statement.currency)
     paid = payments_of(connection, statement.id)
     again = next((payment for payment in paid if payment.id == asked.id), None)
-    return again.minor if again else statement.due_minor - sum(payment.minor for payment in paid)
+    return again.minor if again else statement.due_minor - _paid(paid)
+
+
+def _paid(found: list[Payment]) -> int:
+    """Whatever was refunded of it."""
+    return sum(payment.minor for payment in found if payment.kind == "payment")
 
 
 def _view(connection: Connection, statement: StoredStatement) -> Json:
     found = payments_of(connection, statement.id)
-    paid = sum(payment.minor for payment in found)
+    paid = _paid(found)
     return {
         "payments": [view_payment(payment) for payment in found],
         "paid": Money(paid, statement.currency).amount,

@@ -49,6 +49,6 @@ def _store(services: Services, name: str, headers: dict[str, str], body: bytes) 
         raise Problem(400, f"not accepted: {error}") from error
     try:
         with services.database.write() as connection:
-            return receive(connection, name, event, body, now)
+            return receive(connection, name, event, now)
     except IntegrityError:
         return False  # the same event, at the same moment

@@ -8,6 +8,8 @@ MIGRATING = 7466_0101
 BEGINNING = 7466_0103
 #: Notifications are numbered in the order in which they are committed: a reader who goes on after one misses none.
 NOTIFYING = 7466_0104
+#: One replica after the other writes down what payment providers list.
+FOLLOWING = 7466_0105
 
 
 def alone(connection: Connection, lock: int) -> None:

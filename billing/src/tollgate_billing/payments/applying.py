@@ -14,6 +14,7 @@ from tollgate_billing.payments.port import ProviderInvoice
 from tollgate_billing.payments.receivables import (
     Receivable,
     carried_with,
+    count_change,
     find_receivable,
     remember_customer,
     update_receivable,
@@ -23,6 +24,10 @@ from tollgate_billing.payments.shares import Share, Step, allocate
 from tollgate_billing.statements.store import find_statement
 
 _log = structlog.get_logger("payments")
+
+
+class StaleError(Exception):
+    """Another look at the provider was applied since: look again."""
 
 
 class DriftError(Exception):
@@ -39,15 +44,26 @@ def judge_nobody(connection: Connection, subscription: str) -> None:
 
 
 def apply_invoice(
-    connection: Connection, provider: str, found: ProviderInvoice, now_ms: int, judge: Judge = judge_nobody
+    connection: Connection,
+    provider: str,
+    found: ProviderInvoice,
+    now_ms: int,
+    judge: Judge = judge_nobody,
+    seen: int | None = None,
 ) -> bool:
-    """False where nothing is new, or it is no statement's. The caller commits. Raises DriftError."""
+    """False where nothing is new, or it is no statement's. ``seen`` is the version of the receivable before the
+    provider was asked: where it has grown, somebody may know better. The caller commits. Raises DriftError, StaleError.
+    """
     first = find_receivable(connection, found.statement)
     if first is None or first.provider != provider:
         return False
     lock_subscription(connection, first.subscription)
     receivable = find_receivable(connection, found.statement) or first
-    if receivable.reference not in {"", found.reference}:
+    if seen is not None and receivable.version != seen:
+        raise StaleError
+    if found.status == "draft":
+        return False  # it may be deleted, and is nobody's debt yet
+    if receivable.reference not in {"", found.reference} and receivable.status != "void":
         raise DriftError(f"{found.reference} is another invoice of {found.statement} than {receivable.reference}")
     together = [receivable, *carried_with(connection, receivable.statement)]
     _require_equal(together, found)
@@ -55,6 +71,7 @@ def apply_invoice(
     remember_customer(connection, provider, receivable.customer, found.customer, now_ms)
     changed = _record(connection, provider, found, together, now_ms) or changed
     if changed:
+        count_change(connection, receivable.statement)
         judge(connection, receivable.subscription)
     return changed
 

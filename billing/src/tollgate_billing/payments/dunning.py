@@ -2,7 +2,7 @@
 come: so a payment opens the gate as soon as it is known."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import structlog
 from sqlalchemy import Connection, delete, func, insert, select
@@ -15,12 +15,14 @@ from tollgate_billing.ledger.tables import access as access_table
 from tollgate_billing.ledger.tables import invoices, payments, statements
 from tollgate_billing.notifications.store import Kind, notify
 from tollgate_billing.payments.access import GOOD, Access, Level, Unpaid, access
-from tollgate_core.catalog import Catalog, Product
+from tollgate_core.catalog import Catalog
 from tollgate_core.pricing.document import Json
 
 _log = structlog.get_logger("payments")
 _PAUSE_SECONDS = 0.5
 _DAY_MS = 86_400_000
+#: How often everybody who owes is judged anew.
+_ALL_MS = 60_000
 _KINDS: dict[Level, Kind] = {
     "active": "access.restored",
     "grace": "access.grace",
@@ -38,6 +40,7 @@ class Dunning:
         self._clock = clock
         self._health = health
         self._judged: Catalog | None = None
+        self._all_ms = 0
 
     def run(self, stop: threading.Event) -> None:
         """Until ``stop`` is set."""
@@ -56,8 +59,9 @@ class Dunning:
         now, catalog = self._clock(), self._catalog()
         with self._database.read() as connection:
             names = _whose_time_has_come(connection, now)
-            if catalog is not self._judged:
+            if catalog is not self._judged or now >= self._all_ms:  # products change, by other hands too
                 names |= _who_owes(connection)
+                self._all_ms = now + _ALL_MS
         for name in sorted(names):
             self._judge_alone(name)
         self._judged = catalog
@@ -76,10 +80,12 @@ class Dunning:
         """By what is owed now. The caller commits."""
         row, now = lock_subscription(connection, name), self._clock()
         if row is None:
+            connection.execute(delete(access_table).where(access_table.c.subscription == name))
             return GOOD
+        _forget_others(connection, row)
         product = next((p for p in self._catalog().products if p.name == row.product), None)
         policy = product.dunning if product else None
-        wanted = access(_unpaid(connection, row, self._days_until_due(product)), policy, now)
+        wanted = access(_unpaid(connection, row, self._days_until_due()), policy, now)
         before = access_of(connection, row)
         if wanted != before:
             _keep(connection, row, wanted)
@@ -88,10 +94,8 @@ class Dunning:
                 _tell(connection, row, before.level, wanted, now)
         return wanted
 
-    def _days_until_due(self, product: Product | None) -> int:
-        providers = self._catalog().payment_providers
-        chosen = next((p for p in providers if product is not None and p.name == product.payment_provider), None)
-        return chosen.days_until_due if chosen else 0
+    def _days_until_due(self) -> dict[str, int]:
+        return {provider.name: provider.days_until_due for provider in self._catalog().payment_providers}
 
 
 def access_of(connection: Connection, row: Subscription) -> Access:
@@ -109,20 +113,27 @@ def levels(connection: Connection) -> dict[tuple[str, str], Level]:
     return {(row[0], row[1]): row[2] for row in connection.execute(query)}
 
 
-def _unpaid(connection: Connection, row: Subscription, days_until_due: int) -> list[Unpaid]:
-    """Statements that a provider was asked to collect and that are not paid; what was voided is forgiven."""
+def _unpaid(connection: Connection, row: Subscription, days: Mapping[str, int]) -> list[Unpaid]:
+    """Statements that a provider was asked to collect and that are not paid; what was voided is forgiven. ``days``:
+    until they are due, by the provider that collects them."""
     i, s, p = invoices.c, statements.c, payments.c
     paid = select(func.coalesce(func.sum(p.minor), 0)).where(p.statement == i.statement, p.kind == "payment")
     query = (
-        select(i.statement, s.cut_ms, i.status, i.disputed)
+        select(i.statement, s.cut_ms, i.status, i.disputed, i.provider)
         .join(statements, s.id == i.statement)
         .where(i.subscription == row.name, i.customer == row.customer, i.due_minor > paid.scalar_subquery())
         .where(i.status.in_(["open", "uncollectible"]) | i.disputed)
     )
     return [
-        Unpaid(statement, cut_ms + days_until_due * _DAY_MS, disputed or status == "uncollectible")
-        for statement, cut_ms, status, disputed in connection.execute(query)
+        Unpaid(statement, cut_ms + days.get(provider, 0) * _DAY_MS, disputed or status == "uncollectible")
+        for statement, cut_ms, status, disputed, provider in connection.execute(query)
     ]
+
+
+def _forget_others(connection: Connection, row: Subscription) -> None:
+    """What an earlier customer of the name owed is not this one's."""
+    a = access_table.c
+    connection.execute(delete(access_table).where(a.subscription == row.name, a.customer != row.customer))
 
 
 def _keep(connection: Connection, row: Subscription, wanted: Access) -> None:

@@ -6,6 +6,7 @@ difference.
 
 import threading
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 import structlog
 from sqlalchemy.exc import IntegrityError
@@ -14,18 +15,20 @@ from tollgate_billing.checkpoints import Checkpoint, no_checkpoint
 from tollgate_billing.clock import Clock
 from tollgate_billing.health import Health, part_at_fault
 from tollgate_billing.ledger.database import DATABASE_AWAY, Database
-from tollgate_billing.payments.applying import DriftError, Judge, apply_invoice, judge_nobody
+from tollgate_billing.ledger.locks import FOLLOWING, alone
+from tollgate_billing.payments.applying import DriftError, Judge, StaleError, apply_invoice, judge_nobody
 from tollgate_billing.payments.inbox import (
     Received,
     due_events,
-    newest_event,
+    last_poll,
     postpone_event,
     put_event_aside,
     receive,
+    remember_poll,
     settle_event,
 )
-from tollgate_billing.payments.port import ProviderError, ProviderPort
-from tollgate_billing.payments.receivables import Receivable, unsettled
+from tollgate_billing.payments.port import ProviderError, ProviderInvoice, ProviderPort
+from tollgate_billing.payments.receivables import Receivable, by_reference, find_receivable, unsettled
 from tollgate_billing.payments.received import PaymentRefusedError
 
 _log = structlog.get_logger("payments")
@@ -92,26 +95,47 @@ class Follower:
             self._postpone(received, f"there is no payment provider {received.provider}")
             return
         try:
-            found = provider.affected_invoice(received.event)
+            found = self._affected(provider, received)
             self._checkpoint("before-apply")
             with self._database.write() as connection:
                 if found is not None:
-                    apply_invoice(connection, received.provider, found, self._clock(), self._judge)
+                    apply_invoice(connection, received.provider, found[0], self._clock(), self._judge, found[1])
                 settle_event(connection, received)
                 self._checkpoint("before-commit-applied")
             self._checkpoint("after-commit-applied")
+        except StaleError:
+            self._postpone(received, "somebody else has looked meanwhile", at_once=True)
         except (ProviderError, IntegrityError) as error:  # the latter: another worker was faster
             self._postpone(received, str(error) if isinstance(error, ProviderError) else type(error).__name__)
         except DATABASE_AWAY:
             raise
         except Exception as error:
             problem = _problem(error)
-            _log.error("a person has to look", provider=received.provider, event=received.event.id, problem=problem)
             with self._database.write() as connection:
                 put_event_aside(connection, received, problem)
+            _log.error("a person has to look", provider=received.provider, id=received.event.id, problem=problem)
 
-    def _postpone(self, received: Received, problem: str) -> None:
-        pause = min(_LONGEST_PAUSE_MS, _FIRST_PAUSE_MS << min(received.attempts, 20))
+    def _affected(self, provider: ProviderPort, received: Received) -> tuple[ProviderInvoice, int] | None:
+        """The invoice as it is, and the state of our books before that was read."""
+        event = received.event
+        if not event.invoice:
+            found = provider.affected_invoice(event)
+            if found is None:
+                return None
+            event = replace(event, invoice=found.reference)
+        with self._database.read() as connection:
+            known = by_reference(connection, received.provider, event.invoice)
+        found = provider.affected_invoice(event)
+        if found is None:
+            return None
+        if known is None:
+            with self._database.read() as connection:
+                known = find_receivable(connection, found.statement)
+            found = provider.affected_invoice(event) or found  # read again: now it is known what was known before
+        return found, known.version if known else 0
+
+    def _postpone(self, received: Received, problem: str, *, at_once: bool = False) -> None:
+        pause = 0 if at_once else min(_LONGEST_PAUSE_MS, _FIRST_PAUSE_MS << min(received.attempts, 20))
         with self._database.write() as connection:
             postpone_event(connection, received, self._clock() + pause, problem)
 
@@ -124,8 +148,9 @@ class Follower:
                 open_ones = unsettled(connection, name)
             for receivable in open_ones:
                 self._read_anew(name, provider, receivable)
-        except ProviderError as error:
-            self._health.trouble(f"payment provider {name}", str(error))
+        except (ProviderError, IntegrityError) as error:  # the latter: an event came by itself at the same moment
+            if isinstance(error, ProviderError):
+                self._health.trouble(f"payment provider {name}", str(error))
             self._polled[name] = now - _POLL_MS + _POLL_AGAIN_MS
             return
         self._polled[name] = now
@@ -134,12 +159,14 @@ class Follower:
             _log.info("events that had not come", provider=name, events=missed)
 
     def _fetch_missed(self, name: str, provider: ProviderPort, now_ms: int) -> int:
-        """Since the newest one that has come, however long ago."""
+        """Since the last time that this was asked with success, however long ago."""
         with self._database.read() as connection:
-            since = newest_event(connection, name) or now_ms - _FAR_BACK_MS
+            since = last_poll(connection, name) or now_ms - _FAR_BACK_MS
         events = list(provider.events_since(min(since, now_ms) - _BACK_MS))
         with self._database.write() as connection:
-            return sum(receive(connection, name, event, b"", now_ms) for event in events)
+            alone(connection, FOLLOWING)
+            remember_poll(connection, name, now_ms)
+            return sum(receive(connection, name, event, now_ms) for event in events)
 
     def _read_anew(self, name: str, provider: ProviderPort, receivable: Receivable) -> None:
         """One that cannot be applied does not stop the others."""
@@ -147,7 +174,9 @@ class Follower:
             found = provider.read_invoice(receivable.reference)
             if found is not None:
                 with self._database.write() as connection:
-                    apply_invoice(connection, name, found, self._clock(), self._judge)
+                    apply_invoice(connection, name, found, self._clock(), self._judge, receivable.version)
+        except StaleError:
+            return  # somebody else has just looked
         except (ProviderError, *DATABASE_AWAY):
             raise
         except Exception as error:

@@ -1,10 +1,11 @@
 """Events of payment providers, as they came: written down before they are answered, looked at afterwards."""
 
+import hashlib
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import Connection, delete, insert, select, update
 
-from tollgate_billing.ledger.tables import inbox
+from tollgate_billing.ledger.tables import inbox, milestones
 from tollgate_billing.payments.port import ProviderEvent
 
 
@@ -17,8 +18,8 @@ class Received:
     attempts: int
 
 
-def receive(connection: Connection, provider: str, event: ProviderEvent, body: bytes, now_ms: int) -> bool:
-    """Once for each id; False where it is there already."""
+def receive(connection: Connection, provider: str, event: ProviderEvent, now_ms: int) -> bool:
+    """Once for each id; False where it is there already. Of what it says only where to look is kept."""
     i = inbox.c
     there = select(i.event_id).where(i.provider == provider, i.event_id == event.id)
     if connection.execute(there).first() is not None:
@@ -29,7 +30,6 @@ def receive(connection: Connection, provider: str, event: ProviderEvent, body: b
         "kind": event.kind,
         "invoice": event.invoice,
         "payment": event.payment,
-        "body": body,
         "at_ms": event.at_ms,
         "received_ms": now_ms,
         "state": "pending",
@@ -52,15 +52,25 @@ def due_events(connection: Connection, now_ms: int, limit: int = 200) -> list[Re
     ]
 
 
-def newest_event(connection: Connection, provider: str) -> int | None:
-    """When the newest one happened that has come."""
-    i = inbox.c
-    return connection.execute(select(func.max(i.at_ms)).where(i.provider == provider)).scalar()
+def last_poll(connection: Connection, provider: str) -> int | None:
+    """When a provider's events were listed last, by whichever replica."""
+    query = select(milestones.c.at_ms).where(milestones.c.name == _poll_name(provider))
+    return connection.execute(query).scalar()
+
+
+def remember_poll(connection: Connection, provider: str, now_ms: int) -> None:
+    """All that happened until then is in the inbox with this transaction."""
+    connection.execute(delete(milestones).where(milestones.c.name == _poll_name(provider)))
+    connection.execute(insert(milestones).values(name=_poll_name(provider), at_ms=now_ms))
+
+
+def _poll_name(provider: str) -> str:
+    return f"polled {hashlib.sha256(provider.encode()).hexdigest()[:40]}"
 
 
 def settle_event(connection: Connection, received: Received) -> None:
-    """It was looked at. What it said of people is not kept."""
-    _change(connection, received, {"state": "done", "body": b"", "problem": ""})
+    """It was looked at."""
+    _change(connection, received, {"state": "done", "problem": ""})
 
 
 def postpone_event(connection: Connection, received: Received, due_ms: int, problem: str) -> None:
@@ -73,7 +83,7 @@ def put_event_aside(connection: Connection, received: Received, problem: str) ->
     _change(connection, received, {"state": "stuck", "problem": problem})
 
 
-def _change(connection: Connection, received: Received, values: dict[str, str | int | bytes]) -> None:
+def _change(connection: Connection, received: Received, values: dict[str, str | int]) -> None:
     i = inbox.c
     mine = (i.provider == received.provider, i.event_id == received.event.id)
     connection.execute(update(inbox).where(*mine).values(values))

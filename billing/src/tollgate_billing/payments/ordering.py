@@ -11,6 +11,7 @@ from tollgate_billing.payments.outbox import Request
 from tollgate_billing.payments.port import InvoiceOrder, Payer, RefusedError
 from tollgate_billing.payments.receivables import (
     Receivable,
+    carried_with,
     carry,
     customer_reference,
     find_receivable,
@@ -31,8 +32,11 @@ def order_of(
     if statement is None or receivable is None:
         raise ValueError(f"there is no statement {request.subject} to be collected")
     if not receivable.reference and not _is_unpaid(connection, statement):
+        release_carried(connection, statement.id)
         return None
-    carried = take_carried(connection, receivable)
+    # What an invoice carries is decided before it is attempted: it may be out by the second time.
+    first = request.attempted_ms is None
+    carried = take_carried(connection, receivable) if first else carried_with(connection, statement.id)
     due = receivable.due_minor + sum(one.due_minor for one in carried)
     if due < least_minor(receivable.currency) and not receivable.reference:
         carry(connection, receivable, now_ms)

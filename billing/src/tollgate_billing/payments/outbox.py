@@ -7,9 +7,10 @@ first. A row belongs to one sender at a time, for as long as its lease.
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from sqlalchemy import Connection, and_, exists, insert, or_, select, update
+from sqlalchemy import Connection, and_, exists, func, insert, or_, select, update
 
 from tollgate_billing.ledger.tables import outbox
+from tollgate_billing.payments.receivables import release_carried
 
 Kind = Literal["invoice"]
 State = Literal["pending", "done", "stuck", "dropped"]
@@ -59,7 +60,8 @@ def due_requests(connection: Connection, now_ms: int, limit: int = 100) -> list[
     """The oldest that waits of each subscription, where its time has come and nobody is at it."""
     o, earlier = outbox.c, outbox.alias("earlier")
     before = or_(earlier.c.created_ms < o.created_ms, and_(earlier.c.created_ms == o.created_ms, earlier.c.id < o.id))
-    waits = (earlier.c.subscription == o.subscription) & (earlier.c.state == "pending") & before
+    same = (earlier.c.subscription == o.subscription) & (earlier.c.provider == o.provider)
+    waits = same & (earlier.c.state == "pending") & before
     mine = (o.state == "pending", o.due_ms <= now_ms, o.leased_ms <= now_ms, ~exists().where(waits))
     query = select(outbox).where(*mine).order_by(o.due_ms, o.id).limit(limit)
     return [Request(**row) for row in connection.execute(query).mappings()]
@@ -87,15 +89,25 @@ def postpone(connection: Connection, request: Request, due_ms: int, problem: str
     _change(connection, request, due_ms=due_ms, leased_ms=0, problem=problem)
 
 
+def wait_for_provider(connection: Connection, request: Request, now_ms: int, due_ms: int, problem: str) -> None:
+    """Nobody can send it now. Where somebody is at it all the same, it stays his."""
+    o = outbox.c
+    mine = (o.id == request.id, o.state == "pending", o.leased_ms <= now_ms)
+    connection.execute(update(outbox).where(*mine).values(due_ms=due_ms, problem=problem))
+
+
 def put_aside(connection: Connection, request: Request, problem: str) -> None:
     """A person has to decide; what comes after it is not kept waiting."""
     _change(connection, request, state="stuck", leased_ms=0, problem=problem)
 
 
 def decide(connection: Connection, request: Request, again: bool, now_ms: int) -> Request:
-    """What a person decided of one that is stuck: to try it again, or to drop it for good."""
+    """What a person decided: to try one again, or to drop it for good, and then what it would have carried waits for
+    another one."""
     decided = replace(request, state="pending" if again else "dropped", due_ms=now_ms, leased_ms=0)
     _change(connection, request, state=decided.state, due_ms=now_ms, leased_ms=0)
+    if not again:
+        release_carried(connection, request.subject)
     return decided
 
 
@@ -103,6 +115,11 @@ def find_request(connection: Connection, request_id: str) -> Request | None:
     """One, or None."""
     row = connection.execute(select(outbox).where(outbox.c.id == request_id)).mappings().first()
     return None if row is None else Request(**row)
+
+
+def count_stuck(connection: Connection) -> int:
+    """How many wait for a person."""
+    return int(connection.execute(select(func.count()).where(outbox.c.state == "stuck")).scalar_one())
 
 
 def list_requests(connection: Connection, state: State, limit: int = 1000) -> list[Request]:

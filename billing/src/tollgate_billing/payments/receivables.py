@@ -1,9 +1,11 @@
 """Rows of ``invoices``: which statement a provider collects, and what it said of that last."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, insert, select, update
+from sqlalchemy.exc import IntegrityError
 
 from tollgate_billing.ledger.tables import invoices, payments, provider_customers
 from tollgate_billing.payments.port import ProviderInvoice
@@ -33,6 +35,7 @@ class Receivable:
     disputed: bool
     carried_by: str
     changed_ms: int
+    version: int
 
 
 def add_receivable(connection: Connection, statement: StoredStatement, provider: str, now_ms: int) -> None:
@@ -54,6 +57,7 @@ def add_receivable(connection: Connection, statement: StoredStatement, provider:
         disputed=False,
         carried_by="",
         changed_ms=now_ms,
+        version=0,
     )
     connection.execute(insert(invoices).values(vars(made)))
 
@@ -62,6 +66,13 @@ def find_receivable(connection: Connection, statement: str) -> Receivable | None
     """One, or None where no provider collects the statement."""
     row = connection.execute(select(invoices).where(invoices.c.statement == statement)).mappings().first()
     return None if row is None else Receivable(**row)
+
+
+def last_provider(connection: Connection, subscription: str, customer: str) -> str:
+    """Empty where nobody has collected from him."""
+    i = invoices.c
+    query = select(i.provider).where(i.subscription == subscription, i.customer == customer)
+    return connection.execute(query.order_by(i.changed_ms.desc()).limit(1)).scalar() or ""
 
 
 def carried_with(connection: Connection, statement: str) -> list[Receivable]:
@@ -119,6 +130,12 @@ def update_receivable(connection: Connection, receivable: Receivable, found: Pro
     return True
 
 
+def count_change(connection: Connection, statement: str) -> None:
+    """Whoever has asked the provider before must ask again."""
+    i = invoices.c
+    connection.execute(update(invoices).where(i.statement == statement).values(version=i.version + 1))
+
+
 def customer_reference(connection: Connection, provider: str, customer: str) -> str:
     """Empty where the provider does not know the customer."""
     p = provider_customers.c
@@ -127,9 +144,11 @@ def customer_reference(connection: Connection, provider: str, customer: str) -> 
 
 
 def remember_customer(connection: Connection, provider: str, customer: str, reference: str, now_ms: int) -> None:
-    """What the provider calls him; the first name stays."""
-    if reference and not customer_reference(connection, provider, customer):
-        values = {"provider": provider, "customer": customer, "reference": reference, "created_ms": now_ms}
+    """What the provider calls him; the first name stays, also where two subscriptions of his bring one at once."""
+    if not reference or customer_reference(connection, provider, customer):
+        return
+    values = {"provider": provider, "customer": customer, "reference": reference, "created_ms": now_ms}
+    with suppress(IntegrityError), connection.begin_nested():
         connection.execute(insert(provider_customers).values(values))
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import cast
 
 import orjson
 import structlog
@@ -13,6 +14,7 @@ from tollgate_billing.payments.providers.stripe.port import StripePort, stripe_c
 from tollgate_core.catalog import Catalog, PaymentProvider
 
 _log = structlog.get_logger("payments")
+_SHORTEST_SECRET = 8
 
 
 @dataclass(frozen=True)
@@ -70,10 +72,19 @@ def _port(provider: PaymentProvider, content: bytes) -> ProviderPort | None:
     return StripePort(client, keys.webhook_secrets, automatic_tax=provider.automatic_tax)
 
 
+def _checked(secret_key: object, webhook_secrets: object) -> Keys:
+    """A text in the place of a list would make each of its letters a secret."""
+    secrets = cast("list[object]", webhook_secrets) if isinstance(webhook_secrets, list) else []
+    texts = [secret for secret in secrets if isinstance(secret, str) and len(secret) >= _SHORTEST_SECRET]
+    if not isinstance(secret_key, str) or not secret_key or not texts or len(texts) != len(secrets):
+        raise TypeError("secretKey must be a text, webhookSecrets a list of texts")
+    return Keys(secret_key, tuple(texts))
+
+
 def _keys(content: bytes) -> Keys | None:
     try:
         document = orjson.loads(content) if content else None
-        return Keys(document["secretKey"], tuple(document["webhookSecrets"])) if document else None
+        return _checked(document["secretKey"], document["webhookSecrets"]) if document else None
     except (orjson.JSONDecodeError, KeyError, TypeError) as error:
         _log.error("keys of a payment provider are not usable", error=type(error).__name__)
         return None

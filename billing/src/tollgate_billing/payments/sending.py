@@ -10,15 +10,27 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 import structlog
+from sqlalchemy.exc import IntegrityError
 
 from tollgate_billing.checkpoints import Checkpoint, no_checkpoint
 from tollgate_billing.clock import Clock
 from tollgate_billing.health import Health, part_at_fault
 from tollgate_billing.ledger.database import DATABASE_AWAY, Database
-from tollgate_billing.payments.applying import DriftError, Judge, apply_invoice, judge_nobody
+from tollgate_billing.payments.applying import DriftError, Judge, StaleError, apply_invoice, judge_nobody
 from tollgate_billing.payments.ordering import order_of
-from tollgate_billing.payments.outbox import Request, claim, due_requests, finish, postpone, put_aside
+from tollgate_billing.payments.outbox import (
+    Request,
+    claim,
+    count_stuck,
+    due_requests,
+    finish,
+    list_requests,
+    postpone,
+    put_aside,
+    wait_for_provider,
+)
 from tollgate_billing.payments.port import AmbiguousError, ProviderPort, RefusedError, TryLaterError
+from tollgate_billing.payments.receivables import find_receivable
 from tollgate_billing.payments.received import PaymentRefusedError
 
 _log = structlog.get_logger("payments")
@@ -26,6 +38,7 @@ _PAUSE_SECONDS = 1.0
 _THREADS = 8
 #: Longer than all calls of one invoice may take together: nobody else begins before that.
 _LEASE_MS = 600_000
+_NO_PROVIDER_PAUSE_MS = 60_000
 _FIRST_PAUSE_MS = 2_000
 _LONGEST_PAUSE_MS = 3_600_000
 #: Whoever looks too early may not see yet what he sent.
@@ -58,13 +71,25 @@ class Sender:
             while not stop.is_set():
                 try:
                     sent = self.tick(pool)
-                    self._health.fine("payments")
+                    self._say()
                 except Exception as error:
                     sent, part = 0, part_at_fault(error)
                     self._health.trouble("payments", f"{part}: {type(error).__name__}")
                     _log.warning("payments wait", part=part, error=type(error).__name__, exc_info=part == "internal")
                 if not sent:
                     stop.wait(_PAUSE_SECONDS)
+
+    def _say(self) -> None:
+        """What does not become better by itself."""
+        with self._database.read() as connection:
+            stuck = count_stuck(connection)
+            waiting = {request.provider for request in list_requests(connection, "pending")} - set(self._providers())
+        troubles = [f"{stuck} requests wait for a person: tollgate payments list"] if stuck else []
+        troubles += [f"no keys of {', '.join(sorted(waiting))}"] if waiting else []
+        if troubles:
+            self._health.trouble("payments", "; ".join(troubles))
+        else:
+            self._health.fine("payments")
 
     def tick(self, pool: ThreadPoolExecutor | None = None) -> int:
         """Answers how many rows were tried."""
@@ -79,7 +104,9 @@ class Sender:
         """False where somebody else has it."""
         provider = providers.get(request.provider)
         if provider is None:
-            self._postpone(request, _LONGEST_PAUSE_MS // 60, f"there is no payment provider {request.provider}")
+            problem, now = f"there is no payment provider {request.provider}, or its keys are missing", self._clock()
+            with self._database.write() as connection:
+                wait_for_provider(connection, request, now, now + _NO_PROVIDER_PAUSE_MS, problem)
             return False
         self._checkpoint("before-attempt")
         with self._database.write() as connection:
@@ -88,6 +115,8 @@ class Sender:
         self._checkpoint("after-attempt")
         try:
             self._collect(provider, request)
+        except (StaleError, IntegrityError):
+            self._postpone(request, _FIRST_PAUSE_MS, "another worker was faster")
         except TryLaterError as error:
             self._postpone(request, error.after_ms or _pause(request.attempts), str(error))
         except AmbiguousError as error:
@@ -104,6 +133,8 @@ class Sender:
     def _collect(self, provider: ProviderPort, request: Request) -> None:
         with self._database.write() as connection:
             order = order_of(connection, request, provider.least_minor, self._clock())
+            known = find_receivable(connection, request.subject)
+            seen = known.version if known else 0
             if order is None:
                 finish(connection, request, self._clock())
         if order is None:
@@ -112,7 +143,7 @@ class Sender:
         found = provider.collect(order)
         self._checkpoint("after-send")
         with self._database.write() as connection:
-            apply_invoice(connection, request.provider, found, self._clock(), self._judge)
+            apply_invoice(connection, request.provider, found, self._clock(), self._judge, seen)
             finish(connection, request, self._clock())
             self._checkpoint("before-commit-sent")
         self._checkpoint("after-commit-sent")

@@ -13,6 +13,7 @@ from tollgate_billing.ledger.catalogs import current_catalog, store_catalog
 from tollgate_billing.ledger.database import Database
 from tollgate_billing.ledger.locks import BEGINNING, alone
 from tollgate_billing.ledger.subscriptions import Subscription
+from tollgate_billing.payments.collecting import Collecting
 from tollgate_billing.redis_link import RedisLink
 from tollgate_billing.statements.closing import close
 from tollgate_billing.statements.drafting import terms_now
@@ -85,4 +86,5 @@ class CatalogSync:
     def _settle(self, catalog: Catalog, connection: Connection, row: Subscription, now_ms: int) -> None:
         """The last statement of a customer whose subscription's name goes to another one."""
         ended = replace(row, ended_ms=now_ms)
-        close(connection, terms_now(connection, catalog), ended, now_ms, now_ms)
+        collect = Collecting(lambda: catalog)
+        close(connection, terms_now(connection, catalog), ended, now_ms, now_ms, collect=collect)

@@ -213,7 +213,8 @@ def _check_product(product: Manifest, index: Index) -> Iterator[Finding]:
             message = f"a limit needs a metric whose calls add up (sum or count), not {metric.spec.aggregation}"
             yield Finding(Problem(where, message))
     if spec.payment_provider:
-        yield from _missing(PaymentProvider, namespace, spec.payment_provider, index, "spec.paymentProvider")
+        for finding in _missing(PaymentProvider, namespace, spec.payment_provider, index, "spec.paymentProvider"):
+            yield replace(finding, fatal=False)  # what is due waits for it; calls do not
     for i, target in enumerate(spec.switches):
         for finding in _missing(Product, namespace, target, index, f"spec.switches[{i}]"):
             yield replace(finding, fatal=False)

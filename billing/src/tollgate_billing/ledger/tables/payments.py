@@ -6,7 +6,6 @@ from sqlalchemy import (
     Column,
     Index,
     Integer,
-    LargeBinary,
     PrimaryKeyConstraint,
     String,
     Table,
@@ -59,7 +58,7 @@ outbox = Table(
 )
 
 #: The invoice of each statement at its provider, as that said last. ``carried_by`` is the later statement whose invoice
-#: collects this one, which was too small by itself.
+#: collects this one, which was too small by itself. ``version`` counts changes.
 invoices = Table(
     "invoices",
     metadata,
@@ -78,6 +77,7 @@ invoices = Table(
     Column("refunded_minor", BigInteger, nullable=False),
     Column("disputed", Boolean, nullable=False),
     Column("carried_by", String(64), nullable=False),
+    Column("version", Integer, nullable=False),
     Column("changed_ms", BigInteger, nullable=False),
     Index("ix_invoices_reference", "provider", "reference"),
     Index("ix_invoices_subscription", "subscription"),
@@ -104,7 +104,6 @@ inbox = Table(
     Column("kind", String(128), nullable=False),
     Column("invoice", String(128), nullable=False),
     Column("payment", String(128), nullable=False),
-    Column("body", LargeBinary, nullable=False),
     Column("at_ms", BigInteger, nullable=False),
     Column("received_ms", BigInteger, nullable=False),
     Column("state", String(16), nullable=False),

@@ -55,7 +55,8 @@ def update_dispute(call: Call) -> Json:
             dispute["evidence_details"]["submission_method"] = "manual"
             dispute["status"] = "under_review"
     call.world.emit("charge.dispute.updated", dispute, before)
-    decision = _DECISIONS.get((call.params.get("evidence") or {}).get("uncategorized_text", ""))
+    evidence: Json = call.params.get("evidence") or {}
+    decision = _DECISIONS.get(evidence.get("uncategorized_text", ""))
     if decision and dispute["status"] == "under_review":
         close_dispute(call.world, dispute, decision)
     return dispute

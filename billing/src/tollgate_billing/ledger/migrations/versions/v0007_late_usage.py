@@ -10,8 +10,9 @@ from tollgate_billing.ledger.migrations.append_only import allow_changes, refuse
 
 revision = "0007"
 down_revision = "0006"
-#: Replicas of the version before, which list nothing, may write for so long.
-_OLD_REPLICAS_MS = 900_000
+#: Replicas of the version before, which list nothing, may write for so long: a rollout that is paused goes on for
+#: days. It costs only looking.
+_OLD_REPLICAS_MS = 7 * 86_400_000
 
 
 def upgrade() -> None:

@@ -84,6 +84,7 @@ def _make_invoices() -> None:
         sa.Column("refunded_minor", sa.BigInteger, nullable=False),
         sa.Column("disputed", sa.Boolean, nullable=False),
         sa.Column("carried_by", sa.String(64), nullable=False),
+        sa.Column("version", sa.Integer, nullable=False),
         sa.Column("changed_ms", sa.BigInteger, nullable=False),
     )
 
@@ -107,7 +108,6 @@ def _make_inbox() -> None:
         sa.Column("kind", sa.String(128), nullable=False),
         sa.Column("invoice", sa.String(128), nullable=False),
         sa.Column("payment", sa.String(128), nullable=False),
-        sa.Column("body", sa.LargeBinary, nullable=False),
         sa.Column("at_ms", sa.BigInteger, nullable=False),
         sa.Column("received_ms", sa.BigInteger, nullable=False),
         sa.Column("state", sa.String(16), nullable=False),

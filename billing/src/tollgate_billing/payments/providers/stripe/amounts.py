@@ -8,6 +8,8 @@ from tollgate_core.money import Money, minor_unit_exponent
 
 #: No minor unit in ISO 4217, and yet Stripe wants two decimals, which are 00.
 _TWO_ZEROS = frozenset({"ISK", "UGX"})
+#: Two decimals in ISO 4217, and none at Stripe.
+_WHOLE = frozenset({"MGA"})
 #: What Stripe charges at least, in ISO's minor units; others are worth about half a dollar too.
 _LEAST = {
     "USD": 50,
@@ -40,6 +42,10 @@ def to_stripe(minor: int, currency: str) -> int:
     """Raises RefusedError for what Stripe cannot charge."""
     if currency in _TWO_ZEROS:
         return minor * 100
+    if currency in _WHOLE:
+        if minor % 100:
+            raise RefusedError(f"Stripe takes no {Money(minor, currency)}: only whole {currency}")
+        return minor // 100
     if minor_unit_exponent(currency) == 3 and minor % 10:
         raise RefusedError(f"Stripe takes no {Money(minor, currency)}: the last digit of such amounts must be 0")
     return minor
@@ -47,4 +53,6 @@ def to_stripe(minor: int, currency: str) -> int:
 
 def from_stripe(amount: int, currency: str) -> int:
     """The inverse."""
-    return amount // 100 if currency in _TWO_ZEROS else amount
+    if currency in _TWO_ZEROS:
+        return amount // 100
+    return amount * 100 if currency in _WHOLE else amount

@@ -138,10 +138,13 @@ class StripePort:
         there = self._v1.customers.search({"query": f"metadata['{_CUSTOMER}']:'{text}'", "limit": 1}).data
         if there:
             return there[0].id
+        # Subscriptions of one customer may have several names of him: what is sent under one key must be the same.
         made = self._v1.customers.create(
-            {"name": payer.name or payer.customer, "metadata": {_CUSTOMER: payer.customer}},
+            {"name": payer.customer, "metadata": {_CUSTOMER: payer.customer}},
             {"idempotency_key": f"tollgate.customer.{payer.customer}"},
         )
+        if payer.name:
+            self._v1.customers.update(made.id, {"name": payer.name})
         return made.id
 
     def _find(self, order: InvoiceOrder, customer: str) -> stripe.Invoice | None:
@@ -186,6 +189,7 @@ class StripePort:
                 "currency": order.currency.lower(),
                 "amount": to_stripe(line.minor, order.currency),
                 "description": line.description,
+                "tax_behavior": "exclusive",
                 "period": {"start": line.start_ms // 1000, "end": line.end_ms // 1000},
                 "metadata": {_LINE: line.key},
             },
@@ -200,9 +204,8 @@ class StripePort:
         before_tax = draft.total - sum(tax.amount for tax in draft.total_taxes or ())
         if before_tax != to_stripe(order.total_minor, order.currency):
             raise RefusedError(f"the draft {invoice} is about another sum than the statement {order.statement}")
-        return self._v1.invoices.finalize_invoice(
-            invoice, {"auto_advance": True}, {"idempotency_key": f"tollgate.{order.statement}.finalize"}
-        )
+        # Without a key: an invoice is finalised once anyway, and a key would repeat an error that was mended.
+        return self._v1.invoices.finalize_invoice(invoice, {"auto_advance": True})
 
     def _view(self, invoice: stripe.Invoice) -> ProviderInvoice:
         currency = invoice.currency.upper()
@@ -230,7 +233,7 @@ class StripePort:
         if not invoice.amount_paid:
             return money
         for payment in self._v1.invoice_payments.list({"invoice": invoice.id, "status": "paid"}).auto_paging_iter():
-            intent = _id(payment.payment.payment_intent)
+            intent = _id(getattr(payment.payment, "payment_intent", None))
             paid_ms = (payment.status_transitions.paid_at or payment.created) * 1000
             if paid_ms >= money.newest_ms:
                 money.newest, money.newest_ms = intent or payment.id, paid_ms
