@@ -1,8 +1,10 @@
 """What works and what does not, and how much was done: written by the loops, read by /readyz and /metrics."""
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
 
+import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge
 from redis.exceptions import RedisError
 from sqlalchemy.exc import SQLAlchemyError
@@ -36,6 +38,17 @@ class Health:
         """What is degraded now."""
         with self._lock:
             return dict(self._trouble)
+
+
+@contextmanager
+def surviving(health: Health, name: str, log: structlog.stdlib.BoundLogger) -> Generator[None]:
+    """Around one round of a loop: what goes wrong is told, and the loop goes on."""
+    try:
+        yield
+    except Exception as error:
+        part = part_at_fault(error)
+        health.trouble(name, f"{part}: {type(error).__name__}")
+        log.warning(f"{name}: tried again soon", part=part, error=type(error).__name__, exc_info=part == "internal")
 
 
 class Metrics:

@@ -1,11 +1,14 @@
 """A simulated Stripe that lives as long as the session, empty for every test; databases of both kinds."""
 
+import shutil
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from tests.integration.payments.account import StripeAccount, stripe_account
 from tests.unit.billing.conftest import database, migrated_postgresql, migrated_sqlite, postgresql
+from tollgate_billing.ledger.database import Database
 
 __all__ = ["database", "migrated_postgresql", "migrated_sqlite", "postgresql"]
 
@@ -20,3 +23,12 @@ def shared_account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StripeA
 def account(shared_account: StripeAccount) -> StripeAccount:
     shared_account.reset()
     return shared_account
+
+
+@pytest.fixture
+def sqlite(migrated_sqlite: Path, tmp_path: Path) -> Iterator[Database]:
+    """An empty, migrated database in a file."""
+    shutil.copy(migrated_sqlite, tmp_path / "ledger.db")
+    opened = Database(f"sqlite:///{tmp_path / 'ledger.db'}")
+    yield opened
+    opened.close()

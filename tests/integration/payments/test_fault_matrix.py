@@ -5,8 +5,6 @@ provider has forgotten the idempotency keys. The table in the documentation is w
 """
 
 import os
-import shutil
-from collections.abc import Iterator
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -70,14 +68,6 @@ class DyingClient(stripe.RequestsClient):
         if mine and self._left < 0:
             raise KilledError
         return answer
-
-
-@pytest.fixture
-def sqlite(migrated_sqlite: Path, tmp_path: Path) -> Iterator[Database]:
-    shutil.copy(migrated_sqlite, tmp_path / "ledger.db")
-    opened = Database(f"sqlite:///{tmp_path / 'ledger.db'}")
-    yield opened
-    opened.close()
 
 
 @pytest.mark.parametrize(("call", "fault", "when"), list(product(CALLS, FAULTS, WHEN)))

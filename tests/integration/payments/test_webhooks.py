@@ -3,7 +3,6 @@
 import json
 import shutil
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -116,14 +115,6 @@ def _require_the_same(desk: Desk, account: StripeAccount) -> None:
     assert desk.paid(statement) == paid
     with desk.database.read() as connection:
         assert -sum(paid_by(connection, statement.id, PROVIDER, "refund")) == refunded
-
-
-@pytest.fixture
-def sqlite(migrated_sqlite: Path, tmp_path: Path) -> Iterator[Database]:
-    shutil.copy(migrated_sqlite, tmp_path / "ledger.db")
-    opened = Database(f"sqlite:///{tmp_path / 'ledger.db'}")
-    yield opened
-    opened.close()
 
 
 def test_an_event_moves_the_ledger_at_the_next_look(account: StripeAccount, sqlite: Database) -> None:

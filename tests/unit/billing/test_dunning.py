@@ -3,6 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -16,7 +17,7 @@ from tollgate_billing.notifications.store import list_notifications
 from tollgate_billing.payments.access import GOOD, Level, Unpaid, access
 from tollgate_billing.payments.applying import apply_invoice
 from tollgate_billing.payments.dunning import Dunning, access_of
-from tollgate_billing.payments.port import InvoiceOrder, ProviderInvoice
+from tollgate_billing.payments.port import ProviderInvoice
 from tollgate_billing.payments.providers.manual import ManualPort
 from tollgate_core import catalog as c
 
@@ -63,15 +64,13 @@ def test_time_never_makes_it_better_and_is_said_beforehand(
 class Court:
     """A statement that is open at a provider, and who judges by it."""
 
-    def __init__(self, database: Database, **provider: Any) -> None:
-        self.sent: list[InvoiceOrder] = []
+    def __init__(self, database: Database) -> None:
         self.desk: Desk = desk_with_a_fee(database, {PROVIDER: ManualPort()}, dunning=POLICY)
         self.dunning = Dunning(database, lambda: self.desk.catalog, self.desk.clock, self.desk.health)
         self.desk.send()
         (self.statement,) = self.desk.statements()
         self.began = self.desk.now_ms
         self.dunning.tick()
-        del provider
 
     def pass_days(self, days: float) -> Level:
         self.desk.now_ms = self.began + int(days * DAY)
@@ -150,14 +149,6 @@ def test_another_policy_is_applied_at_once(database: Database) -> None:
     assert court.pass_days(8) == "throttled"
     catalog = court.desk.catalog
     lenient = c.Dunning(grace_days=30, throttle_days=0, requests_per_minute=1)
-    changed = tuple(_with_dunning(product, lenient) for product in catalog.products)
-    court.desk.catalog = _with_products(catalog, changed)
+    changed = tuple(msgspec.structs.replace(product, dunning=lenient) for product in catalog.products)
+    court.desk.catalog = msgspec.structs.replace(catalog, products=changed)
     assert court.pass_days(9) == "grace"
-
-
-def _with_dunning(product: c.Product, policy: c.Dunning) -> c.Product:
-    return c.Product(**{name: getattr(product, name) for name in product.__struct_fields__} | {"dunning": policy})
-
-
-def _with_products(catalog: c.Catalog, products: tuple[c.Product, ...]) -> c.Catalog:
-    return c.Catalog(**{name: getattr(catalog, name) for name in catalog.__struct_fields__} | {"products": products})

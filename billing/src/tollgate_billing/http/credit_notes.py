@@ -8,10 +8,10 @@ from pydantic import BaseModel, ConfigDict, Field
 from tollgate_billing.http.changes import Preview, changing, minor_of
 from tollgate_billing.http.problems import Problem
 from tollgate_billing.http.services import Services
+from tollgate_billing.http.statements import existing_statement
 from tollgate_billing.http.subscriptions import locked
 from tollgate_billing.http.views import Json
 from tollgate_billing.statements.credit_notes import CreditLine, CreditRefusedError, credit_lines, write_credit_note
-from tollgate_billing.statements.store import find_statement
 from tollgate_billing.subscriptions.beginning import after_closing
 from tollgate_core.events import rfc3339
 from tollgate_core.money import Money
@@ -43,16 +43,13 @@ def credit_note_routes(services: Services) -> APIRouter:
     @router.get("/statements/{statement}/credit-notes")
     def listed(statement: str) -> Json:
         with services.database.read() as connection:
-            if find_statement(connection, statement) is None:
-                raise Problem(404, f"there is no statement {statement}")
+            existing_statement(connection, statement)
             return {"credit_notes": [_view(line) for line in credit_lines(connection, statement)]}
 
     @router.post("/statements/{statement}/credit-notes", status_code=201)
     def write(statement: str, asked: NewCreditNote, preview: Preview = False) -> Json:
         with changing(services, preview) as connection:
-            found = find_statement(connection, statement)
-            if found is None:
-                raise Problem(404, f"there is no statement {statement}")
+            found = existing_statement(connection, statement)
             row = locked(connection, found.subscription)
             if row.customer != found.customer:
                 raise Problem(409, "its customer has left: there is no later statement that could hold the credit")

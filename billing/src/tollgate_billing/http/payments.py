@@ -10,12 +10,13 @@ from tollgate_billing.clock import to_milliseconds
 from tollgate_billing.http.changes import Preview, changing, minor_of
 from tollgate_billing.http.problems import Problem
 from tollgate_billing.http.services import Services
+from tollgate_billing.http.statements import existing_statement
 from tollgate_billing.http.subscriptions import locked
 from tollgate_billing.http.views import Json, view_payment
 from tollgate_billing.payments.outbox import find_request
 from tollgate_billing.payments.receivables import CARRIED, find_receivable
 from tollgate_billing.payments.received import MANUAL, Payment, PaymentRefusedError, payments_of, record_payment
-from tollgate_billing.statements.store import StoredStatement, find_statement
+from tollgate_billing.statements.store import StoredStatement
 from tollgate_core.money import Money
 
 _FUTURE_MS = 86_400_000
@@ -40,7 +41,7 @@ def payment_routes(services: Services) -> APIRouter:
     @router.get("/statements/{statement}/payments")
     def listed(statement: str) -> Json:
         with services.database.read() as connection:
-            return _view(connection, _existing(connection, statement))
+            return _view(connection, existing_statement(connection, statement))
 
     @router.post("/statements/{statement}/payments", status_code=201)
     def record(statement: str, asked: NewPayment, preview: Preview = False) -> Json:
@@ -49,7 +50,7 @@ def payment_routes(services: Services) -> APIRouter:
         if at_ms > now + _FUTURE_MS:
             raise Problem(422, "paid_at is in the future")
         with changing(services, preview) as connection:
-            found = _existing(connection, statement)
+            found = existing_statement(connection, statement)
             locked(connection, found.subscription)
             _require_by_hand(services, connection, found)
             payment = Payment(
@@ -72,13 +73,6 @@ def payment_routes(services: Services) -> APIRouter:
             return {**_view(connection, found), "preview": preview}
 
     return router
-
-
-def _existing(connection: Connection, statement: str) -> StoredStatement:
-    found = find_statement(connection, statement)
-    if found is None:
-        raise Problem(404, f"there is no statement {statement}")
-    return found
 
 
 def _require_by_hand(services: Services, connection: Connection, statement: StoredStatement) -> None:

@@ -40,8 +40,8 @@ def statement_routes(services: Services) -> APIRouter:
 
     @router.get("/statements/{statement}")
     def one(statement: str) -> Json:
-        found = _find(services, statement)
         with services.database.read() as connection:
+            found = existing_statement(connection, statement)
             return view_statement(found, paid_for(connection, [found.id]).get(found.id, 0))
 
     @router.get("/statements/{statement}/csv")
@@ -120,9 +120,14 @@ def _page(connection: Connection, found: list[StoredStatement], limit: int) -> J
     }
 
 
-def _find(services: Services, statement: str) -> StoredStatement:
-    with services.database.read() as connection:
-        found = find_statement(connection, statement)
+def existing_statement(connection: Connection, statement: str) -> StoredStatement:
+    """Raises a 404."""
+    found = find_statement(connection, statement)
     if found is None:
         raise Problem(404, f"there is no statement {statement}")
     return found
+
+
+def _find(services: Services, statement: str) -> StoredStatement:
+    with services.database.read() as connection:
+        return existing_statement(connection, statement)

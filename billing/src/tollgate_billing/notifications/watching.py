@@ -8,7 +8,7 @@ import structlog
 from sqlalchemy import Connection, insert, select, update
 
 from tollgate_billing.clock import Clock
-from tollgate_billing.health import Health, part_at_fault
+from tollgate_billing.health import Health, surviving
 from tollgate_billing.ledger.database import DATABASE_AWAY, Database
 from tollgate_billing.ledger.events import recently_recorded
 from tollgate_billing.ledger.limits import applying_limit, own_limits
@@ -50,16 +50,12 @@ class Watcher:
     def run(self, stop: threading.Event) -> None:
         """Until ``stop`` is set."""
         while not stop.is_set():
-            try:
+            with surviving(self._health, "notifications", _log):
                 wrong = self.tick()
                 if wrong:
                     self._health.trouble("notifications", f"cannot be looked at: {', '.join(sorted(wrong)[:5])}")
                 else:
                     self._health.fine("notifications")
-            except Exception as error:
-                part = part_at_fault(error)
-                self._health.trouble("notifications", f"{part}: {type(error).__name__}")
-                _log.warning("notifications wait", part=part, error=type(error).__name__, exc_info=part == "internal")
             stop.wait(_PAUSE_SECONDS)
 
     def tick(self) -> set[str]:

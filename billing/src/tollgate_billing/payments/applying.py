@@ -77,7 +77,7 @@ def apply_invoice(
 
 
 def _require_equal(together: list[Receivable], found: ProviderInvoice) -> None:
-    if found.status in {"draft", "void"}:
+    if found.status == "void":
         return
     due = sum(one.due_minor for one in together)
     if (found.currency, found.total_minor - found.tax_minor) != (together[0].currency, due):

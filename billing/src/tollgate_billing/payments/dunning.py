@@ -8,7 +8,7 @@ import structlog
 from sqlalchemy import Connection, delete, func, insert, select
 
 from tollgate_billing.clock import Clock
-from tollgate_billing.health import Health, part_at_fault
+from tollgate_billing.health import Health, surviving
 from tollgate_billing.ledger.database import DATABASE_AWAY, Database
 from tollgate_billing.ledger.subscriptions import Subscription, bump_revision, lock_subscription
 from tollgate_billing.ledger.tables import access as access_table
@@ -45,13 +45,9 @@ class Dunning:
     def run(self, stop: threading.Event) -> None:
         """Until ``stop`` is set."""
         while not stop.is_set():
-            try:
+            with surviving(self._health, "dunning", _log):
                 self.tick()
                 self._health.fine("dunning")
-            except Exception as error:
-                part = part_at_fault(error)
-                self._health.trouble("dunning", f"{part}: {type(error).__name__}")
-                _log.warning("dunning waits", part=part, error=type(error).__name__, exc_info=part == "internal")
             stop.wait(_PAUSE_SECONDS)
 
     def tick(self) -> None:

@@ -13,10 +13,11 @@ from sqlalchemy.exc import IntegrityError
 
 from tollgate_billing.checkpoints import Checkpoint, no_checkpoint
 from tollgate_billing.clock import Clock
-from tollgate_billing.health import Health, part_at_fault
+from tollgate_billing.health import Health, surviving
 from tollgate_billing.ledger.database import DATABASE_AWAY, Database
 from tollgate_billing.ledger.locks import FOLLOWING, alone
 from tollgate_billing.payments.applying import DriftError, Judge, StaleError, apply_invoice, judge_nobody
+from tollgate_billing.payments.backoff import pause_ms
 from tollgate_billing.payments.inbox import (
     Received,
     due_events,
@@ -40,8 +41,6 @@ _BACK_MS = 3_600_000
 #: Where nothing has come yet; as far back as Stripe can list.
 _FAR_BACK_MS = 29 * 86_400_000
 _POLL_AGAIN_MS = 60_000
-_FIRST_PAUSE_MS = 2_000
-_LONGEST_PAUSE_MS = 3_600_000
 
 
 class Follower:
@@ -68,13 +67,10 @@ class Follower:
     def run(self, stop: threading.Event) -> None:
         """Until ``stop`` is set."""
         while not stop.is_set():
-            try:
+            done = 0
+            with surviving(self._health, "payment events", _log):
                 done = self.tick()
                 self._health.fine("payment events")
-            except Exception as error:
-                done, part = 0, part_at_fault(error)
-                self._health.trouble("payment events", f"{part}: {type(error).__name__}")
-                _log.warning("payment events wait", part=part, error=type(error).__name__, exc_info=part == "internal")
             if not done:
                 stop.wait(_PAUSE_SECONDS)
 
@@ -135,7 +131,7 @@ class Follower:
         return found, known.version if known else 0
 
     def _postpone(self, received: Received, problem: str, *, at_once: bool = False) -> None:
-        pause = 0 if at_once else min(_LONGEST_PAUSE_MS, _FIRST_PAUSE_MS << min(received.attempts, 20))
+        pause = 0 if at_once else pause_ms(received.attempts)
         with self._database.write() as connection:
             postpone_event(connection, received, self._clock() + pause, problem)
 

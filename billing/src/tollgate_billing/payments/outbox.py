@@ -122,6 +122,12 @@ def count_stuck(connection: Connection) -> int:
     return int(connection.execute(select(func.count()).where(outbox.c.state == "stuck")).scalar_one())
 
 
+def waiting_providers(connection: Connection) -> set[str]:
+    """Names of those that something is to be sent to."""
+    o = outbox.c
+    return set(connection.execute(select(o.provider).where(o.state == "pending").distinct()).scalars())
+
+
 def list_requests(connection: Connection, state: State, limit: int = 1000) -> list[Request]:
     """The oldest first."""
     o = outbox.c

@@ -103,7 +103,7 @@ def take_carried(connection: Connection, receivable: Receivable) -> list[Receiva
 def unsettled(connection: Connection, provider: str) -> list[Receivable]:
     """Those at a provider that may still change without anybody here doing anything."""
     i = invoices.c
-    query = select(invoices).where(i.provider == provider, i.reference != "", i.status.in_(["draft", "open"]))
+    query = select(invoices).where(i.provider == provider, i.reference != "", i.status == "open")
     return [Receivable(**row) for row in connection.execute(query.order_by(i.changed_ms)).mappings()]
 
 

@@ -14,9 +14,10 @@ from sqlalchemy.exc import IntegrityError
 
 from tollgate_billing.checkpoints import Checkpoint, no_checkpoint
 from tollgate_billing.clock import Clock
-from tollgate_billing.health import Health, part_at_fault
+from tollgate_billing.health import Health, surviving
 from tollgate_billing.ledger.database import DATABASE_AWAY, Database
 from tollgate_billing.payments.applying import DriftError, Judge, StaleError, apply_invoice, judge_nobody
+from tollgate_billing.payments.backoff import pause_ms
 from tollgate_billing.payments.ordering import order_of
 from tollgate_billing.payments.outbox import (
     Request,
@@ -24,10 +25,10 @@ from tollgate_billing.payments.outbox import (
     count_stuck,
     due_requests,
     finish,
-    list_requests,
     postpone,
     put_aside,
     wait_for_provider,
+    waiting_providers,
 )
 from tollgate_billing.payments.port import AmbiguousError, ProviderPort, RefusedError, TryLaterError
 from tollgate_billing.payments.receivables import find_receivable
@@ -39,8 +40,6 @@ _THREADS = 8
 #: Longer than all calls of one invoice may take together: nobody else begins before that.
 _LEASE_MS = 600_000
 _NO_PROVIDER_PAUSE_MS = 60_000
-_FIRST_PAUSE_MS = 2_000
-_LONGEST_PAUSE_MS = 3_600_000
 #: Whoever looks too early may not see yet what he sent.
 _AMBIGUOUS_PAUSE_MS = 5_000
 
@@ -69,13 +68,11 @@ class Sender:
         """Until ``stop`` is set."""
         with ThreadPoolExecutor(_THREADS, "sender") as pool:
             while not stop.is_set():
-                try:
-                    sent = self.tick(pool)
+                sent = 0
+                with surviving(self._health, "payments", _log):
+                    tried = self.tick(pool)
                     self._say()
-                except Exception as error:
-                    sent, part = 0, part_at_fault(error)
-                    self._health.trouble("payments", f"{part}: {type(error).__name__}")
-                    _log.warning("payments wait", part=part, error=type(error).__name__, exc_info=part == "internal")
+                    sent = tried
                 if not sent:
                     stop.wait(_PAUSE_SECONDS)
 
@@ -83,7 +80,7 @@ class Sender:
         """What does not become better by itself."""
         with self._database.read() as connection:
             stuck = count_stuck(connection)
-            waiting = {request.provider for request in list_requests(connection, "pending")} - set(self._providers())
+            waiting = waiting_providers(connection) - set(self._providers())
         troubles = [f"{stuck} requests wait for a person: tollgate payments list"] if stuck else []
         troubles += [f"no keys of {', '.join(sorted(waiting))}"] if waiting else []
         if troubles:
@@ -116,11 +113,11 @@ class Sender:
         try:
             self._collect(provider, request)
         except (StaleError, IntegrityError):
-            self._postpone(request, _FIRST_PAUSE_MS, "another worker was faster")
+            self._postpone(request, pause_ms(0), "another worker was faster")
         except TryLaterError as error:
-            self._postpone(request, error.after_ms or _pause(request.attempts), str(error))
+            self._postpone(request, error.after_ms or pause_ms(request.attempts), str(error))
         except AmbiguousError as error:
-            self._postpone(request, max(_AMBIGUOUS_PAUSE_MS, _pause(request.attempts)), str(error))
+            self._postpone(request, max(_AMBIGUOUS_PAUSE_MS, pause_ms(request.attempts)), str(error))
         except (RefusedError, DriftError, PaymentRefusedError) as error:
             self._put_aside(request, str(error))
         except DATABASE_AWAY:
@@ -149,17 +146,12 @@ class Sender:
         self._checkpoint("after-commit-sent")
         _log.info("collected", statement=order.statement, provider=request.provider, invoice=found.reference)
 
-    def _postpone(self, request: Request, pause_ms: int, problem: str) -> None:
+    def _postpone(self, request: Request, after_ms: int, problem: str) -> None:
         _log.warning("is sent later", request=request.id, problem=problem)
         with self._database.write() as connection:
-            postpone(connection, request, self._clock() + pause_ms, problem)
+            postpone(connection, request, self._clock() + after_ms, problem)
 
     def _put_aside(self, request: Request, problem: str) -> None:
         _log.error("a person has to decide", request=request.id, problem=problem)
         with self._database.write() as connection:
             put_aside(connection, request, problem)
-
-
-def _pause(attempts: int) -> int:
-    """Longer and longer."""
-    return min(_LONGEST_PAUSE_MS, _FIRST_PAUSE_MS << min(attempts, 20))

@@ -15,7 +15,7 @@ from sqlalchemy.exc import IntegrityError
 
 from tollgate_billing.checkpoints import Checkpoint, no_checkpoint
 from tollgate_billing.clock import Clock
-from tollgate_billing.health import Health, part_at_fault
+from tollgate_billing.health import Health, surviving
 from tollgate_billing.ledger.database import Database
 from tollgate_billing.ledger.late import late_names
 from tollgate_billing.ledger.money import post_money, receivable_account
@@ -82,16 +82,12 @@ class Closer:
     def run(self, stop: threading.Event) -> None:
         """Until ``stop`` is set."""
         while not stop.is_set():
-            try:
+            with surviving(self._health, "closing", _log):
                 wrong = self.tick()
                 if wrong:
                     self._health.trouble("closing", f"cannot be closed: {', '.join(sorted(wrong)[:5])}")
                 else:
                     self._health.fine("closing")
-            except Exception as error:
-                part = part_at_fault(error)
-                self._health.trouble("closing", f"{part}: {type(error).__name__}")
-                _log.warning("closing waits", part=part, error=type(error).__name__, exc_info=part == "internal")
             stop.wait(_PAUSE_SECONDS)
 
     def tick(self) -> set[str]:
