@@ -21,6 +21,7 @@ from tollgate_billing.ledger.repricing import reprice, reprice_changed
 from tollgate_billing.ledger.subscriptions import Subscription, find_subscription
 from tollgate_billing.ledger.tables import money_postings, statement_lines, statements, wallet_burns
 from tollgate_billing.ledger.verification import verify
+from tollgate_billing.payments.debts import debt_of_statement
 from tollgate_billing.payments.received import MANUAL, Payment, paid_for, record_payment
 from tollgate_billing.statements.charges import Charge, add_charge, charges_of
 from tollgate_billing.statements.closing import Closer, close
@@ -209,7 +210,7 @@ class Books:
                 if minor:
                     payment = Payment(
                         id=self._name("payment"),
-                        statement=statement.id,
+                        subject=statement.id,
                         subscription=NAME,
                         customer=row.customer,
                         provider=MANUAL,
@@ -219,8 +220,8 @@ class Books:
                         at_ms=self.now,
                         recorded_ms=self.now,
                     )
-                    assert record_payment(connection, statement, payment)
-                    assert not record_payment(connection, statement, payment)
+                    assert record_payment(connection, debt_of_statement(statement), payment)
+                    assert not record_payment(connection, debt_of_statement(statement), payment)
                     return
 
     def credit(self, share: Fraction) -> None:

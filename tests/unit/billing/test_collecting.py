@@ -11,6 +11,7 @@ from tests.unit.billing.desk import PROVIDER, Desk, collected_catalog, desk_with
 from tests.unit.billing.test_statements import DAY, MONTHS, START, use
 from tollgate_billing.ledger.database import Database
 from tollgate_billing.payments.applying import StaleError, apply_invoice
+from tollgate_billing.payments.debts import debt_of_statement
 from tollgate_billing.payments.inbox import receive
 from tollgate_billing.payments.outbox import decide, due_requests, put_aside
 from tollgate_billing.payments.port import (
@@ -114,11 +115,11 @@ def test_statements_of_a_subscription_are_sent_in_their_order(database: Database
     desk = desk_with_a_fee(database, {PROVIDER: provider})
     first, second = desk.close(MONTHS[1])
     desk.send()
-    assert [order.statement for order in provider.asked] == [first.id]
+    assert [order.subject for order in provider.asked] == [first.id]
     with database.read() as connection:
         assert due_requests(connection, desk.now_ms) == [], "the second one waits for the first"
     desk.send(4)
-    assert [order.statement for order in provider.asked] == [first.id, first.id, second.id]
+    assert [order.subject for order in provider.asked] == [first.id, first.id, second.id]
 
 
 def test_what_is_too_small_is_carried_to_the_next_invoice(database: Database) -> None:
@@ -129,7 +130,7 @@ def test_what_is_too_small_is_carried_to_the_next_invoice(database: Database) ->
     first, second = desk.close(MONTHS[1])
     desk.send()
     (order,) = provider.asked
-    assert (order.statement, order.total_minor) == (second.id, 9800)
+    assert (order.subject, order.total_minor) == (second.id, 9800)
     assert order.lines[-1].description == f"Statement {first.id}"
     carried = desk.receivable(first)
     assert carried
@@ -179,7 +180,7 @@ def test_a_person_s_decision_is_of_a_request_that_is_stuck(database: Database) -
 def pay_by_hand(desk: Desk, statement: StoredStatement, minor: int) -> None:
     payment = Payment(
         id=f"by-hand-{statement.sequence}",
-        statement=statement.id,
+        subject=statement.id,
         subscription=statement.subscription,
         customer=statement.customer,
         provider=MANUAL,
@@ -190,7 +191,7 @@ def pay_by_hand(desk: Desk, statement: StoredStatement, minor: int) -> None:
         recorded_ms=desk.now_ms,
     )
     with desk.database.write() as connection:
-        record_payment(connection, statement, payment)
+        record_payment(connection, debt_of_statement(statement), payment)
 
 
 def test_what_was_paid_by_hand_is_not_collected_again(database: Database) -> None:
@@ -226,7 +227,8 @@ def test_what_an_invoice_carries_is_decided_before_it_is_attempted(database: Dat
     desk.catalog = collected_catalog(make_fee(in_arrears=True, amount="1"))
     with database.write() as connection:  # a small one that comes while the answer is unknown
         first = desk.statements()[0]
-        add_receivable(connection, replace(first, id="st_small", due_minor=100), PROVIDER, desk.now_ms)
+        small_debt = debt_of_statement(replace(first, id="st_small", due_minor=100))
+        add_receivable(connection, small_debt, PROVIDER, desk.now_ms)
         small = find_receivable(connection, "st_small")
         assert small
         carry(connection, small, desk.now_ms)

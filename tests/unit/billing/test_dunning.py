@@ -85,7 +85,7 @@ class Court:
         """From the provider."""
         found = ProviderInvoice(
             reference=f"manual.{self.statement.id}",
-            statement=self.statement.id,
+            subject=self.statement.id,
             customer="",
             status="open",
             currency="USD",

@@ -27,13 +27,13 @@ def test_any_way_to_a_sum_ends_in_the_same_shares(dues: list[int], tax: int, par
 
 
 def _after(shares: list[Share], total: int, tax: int, paid: int) -> list[Share]:
-    steps = {step.statement: step for step in allocate(shares, total, tax, paid)}
+    steps = {step.subject: step for step in allocate(shares, total, tax, paid)}
     return [
         Share(
-            share.statement,
+            share.subject,
             share.due_minor,
-            share.paid_minor + (steps[share.statement].minor if share.statement in steps else 0),
-            share.tax_minor + (steps[share.statement].tax_minor if share.statement in steps else 0),
+            share.paid_minor + (steps[share.subject].minor if share.subject in steps else 0),
+            share.tax_minor + (steps[share.subject].tax_minor if share.subject in steps else 0),
         )
         for share in shares
     ]

@@ -11,6 +11,7 @@ from tests.unit.billing.test_statements import MONTHS, START, catalog_of, close_
 from tollgate_billing.ledger.database import Database
 from tollgate_billing.ledger.subscriptions import existing_subscription
 from tollgate_billing.ledger.tables import money_postings
+from tollgate_billing.payments.debts import debt_of_statement
 from tollgate_billing.payments.received import MANUAL, Payment, PaymentRefusedError, payments_of, record_payment
 from tollgate_billing.statements.store import StoredStatement
 from tollgate_billing.wallets.standing import owed
@@ -28,7 +29,7 @@ def closed(database: Database) -> StoredStatement:
 def pay(database: Database, statement: StoredStatement, name: str, minor: int, **fields: Any) -> bool:
     values: dict[str, Any] = {
         "id": name,
-        "statement": statement.id,
+        "subject": statement.id,
         "subscription": statement.subscription,
         "customer": statement.customer,
         "provider": MANUAL,
@@ -39,7 +40,7 @@ def pay(database: Database, statement: StoredStatement, name: str, minor: int, *
         "recorded_ms": MONTHS[0] + 1,
     }
     with database.write() as connection:
-        return record_payment(connection, statement, Payment(**{**values, **fields}))
+        return record_payment(connection, debt_of_statement(statement), Payment(**{**values, **fields}))
 
 
 def accounts(database: Database) -> dict[str, int]:

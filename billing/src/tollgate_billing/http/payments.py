@@ -13,6 +13,8 @@ from tollgate_billing.http.services import Services
 from tollgate_billing.http.statements import existing_statement
 from tollgate_billing.http.subscriptions import locked
 from tollgate_billing.http.views import Json, view_payment
+from tollgate_billing.ledger.money import SETTLING
+from tollgate_billing.payments.debts import debt_of_statement
 from tollgate_billing.payments.outbox import find_request
 from tollgate_billing.payments.receivables import CARRIED, find_receivable
 from tollgate_billing.payments.received import MANUAL, Payment, PaymentRefusedError, payments_of, record_payment
@@ -55,7 +57,7 @@ def payment_routes(services: Services) -> APIRouter:
             _require_by_hand(services, connection, found)
             payment = Payment(
                 id=asked.id,
-                statement=found.id,
+                subject=found.id,
                 subscription=found.subscription,
                 customer=found.customer,
                 provider=MANUAL,
@@ -66,7 +68,7 @@ def payment_routes(services: Services) -> APIRouter:
                 recorded_ms=now,
             )
             try:
-                if record_payment(connection, found, payment):
+                if record_payment(connection, debt_of_statement(found), payment):
                     services.judge(connection, found.subscription)
             except PaymentRefusedError as error:
                 raise Problem(409, str(error)) from error
@@ -99,7 +101,7 @@ def _minor(connection: Connection, statement: StoredStatement, asked: NewPayment
 
 def _paid(found: list[Payment]) -> int:
     """Whatever was refunded of it."""
-    return sum(payment.minor for payment in found if payment.kind == "payment")
+    return sum(payment.minor for payment in found if payment.kind in SETTLING)
 
 
 def _view(connection: Connection, statement: StoredStatement) -> Json:

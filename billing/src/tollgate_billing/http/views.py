@@ -119,7 +119,7 @@ def view_payment(payment: Payment) -> Json:
     """Negative where money went back."""
     return {
         "id": payment.id,
-        "statement": payment.statement,
+        "subject": payment.subject,
         "kind": payment.kind,
         "provider": payment.provider,
         "reference": payment.reference,

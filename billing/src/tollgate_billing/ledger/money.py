@@ -6,6 +6,9 @@ from sqlalchemy import Connection, insert
 
 from tollgate_billing.ledger.tables import money_postings
 
+#: Kinds of rows of payments by which less is owed.
+SETTLING = ("payment", "credit")
+
 
 def post_money(
     connection: Connection, transaction: str, sides: Sequence[tuple[str, int]], currency: str, at_ms: int

@@ -20,6 +20,7 @@ Kind = Literal[
     "top_up.created",
     "top_up.paid",
     "top_up.failed",
+    "top_up.reversed",
     "top_up.withheld",
     "access.grace",
     "access.throttled",

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from sqlalchemy import Connection
 
 from tollgate_billing.ledger.subscriptions import Subscription
+from tollgate_billing.payments.debts import debt_of_statement
 from tollgate_billing.payments.outbox import enqueue
 from tollgate_billing.payments.receivables import add_receivable, last_provider
 from tollgate_billing.statements.store import StoredStatement
@@ -23,5 +24,5 @@ class Collecting:
         product = next((p for p in self._catalog().products if p.name == row.product), None)
         provider = product.payment_provider if product else last_provider(connection, row.name, row.customer)
         if provider and statement.due_minor:
-            add_receivable(connection, statement, provider, statement.cut_ms)
+            add_receivable(connection, debt_of_statement(statement), provider, statement.cut_ms)
             enqueue(connection, "invoice", provider, row.name, statement.id, statement.cut_ms)

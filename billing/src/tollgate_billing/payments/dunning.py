@@ -10,11 +10,14 @@ from sqlalchemy import Connection, delete, func, insert, select
 from tollgate_billing.clock import Clock
 from tollgate_billing.health import Health, surviving
 from tollgate_billing.ledger.database import DATABASE_AWAY, Database
+from tollgate_billing.ledger.money import SETTLING
 from tollgate_billing.ledger.subscriptions import Subscription, bump_revision, lock_subscription
 from tollgate_billing.ledger.tables import access as access_table
 from tollgate_billing.ledger.tables import invoices, payments, statements
 from tollgate_billing.notifications.store import Kind, notify
 from tollgate_billing.payments.access import GOOD, Access, Level, Unpaid, access
+from tollgate_billing.payments.debts import top_up_of
+from tollgate_billing.payments.paid_in import shortfall_minor
 from tollgate_core.catalog import Catalog
 from tollgate_core.pricing.document import Json
 
@@ -113,16 +116,28 @@ def _unpaid(connection: Connection, row: Subscription, days: Mapping[str, int]) 
     """Statements that a provider was asked to collect and that are not paid; what was voided is forgiven. ``days``:
     until they are due, by the provider that collects them."""
     i, s, p = invoices.c, statements.c, payments.c
-    paid = select(func.coalesce(func.sum(p.minor), 0)).where(p.statement == i.statement, p.kind == "payment")
+    paid = select(func.coalesce(func.sum(p.minor), 0)).where(p.subject == i.subject, p.kind.in_(SETTLING))
     query = (
-        select(i.statement, s.cut_ms, i.status, i.disputed, i.provider)
-        .join(statements, s.id == i.statement)
+        select(i.subject, s.cut_ms, i.status, i.disputed, i.provider)
+        .join(statements, s.id == i.subject)
         .where(i.subscription == row.name, i.customer == row.customer, i.due_minor > paid.scalar_subquery())
         .where(i.status.in_(["open", "uncollectible"]) | i.disputed)
     )
-    return [
+    found = [
         Unpaid(statement, cut_ms + days.get(provider, 0) * _DAY_MS, disputed or status == "uncollectible")
         for statement, cut_ms, status, disputed, provider in connection.execute(query)
+    ]
+    return [*found, *_charged_back(connection, row)]
+
+
+def _charged_back(connection: Connection, row: Subscription) -> list[Unpaid]:
+    """Top-ups whose money a bank took back after their credit was used."""
+    i = invoices.c
+    query = select(i.subject, i.changed_ms).where(i.subscription == row.name, i.customer == row.customer, i.disputed)
+    return [
+        Unpaid(subject, changed_ms, hopeless=True)
+        for subject, changed_ms in connection.execute(query)
+        if top_up_of(subject) and shortfall_minor(connection, row.name, top_up_of(subject))
     ]
 
 

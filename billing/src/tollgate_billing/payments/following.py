@@ -126,7 +126,7 @@ class Follower:
             return None
         if known is None:
             with self._database.read() as connection:
-                known = find_receivable(connection, found.statement)
+                known = find_receivable(connection, found.subject)
             found = provider.affected_invoice(event) or found  # read again: now it is known what was known before
         return found, known.version if known else 0
 
@@ -176,7 +176,7 @@ class Follower:
         except (ProviderError, *DATABASE_AWAY):
             raise
         except Exception as error:
-            _log.error("a person has to look", provider=name, statement=receivable.statement, problem=_problem(error))
+            _log.error("a person has to look", provider=name, statement=receivable.subject, problem=_problem(error))
 
 
 def _problem(error: Exception) -> str:

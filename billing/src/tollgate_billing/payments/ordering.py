@@ -5,10 +5,11 @@ from collections.abc import Callable
 import orjson
 from sqlalchemy import Connection
 
-from tollgate_billing.ledger.subscriptions import lock_subscription
+from tollgate_billing.ledger.subscriptions import find_subscription, lock_subscription
+from tollgate_billing.payments.debts import top_up_of
 from tollgate_billing.payments.invoices import invoice_lines
 from tollgate_billing.payments.outbox import Request
-from tollgate_billing.payments.port import InvoiceOrder, Payer, RefusedError
+from tollgate_billing.payments.port import InvoiceLine, InvoiceOrder, Payer, RefundOrder, RefusedError
 from tollgate_billing.payments.receivables import (
     Receivable,
     carried_with,
@@ -19,7 +20,9 @@ from tollgate_billing.payments.receivables import (
     take_carried,
 )
 from tollgate_billing.payments.received import paid_for
+from tollgate_billing.payments.refunds import find_refund
 from tollgate_billing.statements.store import StoredStatement, find_statement
+from tollgate_billing.wallets.top_ups import find_top_up
 
 
 def order_of(
@@ -28,6 +31,8 @@ def order_of(
     """None where there is nothing to be collected: it is paid by other means, or too small, and the next invoice
     carries it. The caller commits. Raises RefusedError where a part of it was paid by other means."""
     lock_subscription(connection, request.subscription)
+    if request.kind == "top_up":
+        return _order_of_top_up(connection, request, least_minor)
     statement, receivable = find_statement(connection, request.subject), find_receivable(connection, request.subject)
     if statement is None or receivable is None:
         raise ValueError(f"there is no statement {request.subject} to be collected")
@@ -40,7 +45,7 @@ def order_of(
     due = receivable.due_minor + sum(one.due_minor for one in carried)
     if due < least_minor(receivable.currency) and not receivable.reference:
         carry(connection, receivable, now_ms)
-        release_carried(connection, receivable.statement)
+        release_carried(connection, receivable.subject)
         return None
     return _order(connection, request, statement, carried)
 
@@ -59,15 +64,62 @@ def _order(
     document = orjson.loads(statement.body)
     reference = customer_reference(connection, request.provider, statement.customer)
     order = InvoiceOrder(
-        statement=statement.id,
-        number=statement.sequence,
+        subject=statement.id,
+        title=f"Statement {statement.sequence} of {statement.subscription}",
         subscription=statement.subscription,
         payer=Payer(statement.customer, document["customer_name"], reference),
         currency=statement.currency,
-        lines=invoice_lines(document, [(one.statement, one.due_minor) for one in carried]),
+        lines=invoice_lines(document, [(one.subject, one.due_minor) for one in carried]),
         attempted=request.attempted_ms is not None,
     )
     due = statement.due_minor + sum(one.due_minor for one in carried)
     if order.total_minor != due:
         raise AssertionError(f"the lines of {statement.id} are {order.total_minor}, and {due} is due")
     return order
+
+
+def _order_of_top_up(
+    connection: Connection, request: Request, least_minor: Callable[[str], int]
+) -> InvoiceOrder | None:
+    """Nobody waits for an automatic one: where the first attempt fails it is given up."""
+    top_up, receivable = (
+        find_top_up(connection, top_up_of(request.subject)),
+        find_receivable(connection, request.subject),
+    )
+    if top_up is None or receivable is None:
+        raise ValueError(f"there is no {request.subject} to be collected")
+    if top_up.state != "pending" and not receivable.reference and request.attempted_ms is None:
+        return None  # paid by other means, or cancelled
+    if top_up.minor < least_minor(top_up.currency):
+        raise RefusedError("it is less than the payment provider collects: raise topUps.min of the product")
+    row = find_subscription(connection, top_up.subscription)
+    return InvoiceOrder(
+        subject=request.subject,
+        title=f"Credit for {top_up.subscription}",
+        subscription=top_up.subscription,
+        payer=Payer(
+            top_up.customer,
+            row.customer_name if row and row.customer == top_up.customer else "",
+            customer_reference(connection, request.provider, top_up.customer),
+        ),
+        currency=top_up.currency,
+        lines=(InvoiceLine("credit", "Prepaid credit", top_up.minor, top_up.created_ms, top_up.created_ms),),
+        attempted=request.attempted_ms is not None,
+        collection="once" if top_up.reason == "automatic" else "attended",
+    )
+
+
+def refund_order(connection: Connection, request: Request) -> RefundOrder:
+    """Raises RefusedError where there is no invoice to give anything back of."""
+    refund = find_refund(connection, request.subject)
+    receivable = find_receivable(connection, refund.subject) if refund else None
+    if refund is None or receivable is None or not receivable.reference:
+        raise RefusedError("no payment provider has collected it")
+    return RefundOrder(
+        id=refund.id,
+        invoice=receivable.reference,
+        minor=refund.minor,
+        currency=refund.currency,
+        reason=refund.reason,
+        attempted=request.attempted_ms is not None,
+    )

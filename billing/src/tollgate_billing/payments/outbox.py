@@ -12,14 +12,14 @@ from sqlalchemy import Connection, and_, exists, func, insert, or_, select, upda
 from tollgate_billing.ledger.tables import outbox
 from tollgate_billing.payments.receivables import release_carried
 
-Kind = Literal["invoice"]
+Kind = Literal["invoice", "top_up", "refund"]
 State = Literal["pending", "done", "stuck", "dropped"]
 
 
 @dataclass(frozen=True)
 class Request:
-    """``subject`` is the statement of an invoice. ``problem`` says what went wrong last; a stuck one waits for a
-    person."""
+    """``subject`` is what an invoice or a top-up is about, or the id of a refund. ``problem`` says what went wrong
+    last; a stuck one waits for a person."""
 
     id: str
     kind: str

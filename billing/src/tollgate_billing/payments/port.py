@@ -1,6 +1,6 @@
 """What Tollgate wants of a payment provider. Adapters speak to one each; a provider's own types never leave them.
 
-Nothing here can be done twice by accident: a request names itself (``InvoiceOrder.statement``), and whoever asks again
+Nothing here can be done twice by accident: a request names itself (``InvoiceOrder.subject``), and whoever asks again
 first looks for what an earlier attempt has left.
 """
 
@@ -9,6 +9,10 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 
 InvoiceStatus = Literal["draft", "open", "paid", "void", "uncollectible"]
+CheckoutStatus = Literal["open", "complete", "expired"]
+#: Where a first attempt fails: the provider tries again for days; the customer pays on the invoice's page; it is given
+#: up.
+Collection = Literal["retried", "attended", "once"]
 
 
 class ProviderError(Exception):
@@ -59,13 +63,14 @@ class InvoiceLine:
 class InvoiceOrder:
     """What is to be invoiced and collected. ``attempted`` says that an earlier attempt may have left something."""
 
-    statement: str
-    number: int
+    subject: str
+    title: str
     subscription: str
     payer: Payer
     currency: str
     lines: tuple[InvoiceLine, ...]
     attempted: bool
+    collection: Collection = "retried"
 
     @property
     def total_minor(self) -> int:
@@ -76,11 +81,12 @@ class InvoiceOrder:
 @dataclass(frozen=True)
 class ProviderInvoice:
     """The provider's truth. ``total_minor`` is with ``tax_minor``; ``paid_minor`` is what came in and no bank took back
-    (``disputed``), ``refunded_minor`` what of that was given back. ``payment`` is what the provider calls the newest
-    payment, ``payment_ms`` when that was."""
+    (``disputed``), ``refunded_minor`` what of that was given back; ``credited_minor`` need not be paid any more, by
+    credit notes before the payment. ``payment`` is what the provider calls the newest payment, ``payment_ms`` when
+    that was. ``underway``: a bank has not said yet whether it pays. ``failure``: why the last attempt failed."""
 
     reference: str
-    statement: str
+    subject: str
     customer: str
     status: InvoiceStatus
     currency: str
@@ -88,23 +94,74 @@ class ProviderInvoice:
     tax_minor: int
     paid_minor: int
     refunded_minor: int = 0
+    credited_minor: int = 0
     disputed: bool = False
     payment: str = ""
     payment_ms: int = 0
     number: str = ""
     url: str = ""
+    underway: bool = False
+    failure: str = ""
+
+
+@dataclass(frozen=True)
+class CheckoutOrder:
+    """A customer is asked for a payment method, which is used for whatever he owes from then on."""
+
+    id: str
+    subscription: str
+    payer: Payer
+    currency: str
+    success_url: str
+    cancel_url: str
+    attempted: bool
+
+
+@dataclass(frozen=True)
+class ProviderCheckout:
+    """``checkout`` is ours, ``reference`` the provider's name of it; ``customer`` is whom it made or found."""
+
+    reference: str
+    checkout: str
+    customer: str
+    status: CheckoutStatus
+    url: str = ""
+
+
+@dataclass(frozen=True)
+class RefundOrder:
+    """``minor`` with tax is given back of what was paid of an invoice; of what was not paid yet, nobody pays it."""
+
+    id: str
+    invoice: str
+    minor: int
+    currency: str
+    reason: str
+    attempted: bool
+
+
+@dataclass(frozen=True)
+class PaymentMethod:
+    """As its owner knows it, such as ``visa`` ending in 4242. Shown, and never stored."""
+
+    kind: str
+    brand: str = ""
+    last4: str = ""
+    expires: str = ""
 
 
 @dataclass(frozen=True)
 class ProviderEvent:
-    """Something changed. What it says of it is not believed: the ``invoice``, or that of the ``payment``, is read
-    anew."""
+    """Something changed. What it says of it is not believed: the ``invoice``, or that of the ``payment``, or the
+    ``checkout``, is read anew. ``customer``: his payment methods changed."""
 
     id: str
     kind: str
     at_ms: int
     invoice: str = ""
     payment: str = ""
+    checkout: str = ""
+    customer: str = ""
 
 
 class ProviderPort(Protocol):
@@ -132,6 +189,32 @@ class ProviderPort(Protocol):
 
     def read_event(self, body: bytes, headers: Mapping[str, str], now_ms: int) -> ProviderEvent:
         """Raises NotAuthenticError unless one of the webhook's secrets signed the body, and lately."""
+        ...
+
+    def collect_again(self, reference: str) -> ProviderInvoice | None:
+        """Try an open invoice once more now: the customer has another payment method. Raises RefusedError where that
+        fails too."""
+        ...
+
+    def refund(self, order: RefundOrder) -> ProviderInvoice:
+        """Give back, and say how the invoice is then: what was given back already is not given back again."""
+        ...
+
+    def check_out(self, order: CheckoutOrder) -> ProviderCheckout:
+        """A page on which the customer gives a payment method: the one that is there, or a new one."""
+        ...
+
+    def read_checkout(self, reference: str) -> ProviderCheckout | None:
+        """As it is now, and where it is complete its payment method is the one that is charged. None where there is
+        none."""
+        ...
+
+    def portal_url(self, customer: str, return_url: str) -> str:
+        """A page for a customer, named as the provider does: his invoices and payment methods. It works for a while."""
+        ...
+
+    def payment_method(self, customer: str) -> PaymentMethod | None:
+        """What is charged; None where there is none."""
         ...
 
     def events_since(self, moment_ms: int) -> Iterator[ProviderEvent]:

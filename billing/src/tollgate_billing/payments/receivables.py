@@ -1,4 +1,4 @@
-"""Rows of ``invoices``: which statement a provider collects, and what it said of that last."""
+"""Rows of ``invoices``: which statements and top-ups a provider collects, and what it said of each last."""
 
 from collections.abc import Sequence
 from contextlib import suppress
@@ -8,8 +8,8 @@ from sqlalchemy import Connection, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from tollgate_billing.ledger.tables import invoices, payments, provider_customers
+from tollgate_billing.payments.debts import Debt
 from tollgate_billing.payments.port import ProviderInvoice
-from tollgate_billing.statements.store import StoredStatement
 
 #: Not sent yet; too small to be sent by itself; or as the provider says.
 WAITING, CARRIED = "waiting", "carried"
@@ -19,7 +19,7 @@ WAITING, CARRIED = "waiting", "carried"
 class Receivable:
     """``status`` is ``waiting``, ``carried`` or the provider's. ``paid_minor`` is with tax, ``due_minor`` without."""
 
-    statement: str
+    subject: str
     subscription: str
     customer: str
     provider: str
@@ -32,28 +32,30 @@ class Receivable:
     number: str
     url: str
     refunded_minor: int
+    credited_minor: int
     disputed: bool
     carried_by: str
     changed_ms: int
     version: int
 
 
-def add_receivable(connection: Connection, statement: StoredStatement, provider: str, now_ms: int) -> None:
-    """In the transaction that closes the statement."""
+def add_receivable(connection: Connection, debt: Debt, provider: str, now_ms: int) -> None:
+    """In the transaction that makes the debt."""
     made = Receivable(
-        statement=statement.id,
-        subscription=statement.subscription,
-        customer=statement.customer,
+        subject=debt.subject,
+        subscription=debt.subscription,
+        customer=debt.customer,
         provider=provider,
         reference="",
         status=WAITING,
-        currency=statement.currency,
-        due_minor=statement.due_minor,
+        currency=debt.currency,
+        due_minor=debt.due_minor,
         tax_minor=0,
         paid_minor=0,
         number="",
         url="",
         refunded_minor=0,
+        credited_minor=0,
         disputed=False,
         carried_by="",
         changed_ms=now_ms,
@@ -62,9 +64,9 @@ def add_receivable(connection: Connection, statement: StoredStatement, provider:
     connection.execute(insert(invoices).values(vars(made)))
 
 
-def find_receivable(connection: Connection, statement: str) -> Receivable | None:
-    """One, or None where no provider collects the statement."""
-    row = connection.execute(select(invoices).where(invoices.c.statement == statement)).mappings().first()
+def find_receivable(connection: Connection, subject: str) -> Receivable | None:
+    """One, or None where no provider collects it."""
+    row = connection.execute(select(invoices).where(invoices.c.subject == subject)).mappings().first()
     return None if row is None else Receivable(**row)
 
 
@@ -78,13 +80,13 @@ def last_provider(connection: Connection, subscription: str, customer: str) -> s
 def carried_with(connection: Connection, statement: str) -> list[Receivable]:
     """Those that the statement's invoice collects as well."""
     i = invoices.c
-    query = select(invoices).where(i.carried_by == statement).order_by(i.changed_ms, i.statement)
+    query = select(invoices).where(i.carried_by == statement).order_by(i.changed_ms, i.subject)
     return [Receivable(**row) for row in connection.execute(query).mappings()]
 
 
 def carry(connection: Connection, receivable: Receivable, now_ms: int) -> None:
     """A later invoice collects it."""
-    _change(connection, [receivable.statement], status=CARRIED, changed_ms=now_ms)
+    _change(connection, [receivable.subject], status=CARRIED, changed_ms=now_ms)
 
 
 def take_carried(connection: Connection, receivable: Receivable) -> list[Receivable]:
@@ -93,11 +95,11 @@ def take_carried(connection: Connection, receivable: Receivable) -> list[Receiva
     i = invoices.c
     same = ("subscription", "customer", "provider", "currency")
     alike = [getattr(i, name) == getattr(receivable, name) for name in same]
-    paid = select(payments.c.id).where(payments.c.statement == i.statement).exists()
-    query = select(i.statement).where(*alike, i.status == CARRIED, i.carried_by == "", ~paid)
-    names = [name for name in connection.execute(query).scalars() if name != receivable.statement]
-    _change(connection, names, carried_by=receivable.statement)
-    return carried_with(connection, receivable.statement)
+    paid = select(payments.c.id).where(payments.c.subject == i.subject).exists()
+    query = select(i.subject).where(*alike, i.status == CARRIED, i.carried_by == "", ~paid)
+    names = [name for name in connection.execute(query).scalars() if name != receivable.subject]
+    _change(connection, names, carried_by=receivable.subject)
+    return carried_with(connection, receivable.subject)
 
 
 def unsettled(connection: Connection, provider: str) -> list[Receivable]:
@@ -120,20 +122,21 @@ def update_receivable(connection: Connection, receivable: Receivable, found: Pro
         "tax_minor": found.tax_minor,
         "paid_minor": found.paid_minor,
         "refunded_minor": found.refunded_minor,
+        "credited_minor": found.credited_minor,
         "disputed": found.disputed,
         "number": found.number,
         "url": found.url,
     }
     if all(getattr(receivable, name) == value for name, value in values.items()):
         return False
-    _change(connection, [receivable.statement], **values, changed_ms=now_ms)
+    _change(connection, [receivable.subject], **values, changed_ms=now_ms)
     return True
 
 
-def count_change(connection: Connection, statement: str) -> None:
+def count_change(connection: Connection, subject: str) -> None:
     """Whoever has asked the provider before must ask again."""
     i = invoices.c
-    connection.execute(update(invoices).where(i.statement == statement).values(version=i.version + 1))
+    connection.execute(update(invoices).where(i.subject == subject).values(version=i.version + 1))
 
 
 def customer_reference(connection: Connection, provider: str, customer: str) -> str:
@@ -141,6 +144,18 @@ def customer_reference(connection: Connection, provider: str, customer: str) -> 
     p = provider_customers.c
     query = select(p.reference).where(p.provider == provider, p.customer == customer)
     return connection.execute(query).scalar() or ""
+
+
+def known_customer(connection: Connection, provider: str, reference: str) -> str:
+    """Ours by the provider's name of him; empty where he is nobody's."""
+    p = provider_customers.c
+    query = select(p.customer).where(p.provider == provider, p.reference == reference)
+    return connection.execute(query).scalar() or ""
+
+
+def open_invoices(connection: Connection, provider: str, customer: str) -> list[Receivable]:
+    """What a customer has not paid, the oldest first."""
+    return [one for one in unsettled(connection, provider) if one.customer == customer]
 
 
 def remember_customer(connection: Connection, provider: str, customer: str, reference: str, now_ms: int) -> None:
@@ -160,6 +175,6 @@ def by_reference(connection: Connection, provider: str, reference: str) -> Recei
     return None if row is None else Receivable(**row)
 
 
-def _change(connection: Connection, statements: Sequence[str], **values: str | int) -> None:
-    if statements:
-        connection.execute(update(invoices).where(invoices.c.statement.in_(statements)).values(values))
+def _change(connection: Connection, subjects: Sequence[str], **values: str | int) -> None:
+    if subjects:
+        connection.execute(update(invoices).where(invoices.c.subject.in_(subjects)).values(values))

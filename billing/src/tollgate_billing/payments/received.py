@@ -1,4 +1,4 @@
-"""Rows of payments: what came in for a statement, and what of it went back."""
+"""Rows of payments: what came in for a statement or a top-up, what of it went back, and what was forgiven."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -6,17 +6,17 @@ from typing import Literal
 
 from sqlalchemy import Connection, func, insert, select
 
-from tollgate_billing.ledger.money import post_money, receivable_account
+from tollgate_billing.ledger.money import SETTLING, post_money
 from tollgate_billing.ledger.subscriptions import bump_revision
 from tollgate_billing.ledger.tables import payments
-from tollgate_billing.statements.store import StoredStatement
+from tollgate_billing.payments.debts import Debt
 from tollgate_core.money import Money
 
 #: Whoever collects without a payment provider: bank transfers, invoices by e-mail.
 MANUAL = "manual"
 
 
-Kind = Literal["payment", "refund"]
+Kind = Literal["payment", "credit", "surplus", "refund"]
 
 
 class PaymentRefusedError(Exception):
@@ -25,11 +25,13 @@ class PaymentRefusedError(Exception):
 
 @dataclass(frozen=True)
 class Payment:
-    """``minor`` is negative where money went back: what a bank took back is owed again, a refund is not. ``reference``
-    is what the provider calls it. ``tax_minor`` came with it, beyond what the statement says."""
+    """``subject`` is what it is for. ``minor`` is negative where money went back: what a bank took back is owed again,
+    a refund is not. A ``credit`` is what the provider's invoice was lowered by before it was paid; a ``surplus`` what
+    came in beyond what was owed, because it was paid by other means too. ``reference`` is what the provider calls it.
+    ``tax_minor`` came with it, beyond what the subject says."""
 
     id: str
-    statement: str
+    subject: str
     subscription: str
     customer: str
     provider: str
@@ -42,30 +44,30 @@ class Payment:
     kind: Kind = "payment"
 
 
-def payments_of(connection: Connection, statement: str) -> list[Payment]:
+def payments_of(connection: Connection, subject: str) -> list[Payment]:
     """In the order in which they were recorded."""
     p = payments.c
-    query = select(payments).where(p.statement == statement).order_by(p.recorded_ms, p.id)
+    query = select(payments).where(p.subject == subject).order_by(p.recorded_ms, p.id)
     return [Payment(**row) for row in connection.execute(query).mappings()]
 
 
-def paid_by(connection: Connection, statement: str, provider: str, kind: Kind) -> tuple[int, int]:
-    """(minor units for the statement, tax beyond them) of one provider."""
+def paid_by(connection: Connection, subject: str, provider: str, kind: Kind) -> tuple[int, int]:
+    """(minor units for the subject, tax beyond them) of one provider."""
     p = payments.c
     query = select(func.coalesce(func.sum(p.minor), 0), func.coalesce(func.sum(p.tax_minor), 0))
-    row = connection.execute(query.where(p.statement == statement, p.provider == provider, p.kind == kind)).one()
+    row = connection.execute(query.where(p.subject == subject, p.provider == provider, p.kind == kind)).one()
     return int(row[0]), int(row[1])
 
 
-def paid_for(connection: Connection, statements: Iterable[str]) -> dict[str, int]:
-    """Minor units by statement, whatever was refunded of them; those for which nothing was paid are absent."""
+def paid_for(connection: Connection, subjects: Iterable[str]) -> dict[str, int]:
+    """Minor units by subject, whatever was refunded of them; those for which nothing was paid are absent."""
     p = payments.c
-    mine = (p.statement.in_(list(statements)), p.kind == "payment")
-    query = select(p.statement, func.sum(p.minor)).where(*mine).group_by(p.statement)
+    mine = (p.subject.in_(list(subjects)), p.kind.in_(SETTLING))
+    query = select(p.subject, func.sum(p.minor)).where(*mine).group_by(p.subject)
     return {row[0]: int(row[1]) for row in connection.execute(query)}
 
 
-def record_payment(connection: Connection, statement: StoredStatement, payment: Payment) -> bool:
+def record_payment(connection: Connection, debt: Debt, payment: Payment) -> bool:
     """Once for each id; False where the same one is there already. The caller has locked the subscription. Raises
     PaymentRefusedError where more would be paid than is due, more would go back than was paid, or another payment has
     the id."""
@@ -73,36 +75,41 @@ def record_payment(connection: Connection, statement: StoredStatement, payment: 
     if there is not None:
         _require_same(Payment(**there), payment)
         return False
-    _require_due(connection, statement, payment)
+    _require_due(connection, debt, payment)
     connection.execute(insert(payments).values(vars(payment)))
     bump_revision(connection, payment.subscription)  # the gate must know what a prepaid subscription may spend now
-    gross = payment.minor + payment.tax_minor
-    refund = payment.kind == "refund"
-    other = f"refunded:{payment.provider}" if refund else receivable_account(payment.subscription)
-    sides = [(other, -payment.minor), (f"cash:{payment.provider}", gross)]
-    sides += [(f"tax:{payment.provider}", -payment.tax_minor)] if payment.tax_minor else []
-    post_money(connection, f"payment:{payment.id}", sides, payment.currency, payment.at_ms)
+    post_money(connection, f"payment:{payment.id}", _sides(debt, payment), payment.currency, payment.at_ms)
     return True
 
 
+def _sides(debt: Debt, payment: Payment) -> list[tuple[str, int]]:
+    if payment.kind == "credit":  # a tax that was never paid is nobody's
+        return [(debt.account, -payment.minor), (f"credited:{payment.provider}", payment.minor)]
+    others = {"refund": f"refunded:{payment.provider}", "surplus": f"surplus:{payment.subscription}"}
+    other = others.get(payment.kind, debt.account)
+    sides = [(other, -payment.minor), (f"cash:{payment.provider}", payment.minor + payment.tax_minor)]
+    return [*sides, (f"tax:{payment.provider}", -payment.tax_minor)] if payment.tax_minor else sides
+
+
 def _require_same(there: Payment, wanted: Payment) -> None:
-    same = ("statement", "provider", "minor", "currency")
+    same = ("subject", "provider", "minor", "currency")
     if any(getattr(there, name) != getattr(wanted, name) for name in same):
         raise PaymentRefusedError(f"the payment {wanted.id} is there already, with another content")
 
 
-def _require_due(connection: Connection, statement: StoredStatement, payment: Payment) -> None:
-    paid = paid_for(connection, [statement.id]).get(statement.id, 0)
-    left = statement.due_minor - paid
+def _require_due(connection: Connection, debt: Debt, payment: Payment) -> None:
+    paid = paid_for(connection, [debt.subject]).get(debt.subject, 0)
+    left = debt.due_minor - paid
     if payment.kind == "refund":
-        back = -sum(paid_by(connection, statement.id, payment.provider, "refund"))
-        if back - payment.minor - payment.tax_minor > sum(
-            paid_by(connection, statement.id, payment.provider, "payment")
-        ):
-            raise PaymentRefusedError(f"for the statement {statement.id} less was paid than would be refunded")
+        back = -sum(paid_by(connection, debt.subject, payment.provider, "refund"))
+        came = sum(sum(paid_by(connection, debt.subject, payment.provider, kind)) for kind in ("payment", "surplus"))
+        if back - payment.minor - payment.tax_minor > came:
+            raise PaymentRefusedError(f"for {debt.title} less was paid than would be refunded")
+        return
+    if payment.kind == "surplus":
         return
     if payment.minor > left or not (payment.minor or payment.tax_minor):
-        rest = f"{Money(left, statement.currency)} is left to be paid" if left else "nothing is left to be paid"
-        raise PaymentRefusedError(f"of the statement {statement.id} {rest}")
+        rest = f"{Money(left, debt.currency)} is left to be paid" if left else "nothing is left to be paid"
+        raise PaymentRefusedError(f"of {debt.title} {rest}")
     if -payment.minor > paid:
-        raise PaymentRefusedError(f"for the statement {statement.id} only {Money(paid, statement.currency)} was paid")
+        raise PaymentRefusedError(f"for {debt.title} only {Money(paid, debt.currency)} was paid")

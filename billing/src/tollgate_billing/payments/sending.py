@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 import structlog
+from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
 from tollgate_billing.checkpoints import Checkpoint, no_checkpoint
@@ -18,7 +19,7 @@ from tollgate_billing.health import Health, surviving
 from tollgate_billing.ledger.database import DATABASE_AWAY, Database
 from tollgate_billing.payments.applying import DriftError, Judge, StaleError, apply_invoice, judge_nobody
 from tollgate_billing.payments.backoff import pause_ms
-from tollgate_billing.payments.ordering import order_of
+from tollgate_billing.payments.ordering import order_of, refund_order
 from tollgate_billing.payments.outbox import (
     Request,
     claim,
@@ -30,9 +31,10 @@ from tollgate_billing.payments.outbox import (
     wait_for_provider,
     waiting_providers,
 )
-from tollgate_billing.payments.port import AmbiguousError, ProviderPort, RefusedError, TryLaterError
+from tollgate_billing.payments.port import AmbiguousError, ProviderInvoice, ProviderPort, RefusedError, TryLaterError
 from tollgate_billing.payments.receivables import find_receivable
 from tollgate_billing.payments.received import PaymentRefusedError
+from tollgate_billing.payments.refunds import subject_of
 
 _log = structlog.get_logger("payments")
 _PAUSE_SECONDS = 1.0
@@ -111,7 +113,7 @@ class Sender:
                 return False
         self._checkpoint("after-attempt")
         try:
-            self._collect(provider, request)
+            self._do(provider, request)
         except (StaleError, IntegrityError):
             self._postpone(request, pause_ms(0), "another worker was faster")
         except TryLaterError as error:
@@ -123,28 +125,37 @@ class Sender:
         except DATABASE_AWAY:
             raise
         except Exception as error:
-            _log.exception("cannot be collected", request=request.id)
+            _log.exception("cannot be sent", request=request.id)
             self._put_aside(request, f"internal: {type(error).__name__}")
         return True
 
-    def _collect(self, provider: ProviderPort, request: Request) -> None:
+    def _do(self, provider: ProviderPort, request: Request) -> None:
         with self._database.write() as connection:
-            order = order_of(connection, request, provider.least_minor, self._clock())
-            known = find_receivable(connection, request.subject)
+            ask = self._prepared(connection, provider, request)
+            known = find_receivable(connection, subject_of(connection, request))
             seen = known.version if known else 0
-            if order is None:
+            if ask is None:
                 finish(connection, request, self._clock())
-        if order is None:
+        if ask is None:
             return
         self._checkpoint("before-send")
-        found = provider.collect(order)
+        found = ask()
         self._checkpoint("after-send")
         with self._database.write() as connection:
             apply_invoice(connection, request.provider, found, self._clock(), self._judge, seen)
             finish(connection, request, self._clock())
             self._checkpoint("before-commit-sent")
         self._checkpoint("after-commit-sent")
-        _log.info("collected", statement=order.statement, provider=request.provider, invoice=found.reference)
+        _log.info("sent", request=request.id, provider=request.provider, invoice=found.reference, status=found.status)
+
+    def _prepared(
+        self, connection: Connection, provider: ProviderPort, request: Request
+    ) -> Callable[[], ProviderInvoice] | None:
+        """What is to be asked; None where nothing is."""
+        if request.kind == "refund":
+            return partial(provider.refund, refund_order(connection, request))
+        order = order_of(connection, request, provider.least_minor, self._clock())
+        return None if order is None else partial(provider.collect, order)
 
     def _postpone(self, request: Request, after_ms: int, problem: str) -> None:
         _log.warning("is sent later", request=request.id, problem=problem)

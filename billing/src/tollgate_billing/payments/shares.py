@@ -9,7 +9,7 @@ from fractions import Fraction
 class Share:
     """A statement in an invoice: minor units that are due, and those recorded as paid, with their tax, so far."""
 
-    statement: str
+    subject: str
     due_minor: int
     paid_minor: int
     tax_minor: int
@@ -19,7 +19,7 @@ class Share:
 class Step:
     """What is to be recorded for a statement; below zero: it went back."""
 
-    statement: str
+    subject: str
     minor: int
     tax_minor: int
 
@@ -34,7 +34,7 @@ def allocate(shares: Sequence[Share], total_minor: int, tax_minor: int, paid_min
     for share, its_tax in zip(shares, taxes, strict=True):
         mine = min(rest, share.due_minor)
         rest -= mine
-        step = Step(share.statement, mine - share.paid_minor, its_tax - share.tax_minor)
+        step = Step(share.subject, mine - share.paid_minor, its_tax - share.tax_minor)
         steps += [step] if step.minor or step.tax_minor else []
     return _refunds_first(steps)
 

@@ -96,6 +96,35 @@ def void_grant(connection: Connection, subscription: str, grant_id: str, now_ms:
     return grant.remaining_minor
 
 
+def grants_from(connection: Connection, subscription: str, name: str) -> list[Grant]:
+    """The grant of this id, and those that followed it (``<id>:…``)."""
+    found = grants_of(connection, subscription)
+    return [grant for grant in found if grant.id == name or grant.id.startswith(f"{name}:")]
+
+
+def voided(connection: Connection, grants: Sequence[str], *, by_hand: bool = True) -> int:
+    """Minor units that were taken back of them; without ``by_hand`` those that ``take_back`` took."""
+    b = wallet_burns.c
+    query = select(func.coalesce(func.sum(b.minor), 0)).where(b.grant.in_(grants), b.reason == "void")
+    query = query if by_hand else query.where(b.taken_by != "void")
+    return int(connection.execute(query).scalar_one())
+
+
+def take_back(connection: Connection, grants: Sequence[Grant], minor: int, now_ms: int) -> int:
+    """Of what is left of these grants, ``minor`` or all of it: the money for them went back. Answers how much."""
+    taken = 0
+    for grant in reversed(grants):
+        part = min(grant.remaining_minor, minor - taken)
+        if part:
+            by = f"void.{voided(connection, [grant.id])}"  # each one makes the sum larger
+            record_burns(connection, [Burn(grant.id, part)], "void", by)
+            bump_revision(connection, grant.subscription)
+            sides = [(wallet_account(grant.subscription), part), ("void", -part)]
+            post_money(connection, f"{by}:{grant.id}"[:128], sides, grant.currency, now_ms)
+            taken += part
+    return taken
+
+
 def _take(connection: Connection, grants: Sequence[Grant], reason: Reason, now_ms: int) -> None:
     for grant in grants:
         record_burns(connection, [Burn(grant.id, grant.remaining_minor)], reason, reason)

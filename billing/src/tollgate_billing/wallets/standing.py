@@ -13,6 +13,7 @@ from sqlalchemy import Connection, func, select, union
 
 from tollgate_billing.ledger.catalogs import PriceKey
 from tollgate_billing.ledger.events import recently_recorded
+from tollgate_billing.ledger.money import SETTLING
 from tollgate_billing.ledger.pins import pins_of
 from tollgate_billing.ledger.subscriptions import Subscription
 from tollgate_billing.ledger.tables import (
@@ -80,7 +81,8 @@ def owed(connection: Connection, row: Subscription) -> int:
     stated = select(func.coalesce(func.sum(s.total_minor - s.applied_minor), 0))
     stated = stated.where(s.subscription == row.name, s.customer == row.customer)
     paid = select(func.coalesce(func.sum(p.minor), 0))
-    paid = paid.where(p.subscription == row.name, p.customer == row.customer, p.kind == "payment")
+    settled = (p.subscription == row.name, p.customer == row.customer, p.kind.in_(SETTLING))
+    paid = paid.join(statements, s.id == p.subject).where(*settled)  # what is paid in is credit, not a debt's end
     return int(connection.execute(stated).scalar_one()) - int(connection.execute(paid).scalar_one())
 
 

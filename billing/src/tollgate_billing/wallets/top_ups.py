@@ -62,7 +62,7 @@ def settle_top_up(
     settled = replace(top_up, state=state, note=note, settled_ms=now_ms)
     connection.execute(update(top_ups).where(top_ups.c.id == top_up.id).values(vars(settled)))
     if state == "paid":
-        _give(connection, _grant(row, settled, now_ms))
+        _give(connection, grant_of(row, settled, now_ms))
     elif state == "failed" and top_up.reason == "automatic":
         mine = automatic_top_ups.c.subscription == row.name
         connection.execute(update(automatic_top_ups).where(mine).values(state="stopped"))
@@ -99,16 +99,18 @@ def _give(connection: Connection, grant: Grant) -> None:
         raise TopUpRefusedError(f"there is a grant {grant.id} already that this top-up did not make")
 
 
-def _grant(row: Subscription, top_up: TopUp, now_ms: int) -> Grant:
+def grant_of(row: Subscription, top_up: TopUp, now_ms: int, name: str = "", minor: int | None = None) -> Grant:
+    """The credit that a paid top-up becomes; another ``name`` and amount where some of it comes back later."""
+    amount = top_up.minor if minor is None else minor
     return Grant(
-        id=f"top-up.{top_up.id}",
+        id=name or f"top-up.{top_up.id}",
         subscription=row.name,
-        minor=top_up.minor,
+        minor=amount,
         currency=top_up.currency,
         priority=0,
         granted_ms=now_ms,
         expires_ms=None,
         source="topUp",
         comment=top_up.note,
-        remaining_minor=top_up.minor,
+        remaining_minor=amount,
     )

@@ -9,7 +9,16 @@ from tollgate_billing.ledger.tables.money import (
     wallet_grants,
 )
 from tollgate_billing.ledger.tables.notifications import credit_levels, notifications
-from tollgate_billing.ledger.tables.payments import access, inbox, invoices, outbox, payments, provider_customers
+from tollgate_billing.ledger.tables.payments import (
+    access,
+    checkouts,
+    inbox,
+    invoices,
+    outbox,
+    payments,
+    provider_customers,
+    refunds,
+)
 from tollgate_billing.ledger.tables.statements import charges, credit_notes, statement_lines, statements
 from tollgate_billing.ledger.tables.subscriptions import (
     api_keys,
@@ -35,6 +44,7 @@ __all__ = [
     "automatic_top_ups",
     "catalogs",
     "charges",
+    "checkouts",
     "credit_levels",
     "credit_notes",
     "dead_letters",
@@ -51,6 +61,7 @@ __all__ = [
     "postings",
     "price_versions",
     "provider_customers",
+    "refunds",
     "statement_lines",
     "statements",
     "subscription_limits",

@@ -14,15 +14,15 @@ from sqlalchemy import (
 
 from tollgate_billing.ledger.tables.base import metadata
 
-#: What came in for statements; below zero: what was taken back, and is owed again, or, as a refund, what was given
-#: back, and is not. ``reference`` is what the provider calls it; ``tax_minor``
-#: came with it and is not the statement's.
+#: What came in for subjects, which are statements and top-ups; below zero: what was taken back, and is owed again, or,
+#: as a refund, what was given back, and is not. ``reference`` is what the provider calls it; ``tax_minor`` came with it
+#: and is not the subject's.
 payments = Table(
     "payments",
     metadata,
     Column("id", String(128), primary_key=True),
     Column("kind", String(16), nullable=False),
-    Column("statement", String(64), nullable=False),
+    Column("subject", String(128), nullable=False),
     Column("subscription", String(400), nullable=False),
     Column("customer", Text, nullable=False),
     Column("provider", String(400), nullable=False),
@@ -32,7 +32,7 @@ payments = Table(
     Column("currency", String(3), nullable=False),
     Column("at_ms", BigInteger, nullable=False),
     Column("recorded_ms", BigInteger, nullable=False),
-    Index("ix_payments_statement", "statement"),
+    Index("ix_payments_subject", "subject"),
     Index("ix_payments_subscription", "subscription"),
 )
 
@@ -57,12 +57,12 @@ outbox = Table(
     Index("ix_outbox_subscription", "subscription", "state", "created_ms"),
 )
 
-#: The invoice of each statement at its provider, as that said last. ``carried_by`` is the later statement whose invoice
-#: collects this one, which was too small by itself. ``version`` counts changes.
+#: The invoice of each statement or top-up at its provider, as that said last. ``carried_by`` is the later statement
+#: whose invoice collects this one, which was too small by itself. ``version`` counts changes.
 invoices = Table(
     "invoices",
     metadata,
-    Column("statement", String(64), primary_key=True),
+    Column("subject", String(128), primary_key=True),
     Column("subscription", String(400), nullable=False),
     Column("customer", Text, nullable=False),
     Column("provider", String(400), nullable=False),
@@ -75,6 +75,7 @@ invoices = Table(
     Column("number", Text, nullable=False),
     Column("url", Text, nullable=False),
     Column("refunded_minor", BigInteger, nullable=False),
+    Column("credited_minor", BigInteger, nullable=False),
     Column("disputed", Boolean, nullable=False),
     Column("carried_by", String(64), nullable=False),
     Column("version", Integer, nullable=False),
@@ -95,6 +96,44 @@ provider_customers = Table(
     PrimaryKeyConstraint("provider", "customer"),
 )
 
+#: What customers are asked to do on a provider's page before it can collect from them. ``attempted_ms`` is when the
+#: page was asked for first; ``product`` is empty where the subscription is there already.
+checkouts = Table(
+    "checkouts",
+    metadata,
+    Column("id", String(128), primary_key=True),
+    Column("provider", String(400), nullable=False),
+    Column("customer", String(400), nullable=False),
+    Column("customer_name", Text, nullable=False),
+    Column("subscription", String(400), nullable=False),
+    Column("product", String(400), nullable=False),
+    Column("currency", String(3), nullable=False),
+    Column("success_url", Text, nullable=False),
+    Column("cancel_url", Text, nullable=False),
+    Column("reference", String(128), nullable=False),
+    Column("url", Text, nullable=False),
+    Column("status", String(16), nullable=False),
+    Column("problem", Text, nullable=False),
+    Column("created_ms", BigInteger, nullable=False),
+    Column("attempted_ms", BigInteger),
+    Column("settled_ms", BigInteger),
+    Index("ix_checkouts_reference", "provider", "reference"),
+    Index("ix_checkouts_status", "status", "created_ms"),
+)
+
+#: What is to be given back of what was paid, with tax.
+refunds = Table(
+    "refunds",
+    metadata,
+    Column("id", String(100), primary_key=True),
+    Column("subject", String(128), nullable=False),
+    Column("minor", BigInteger, nullable=False),
+    Column("currency", String(3), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("created_ms", BigInteger, nullable=False),
+    Index("ix_refunds_subject", "subject"),
+)
+
 #: Events of providers, as they came, once each.
 inbox = Table(
     "inbox",
@@ -104,6 +143,8 @@ inbox = Table(
     Column("kind", String(128), nullable=False),
     Column("invoice", String(128), nullable=False),
     Column("payment", String(128), nullable=False),
+    Column("checkout", String(128), nullable=False),
+    Column("customer", String(128), nullable=False),
     Column("at_ms", BigInteger, nullable=False),
     Column("received_ms", BigInteger, nullable=False),
     Column("state", String(16), nullable=False),
@@ -123,6 +164,6 @@ access = Table(
     Column("level", String(16), nullable=False),
     Column("since_ms", BigInteger, nullable=False),
     Column("next_ms", BigInteger),
-    Column("statement", String(64), nullable=False),
+    Column("statement", String(128), nullable=False),
     Index("ix_access_next", "next_ms"),
 )

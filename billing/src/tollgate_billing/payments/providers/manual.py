@@ -3,10 +3,15 @@
 from collections.abc import Iterator, Mapping
 
 from tollgate_billing.payments.port import (
+    CheckoutOrder,
     InvoiceOrder,
     NotAuthenticError,
+    PaymentMethod,
+    ProviderCheckout,
     ProviderEvent,
     ProviderInvoice,
+    RefundOrder,
+    RefusedError,
 )
 
 
@@ -25,8 +30,8 @@ class ManualPort:
     def collect(self, order: InvoiceOrder) -> ProviderInvoice:
         """Open until somebody says that it is paid."""
         return ProviderInvoice(
-            reference=f"manual.{order.statement}",
-            statement=order.statement,
+            reference=f"manual.{order.subject}",
+            subject=order.subject,
             customer="",
             status="open",
             currency=order.currency,
@@ -43,6 +48,33 @@ class ManualPort:
     def affected_invoice(self, event: ProviderEvent) -> ProviderInvoice | None:
         """There are no events."""
         del event
+        return None
+
+    def collect_again(self, reference: str) -> ProviderInvoice | None:
+        """Nobody can be charged."""
+        del reference
+        return None
+
+    def refund(self, order: RefundOrder) -> ProviderInvoice:
+        """Whoever gives money back says so with a payment below zero."""
+        raise RefusedError(f"give the money of {order.invoice} back yourself, and record it as a negative payment")
+
+    def check_out(self, order: CheckoutOrder) -> ProviderCheckout:
+        """Nothing is asked of a customer who gets invoices."""
+        return ProviderCheckout(f"manual.{order.id}", order.id, "", "complete", order.success_url)
+
+    def read_checkout(self, reference: str) -> ProviderCheckout | None:
+        """It was complete when it began."""
+        return ProviderCheckout(reference, reference.removeprefix("manual."), "", "complete")
+
+    def portal_url(self, customer: str, return_url: str) -> str:
+        """There is none."""
+        del customer, return_url
+        raise RefusedError("a manual payment provider has no pages for customers")
+
+    def payment_method(self, customer: str) -> PaymentMethod | None:
+        """Transfers come from anywhere."""
+        del customer
         return None
 
     def read_event(self, body: bytes, headers: Mapping[str, str], now_ms: int) -> ProviderEvent:

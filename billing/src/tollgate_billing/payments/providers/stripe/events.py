@@ -32,6 +32,9 @@ TYPES = (
     "charge.dispute.funds_reinstated",
     "credit_note.created",
     "credit_note.voided",
+    "checkout.session.completed",
+    "checkout.session.expired",
+    "customer.updated",
 )
 
 
@@ -59,7 +62,14 @@ def event_of(document: Mapping[str, Any]) -> ProviderEvent:
         at_ms=int(document["created"]) * 1000,
         invoice=invoice if isinstance(invoice, str) else "",
         payment=_text(found.get("payment_intent")),
+        checkout=_text(found["id"]) if kind == "checkout.session" else "",
+        customer=_text(found["id"]) if kind == "customer" and _is_about_cards(document) else "",
     )
+
+
+def _is_about_cards(document: Mapping[str, Any]) -> bool:
+    """What else changes of a customer is nothing to us."""
+    return "invoice_settings" in (document["data"].get("previous_attributes") or {})
 
 
 def _text(value: object) -> str:

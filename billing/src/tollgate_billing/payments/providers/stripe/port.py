@@ -1,42 +1,30 @@
-"""Stripe as a ``ProviderPort``.
+"""Stripe as a ``ProviderPort``."""
 
-An invoice comes about in steps: a draft, its items, finalisation. Each has an idempotency key made of the statement,
-and where an earlier attempt may have left something, that is found by its metadata first: keys are kept for a day
-only.
-"""
-
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
 import stripe
 from stripe import params
 
 from tollgate_billing.payments.port import (
-    InvoiceLine,
+    CheckoutOrder,
     InvoiceOrder,
-    InvoiceStatus,
-    Payer,
+    PaymentMethod,
+    ProviderCheckout,
     ProviderEvent,
     ProviderInvoice,
+    RefundOrder,
     RefusedError,
 )
-from tollgate_billing.payments.providers.stripe.amounts import from_stripe, least_minor, to_stripe
+from tollgate_billing.payments.providers.stripe.amounts import least_minor, to_stripe
+from tollgate_billing.payments.providers.stripe.checkouts import Checkouts
+from tollgate_billing.payments.providers.stripe.customers import Customers
 from tollgate_billing.payments.providers.stripe.errors import speaking
 from tollgate_billing.payments.providers.stripe.events import TYPES, authentic_event, event_of
+from tollgate_billing.payments.providers.stripe.invoices import Invoices
+from tollgate_billing.payments.providers.stripe.objects import PAGE, REFUND, label
 
-_STATEMENT, _LINE, _CUSTOMER = "tollgate_statement", "tollgate_line", "tollgate_customer"
 _TIMEOUT_SECONDS = 30
-_PAGE = 100
-_STATUSES: Mapping[str | None, InvoiceStatus] = {
-    "draft": "draft",
-    "open": "open",
-    "paid": "paid",
-    "void": "void",
-    "uncollectible": "uncollectible",
-}
-#: Money is gone while a dispute is in one of these.
-_LOST = frozenset({"needs_response", "under_review", "lost", "appeal_needs_response", "appeal_under_review"})
 
 
 def stripe_client(
@@ -53,16 +41,6 @@ def stripe_client(
     )
 
 
-@dataclass
-class _Money:
-    """Of an invoice, in Stripe's units: what was given back, and what banks took back. The newest payment."""
-
-    newest: str = ""
-    newest_ms: int = 0
-    refunded: int = 0
-    taken_back: int = 0
-
-
 class StripePort:
     """One account. ``webhook_secrets``: all that are valid now."""
 
@@ -71,7 +49,9 @@ class StripePort:
     ) -> None:
         self._v1 = client.v1
         self._secrets = webhook_secrets
-        self._automatic_tax = automatic_tax
+        self._invoices = Invoices(client.v1, automatic_tax=automatic_tax)
+        self._customers = Customers(client.v1)
+        self._checkouts = Checkouts(client.v1, self._customers, automatic_tax=automatic_tax)
 
     def check(self) -> str:
         """See ``ProviderPort``."""
@@ -85,37 +65,53 @@ class StripePort:
     def collect(self, order: InvoiceOrder) -> ProviderInvoice:
         """See ``ProviderPort``."""
         with speaking():
-            customer = order.payer.reference or self._customer(order.payer)
-            found = self._find(order, customer) if order.attempted else None
-            if found is None:
-                found = self._begin(order, customer)
-            if found.status == "draft":
-                self._add_lines(order, found.id, customer)
-                found = self._finalize(order, found.id)
-            return self._view(found)
+            return self._invoices.collect(order, self._customers.find_or_make(order.payer))
 
     def read_invoice(self, reference: str) -> ProviderInvoice | None:
         """See ``ProviderPort``."""
         with speaking():
-            try:
-                return self._view(self._v1.invoices.retrieve(reference))
-            except stripe.InvalidRequestError as error:
-                if error.code == "resource_missing":
-                    return None
-                raise
+            return self._invoices.read(reference)
 
     def affected_invoice(self, event: ProviderEvent) -> ProviderInvoice | None:
         """See ``ProviderPort``."""
-        if event.invoice:
-            return self.read_invoice(event.invoice)
-        if not event.payment:
-            return None
         with speaking():
-            payment: params.InvoicePaymentListParams = {
-                "payment": {"type": "payment_intent", "payment_intent": event.payment}
-            }
-            paid = self._v1.invoice_payments.list(payment).data
-        return self.read_invoice(_id(paid[0].invoice)) if paid else None
+            invoice = event.invoice or (self._invoices.of_payment(event.payment) if event.payment else "")
+            return self._invoices.read(invoice) if invoice else None
+
+    def collect_again(self, reference: str) -> ProviderInvoice | None:
+        """See ``ProviderPort``."""
+        with speaking():
+            self._invoices.pay(reference)
+            return self._invoices.read(reference)
+
+    def refund(self, order: RefundOrder) -> ProviderInvoice:
+        """See ``ProviderPort``. A credit note, so that the tax is right too."""
+        with speaking(), _gone(order.invoice):
+            notes = self._v1.credit_notes.list({"invoice": order.invoice, "limit": PAGE}) if order.attempted else None
+            done = {label(note.metadata, REFUND) for note in notes.auto_paging_iter()} if notes else set[str]()
+            if order.id not in done:
+                self._write_credit_note(order)
+            return self._invoices.view(self._v1.invoices.retrieve(order.invoice))
+
+    def check_out(self, order: CheckoutOrder) -> ProviderCheckout:
+        """See ``ProviderPort``."""
+        with speaking():
+            return self._checkouts.begin(order)
+
+    def read_checkout(self, reference: str) -> ProviderCheckout | None:
+        """See ``ProviderPort``."""
+        with speaking():
+            return self._checkouts.read(reference)
+
+    def portal_url(self, customer: str, return_url: str) -> str:
+        """See ``ProviderPort``."""
+        with speaking():
+            return self._customers.portal_url(customer, return_url)
+
+    def payment_method(self, customer: str) -> PaymentMethod | None:
+        """See ``ProviderPort``."""
+        with speaking():
+            return self._customers.payment_method(customer)
 
     def read_event(self, body: bytes, headers: Mapping[str, str], now_ms: int) -> ProviderEvent:
         """See ``ProviderPort``."""
@@ -126,135 +122,32 @@ class StripePort:
         wanted: params.EventListParams = {
             "created": {"gte": moment_ms // 1000},
             "types": list(TYPES),
-            "limit": _PAGE,
+            "limit": PAGE,
         }
         with speaking():
             for event in self._v1.events.list(wanted).auto_paging_iter():
                 yield event_of(event.to_dict())
 
-    def _customer(self, payer: Payer) -> str:
-        """Who is there already is found by his metadata; a search lags by a minute, within which the key holds."""
-        text = payer.customer.replace("\\", "\\\\").replace("'", "\\'")
-        there = self._v1.customers.search({"query": f"metadata['{_CUSTOMER}']:'{text}'", "limit": 1}).data
-        if there:
-            return there[0].id
-        # Subscriptions of one customer may have several names of him: what is sent under one key must be the same.
-        made = self._v1.customers.create(
-            {"name": payer.customer, "metadata": {_CUSTOMER: payer.customer}},
-            {"idempotency_key": f"tollgate.customer.{payer.customer}"},
-        )
-        if payer.name:
-            self._v1.customers.update(made.id, {"name": payer.name})
-        return made.id
-
-    def _find(self, order: InvoiceOrder, customer: str) -> stripe.Invoice | None:
-        """Lists know at once what was made; searches do not."""
-        mine = self._v1.invoices.list({"customer": customer, "limit": _PAGE})
-        for invoice in mine.auto_paging_iter():
-            if _label(invoice.metadata, _STATEMENT) == order.statement:
-                return invoice
-        return None
-
-    def _begin(self, order: InvoiceOrder, customer: str) -> stripe.Invoice:
-        return self._v1.invoices.create(
-            {
-                "customer": customer,
-                "currency": order.currency.lower(),
-                "auto_advance": False,
-                "collection_method": "charge_automatically",
-                "pending_invoice_items_behavior": "exclude",
-                "automatic_tax": {"enabled": self._automatic_tax},
-                "description": f"Statement {order.number} of {order.subscription}",
-                "metadata": {_STATEMENT: order.statement, "tollgate_subscription": order.subscription},
-            },
-            {"idempotency_key": f"tollgate.{order.statement}"},
-        )
-
-    def _add_lines(self, order: InvoiceOrder, invoice: str, customer: str) -> None:
-        there = (
-            self._v1.invoice_items.list({"invoice": invoice, "limit": _PAGE}).auto_paging_iter()
-            if order.attempted
-            else ()
-        )
-        done = {_label(item.metadata, _LINE) for item in there}
-        for line in order.lines:
-            if line.key not in done:
-                self._add_line(order, line, invoice, customer)
-
-    def _add_line(self, order: InvoiceOrder, line: InvoiceLine, invoice: str, customer: str) -> None:
-        self._v1.invoice_items.create(
-            {
-                "customer": customer,
-                "invoice": invoice,
-                "currency": order.currency.lower(),
-                "amount": to_stripe(line.minor, order.currency),
-                "description": line.description,
-                "tax_behavior": "exclusive",
-                "period": {"start": line.start_ms // 1000, "end": line.end_ms // 1000},
-                "metadata": {_LINE: line.key},
-            },
-            {"idempotency_key": f"tollgate.{order.statement}.{line.key}"},
-        )
-
-    def _finalize(self, order: InvoiceOrder, invoice: str) -> stripe.Invoice:
-        """Only an invoice with the statement's sum goes out."""
-        draft = self._v1.invoices.retrieve(invoice)
-        if draft.status != "draft":
-            return draft
-        before_tax = draft.total - sum(tax.amount for tax in draft.total_taxes or ())
-        if before_tax != to_stripe(order.total_minor, order.currency):
-            raise RefusedError(f"the draft {invoice} is about another sum than the statement {order.statement}")
-        # Without a key: an invoice is finalised once anyway, and a key would repeat an error that was mended.
-        return self._v1.invoices.finalize_invoice(invoice, {"auto_advance": True})
-
-    def _view(self, invoice: stripe.Invoice) -> ProviderInvoice:
-        currency = invoice.currency.upper()
-        money = self._money(invoice)
-        paid = invoice.total if invoice.status == "paid" else invoice.amount_paid
-        return ProviderInvoice(
-            reference=invoice.id,
-            statement=_label(invoice.metadata, _STATEMENT),
-            customer=_id(invoice.customer),
-            status=_STATUSES[invoice.status],
-            currency=currency,
-            total_minor=from_stripe(invoice.total, currency),
-            tax_minor=from_stripe(sum(tax.amount for tax in invoice.total_taxes or ()), currency),
-            paid_minor=from_stripe(max(0, paid - money.taken_back), currency),
-            refunded_minor=from_stripe(min(money.refunded, max(0, paid - money.taken_back)), currency),
-            disputed=money.taken_back > 0,
-            payment=money.newest,
-            payment_ms=money.newest_ms,
-            number=invoice.number or "",
-            url=invoice.hosted_invoice_url or "",
-        )
-
-    def _money(self, invoice: stripe.Invoice) -> _Money:
-        money = _Money()
-        if not invoice.amount_paid:
-            return money
-        for payment in self._v1.invoice_payments.list({"invoice": invoice.id, "status": "paid"}).auto_paging_iter():
-            intent = _id(getattr(payment.payment, "payment_intent", None))
-            paid_ms = (payment.status_transitions.paid_at or payment.created) * 1000
-            if paid_ms >= money.newest_ms:
-                money.newest, money.newest_ms = intent or payment.id, paid_ms
-            if intent:
-                self._add_what_went_back(money, intent)
-        return money
-
-    def _add_what_went_back(self, money: _Money, intent: str) -> None:
-        refunds = self._v1.refunds.list({"payment_intent": intent, "limit": _PAGE}).auto_paging_iter()
-        disputes = self._v1.disputes.list({"payment_intent": intent, "limit": _PAGE}).auto_paging_iter()
-        money.refunded += sum(refund.amount for refund in refunds if refund.status in {"succeeded", "pending"})
-        money.taken_back += sum(dispute.amount for dispute in disputes if dispute.status in _LOST)
+    def _write_credit_note(self, order: RefundOrder) -> None:
+        amount = to_stripe(order.minor, order.currency)
+        invoice = self._v1.invoices.retrieve(order.invoice)
+        wanted: params.CreditNoteCreateParams = {
+            "invoice": order.invoice,
+            "amount": amount,
+            "memo": order.reason,
+            "metadata": {REFUND: order.id},
+        }
+        paid_already = max(0, amount - invoice.amount_remaining)
+        if paid_already:
+            wanted["refund_amount"] = paid_already
+        self._v1.credit_notes.create(wanted, {"idempotency_key": f"tollgate.refund.{order.id}"})
 
 
-def _label(metadata: Any, name: str) -> str:
-    """The SDK does not export the type of metadata."""
-    return str(metadata[name]) if metadata is not None and name in metadata else ""
-
-
-def _id(value: "str | stripe.StripeObject | None") -> str:
-    """Of what may be expanded."""
-    if value is None or isinstance(value, str):
-        return value or ""
-    return str(getattr(value, "id", ""))
+@contextmanager
+def _gone(invoice: str) -> Generator[None]:
+    try:
+        yield
+    except stripe.InvalidRequestError as error:
+        if error.code == "resource_missing":
+            raise RefusedError(f"Stripe has no invoice {invoice} any more") from None
+        raise
