@@ -31,7 +31,8 @@ from tollgate_billing.ledger.database import DATABASE_AWAY, Database
 from tollgate_billing.ledger.migrate import migrate
 from tollgate_billing.ledger.verification import verify
 from tollgate_billing.notifications.watching import Watcher
-from tollgate_billing.payments.collecting import Collecting
+from tollgate_billing.payments.checking_out import CheckingOut
+from tollgate_billing.payments.collecting import Collecting, PayingIn
 from tollgate_billing.payments.dunning import Dunning
 from tollgate_billing.payments.following import Follower
 from tollgate_billing.payments.registry import Registry
@@ -77,8 +78,11 @@ class Billing:
         self.dunning = Dunning(self.database, lambda: self.catalog.current, clock, self.health)
         judge = self.dunning.judge
         self.sender = Sender(self.database, self.providers, clock, self.health, checkpoint, judge)
-        self.follower = Follower(self.database, self.providers, clock, self.health, checkpoint, judge)
-        self.watcher = Watcher(self.database, lambda: self.catalog.current, clock, self.health)
+        self.follower = Follower(
+            self.database, self.providers, clock, self.health, checkpoint, judge, lambda: self.catalog.current
+        )
+        pay_in = PayingIn(lambda: self.catalog.current)
+        self.watcher = Watcher(self.database, lambda: self.catalog.current, clock, self.health, pay_in)
         self.consumer = Consumer(self.streams, poster, clock, self.health, self.metrics, checkpoint)
         self.services = Services(
             database=self.database,
@@ -91,6 +95,8 @@ class Billing:
             is_warm=lambda: self.keeper.is_warm,
             providers=self.providers,
             judge=judge,
+            pay_in=pay_in,
+            checking_out=CheckingOut(self.database, lambda: self.catalog.current, self.providers, clock),
             admin_token=settings.admin_token,
         )
 

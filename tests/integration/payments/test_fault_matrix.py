@@ -5,6 +5,7 @@ provider has forgotten the idempotency keys. The table in the documentation is w
 """
 
 import os
+from collections.abc import Iterator
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -42,6 +43,7 @@ FAULTS: dict[str, dict[str, Any]] = {
     "killed after the call": {},
 }
 WHEN = {"soon": 120, "after a day": 25 * 3600}
+_LEAVES_SOMETHING = {"answer lost after the effect", "500 after the effect", "killed after the call"}
 _TIMEOUT_SECONDS = 0.3
 
 
@@ -70,7 +72,14 @@ class DyingClient(stripe.RequestsClient):
         return answer
 
 
-@pytest.mark.parametrize(("call", "fault", "when"), list(product(CALLS, FAULTS, WHEN)))
+def _cases() -> Iterator[Any]:
+    """The short form leaves out calls that only read, and those waits of a day that no idempotency key is about."""
+    for call, fault, when in product(CALLS, FAULTS, WHEN):
+        changes, about_keys = CALLS[call][0] == "POST", when == "soon" or fault in _LEAVES_SOMETHING
+        yield pytest.param(call, fault, when, marks=() if changes and about_keys else pytest.mark.slow)
+
+
+@pytest.mark.parametrize(("call", "fault", "when"), list(_cases()))
 def test_the_money_of_a_statement_comes_in_once(
     call: str, fault: str, when: str, account: StripeAccount, sqlite: Database
 ) -> None:

@@ -27,6 +27,12 @@ POINTS = (
     "after-commit-applied",
 )
 LEASE_MS = 700_000
+CREWS = [
+    (1, "sqlite"),
+    (2, "postgresql"),
+    pytest.param(2, "sqlite", marks=pytest.mark.slow),
+    pytest.param(1, "postgresql", marks=pytest.mark.slow),
+]
 
 
 class KilledError(BaseException):
@@ -71,7 +77,7 @@ def state_of(desk: Desk) -> list[tuple[int, str, int, str]]:
     ]
 
 
-@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize(("workers", "database"), CREWS, indirect=["database"])
 @pytest.mark.parametrize("point", POINTS)
 def test_killed_anywhere_the_money_comes_in_once(
     point: str, workers: int, account: StripeAccount, database: Database

@@ -8,6 +8,7 @@ from fastapi import Depends, FastAPI
 from tollgate_billing.http import problems
 from tollgate_billing.http.auth import require_admin
 from tollgate_billing.http.changes import ending_routes, plan_routes
+from tollgate_billing.http.checkouts import checkout_routes, portal_routes
 from tollgate_billing.http.credit_notes import credit_note_routes
 from tollgate_billing.http.customer import customer_routes
 from tollgate_billing.http.explanations import explanation_routes
@@ -17,6 +18,7 @@ from tollgate_billing.http.outbox import outbox_routes
 from tollgate_billing.http.payments import payment_routes
 from tollgate_billing.http.provider import letter_routes, usage_routes
 from tollgate_billing.http.quotes import quote_routes
+from tollgate_billing.http.refunds import refund_routes
 from tollgate_billing.http.services import Services
 from tollgate_billing.http.statements import margin_routes, statement_routes
 from tollgate_billing.http.subscriptions import key_routes, subscription_routes
@@ -56,6 +58,9 @@ def build_app(services: Services, on_serving: Callable[[], None] | None = None) 
         credit_note_routes(services),
         payment_routes(services),
         outbox_routes(services),
+        checkout_routes(services),
+        portal_routes(services),
+        refund_routes(services),
         subscription_routes(services),
     ):
         app.include_router(router, prefix="/v1", dependencies=admin)

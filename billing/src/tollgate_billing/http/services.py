@@ -9,8 +9,11 @@ from tollgate_billing.clock import Clock
 from tollgate_billing.health import Health, Metrics
 from tollgate_billing.keys import KeyRing
 from tollgate_billing.ledger.database import Database
+from tollgate_billing.ledger.subscriptions import Subscription
+from tollgate_billing.payments.checking_out import CheckingOut
 from tollgate_billing.payments.port import ProviderPort
 from tollgate_billing.sync.catalog_sync import CatalogSync
+from tollgate_billing.wallets.topping_up import TopUp
 
 
 @dataclass(frozen=True)
@@ -26,5 +29,7 @@ class Services:
     replay: Callable[[str | None], int]
     is_warm: Callable[[], bool]
     judge: Callable[[Connection, str], object]
+    checking_out: CheckingOut
+    pay_in: Callable[[Connection, Subscription, TopUp], None]
     providers: Callable[[], Mapping[str, ProviderPort]]
     admin_token: str = field(repr=False)

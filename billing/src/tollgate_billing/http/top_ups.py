@@ -8,12 +8,17 @@ from sqlalchemy import Connection
 
 from tollgate_billing.http.changes import minor_of
 from tollgate_billing.http.problems import Problem
+from tollgate_billing.http.provider_calls import asking, port_of
 from tollgate_billing.http.services import Services
 from tollgate_billing.http.subscriptions import existing, locked
 from tollgate_billing.http.views import Json, view_notification, view_top_up
 from tollgate_billing.ledger.subscriptions import Subscription, bump_revision
 from tollgate_billing.notifications.store import Kind, list_notifications, notify
 from tollgate_billing.notifications.watching import allowed_top_ups
+from tollgate_billing.payments.applying import apply_invoice
+from tollgate_billing.payments.debts import top_up_subject
+from tollgate_billing.payments.outbox import find_request
+from tollgate_billing.payments.receivables import find_receivable
 from tollgate_billing.wallets.top_ups import (
     TopUpRefusedError,
     add_top_up,
@@ -66,7 +71,12 @@ def top_up_routes(services: Services) -> APIRouter:
     def listed(name: str) -> Json:
         with services.database.read() as connection:
             existing(connection, name)
-            return {"top_ups": [view_top_up(top_up) for top_up in list_top_ups(connection, name)]}
+            return {"top_ups": [_view_with_invoice(connection, top_up) for top_up in list_top_ups(connection, name)]}
+
+    @router.get("/top-ups/{top_up}")
+    def show(top_up: str) -> Json:
+        with services.database.read() as connection:
+            return _view_with_invoice(connection, _existing(connection, top_up))
 
     @router.post("/subscriptions/{name:path}/top-ups", status_code=201)
     def begin(name: str, asked: NewTopUp) -> Json:
@@ -81,8 +91,10 @@ def top_up_routes(services: Services) -> APIRouter:
                 made = add_top_up(connection, wanted)
             except TopUpRefusedError as error:
                 raise Problem(409, str(error)) from error
-            _tell(connection, row, made, "top_up.created", now)
-            return view_top_up(made)
+            if made is wanted:
+                services.pay_in(connection, row, made)
+                _tell(connection, row, made, "top_up.created", now)
+            return _view_with_invoice(connection, made)
 
     @router.post("/top-ups/{top_up}/paid")
     def paid(top_up: str, asked: Settlement | None = None) -> Json:
@@ -94,6 +106,7 @@ def top_up_routes(services: Services) -> APIRouter:
 
     @router.post("/top-ups/{top_up}/cancel")
     def cancel(top_up: str, asked: Settlement | None = None) -> Json:
+        _void(services, top_up)
         return _settle(services, top_up, "cancelled", asked)
 
     return router
@@ -157,9 +170,8 @@ def notification_routes(services: Services) -> APIRouter:
 def _settle(services: Services, top_up: str, state: State, asked: Settlement | None) -> Json:
     now = services.clock()
     with services.database.write() as connection:
-        found = find_top_up(connection, top_up)
-        if found is None:
-            raise Problem(404, f"there is no top-up {top_up}")
+        found = _existing(connection, top_up)
+        _require_by_hand(connection, top_up, state)
         row = locked(connection, found.subscription)
         found = find_top_up(connection, top_up) or found
         try:
@@ -171,6 +183,50 @@ def _settle(services: Services, top_up: str, state: State, asked: Settlement | N
         if changed and state in kinds:
             _tell(connection, row, settled, kinds[state], now)
         return view_top_up(settled)
+
+
+def _existing(connection: Connection, top_up: str) -> TopUp:
+    found = find_top_up(connection, top_up)
+    if found is None:
+        raise Problem(404, f"there is no top-up {top_up}")
+    return found
+
+
+def _void(services: Services, top_up: str) -> None:
+    """At the provider first: what is paid a moment before is not cancelled."""
+    with services.database.read() as connection:
+        _existing(connection, top_up)
+        receivable = find_receivable(connection, top_up_subject(top_up))
+    if receivable is None or receivable.status != "open":
+        return
+    with asking():
+        found = port_of(services, receivable.provider).void(receivable.reference)
+    if found is not None:
+        with services.database.write() as connection:
+            apply_invoice(connection, receivable.provider, found, services.clock(), services.judge)
+
+
+def _require_by_hand(connection: Connection, top_up: str, state: State) -> None:
+    """What a provider is collecting would be paid twice."""
+    receivable = find_receivable(connection, top_up_subject(top_up))
+    if receivable is None or receivable.status == "void":
+        return
+    request = find_request(connection, f"top_up.{receivable.subject}")
+    if request is not None and request.state == "dropped":
+        return
+    if receivable.status == "paid":
+        raise Problem(409, f"the top-up {top_up} was paid through {receivable.provider}: give it back with a refund")
+    what = "cancel it first" if state != "cancelled" else "try again when its invoice was made"
+    raise Problem(409, f"{receivable.provider} is collecting the top-up {top_up}: {what}")
+
+
+def _view_with_invoice(connection: Connection, top_up: TopUp) -> Json:
+    """``url`` is where the customer can pay it himself."""
+    receivable = find_receivable(connection, top_up_subject(top_up.id))
+    if receivable is None:
+        return {**view_top_up(top_up), "invoice": None}
+    shown = {"provider": receivable.provider, "status": receivable.status, "number": receivable.number}
+    return {**view_top_up(top_up), "invoice": {**shown, "url": receivable.url}}
 
 
 def _tell(connection: Connection, row: Subscription, top_up: TopUp, kind: Kind, now_ms: int) -> None:

@@ -36,12 +36,29 @@ _PAUSE_SECONDS = 2.0
 _MARGIN_MS = 10_000
 
 
+#: Is told of a top-up, in the transaction that makes it.
+PayIn = Callable[[Connection, Subscription, TopUp], None]
+
+
+def nobody_collects(connection: Connection, row: Subscription, top_up: TopUp) -> None:
+    """Whoever does says so later."""
+    del connection, row, top_up
+
+
 class Watcher:
     """``tick`` looks once and can be driven by a test; ``run`` repeats it."""
 
-    def __init__(self, database: Database, catalog: Callable[[], Catalog], clock: Clock, health: Health) -> None:
+    def __init__(
+        self,
+        database: Database,
+        catalog: Callable[[], Catalog],
+        clock: Clock,
+        health: Health,
+        pay_in: PayIn = nobody_collects,
+    ) -> None:
         self._database = database
         self._catalog = catalog
+        self._pay_in = pay_in
         self._clock = clock
         self._health = health
         self._seen: dict[str, int] = {}
@@ -95,7 +112,9 @@ class Watcher:
         if row.overdraft:
             credit = credit_of(connection, terms, row, now_ms)
             _tell_credit(connection, product, row, credit.available, now_ms)
-            _top_up(connection, product, row, credit.available, now_ms)
+            made = _top_up(connection, product, row, credit.available, now_ms)
+            if made is not None:
+                self._pay_in(connection, row, made)
 
 
 def _is_watched(product: Product) -> bool:
@@ -139,19 +158,20 @@ def _tell_credit(connection: Connection, product: Product, row: Subscription, av
     notify(connection, row, kinds[level], str(sequence), now_ms, body)
 
 
-def _top_up(connection: Connection, product: Product, row: Subscription, available: int, now_ms: int) -> None:
+def _top_up(connection: Connection, product: Product, row: Subscription, available: int, now_ms: int) -> TopUp | None:
+    """The one that was made."""
     wanted = automatic_of(connection, row.name)
     if wanted is None:
-        return
+        return None
     earlier = list_top_ups(connection, row.name)
     allowed = allowed_top_ups(product.top_ups, row.currency) if product.top_ups else None
     decision = top_up_now(wanted, allowed, earlier, available, now_ms)
     if decision is False:
-        return
+        return None
     amount = {"amount": Money(wanted.amount_minor, row.currency).amount, "currency": row.currency}
     if decision is True:
         # The number of those before it names it: another replica that decides the same makes the same one.
-        name = f"auto-{row.name.replace('/', '.')}-{wanted.since_ms}-{len(earlier)}"[-128:]
+        name = f"auto-{row.name.replace('/', '.')}-{wanted.since_ms}-{len(earlier)}"[-100:]
         made = TopUp(
             id=name,
             subscription=row.name,
@@ -166,9 +186,11 @@ def _top_up(connection: Connection, product: Product, row: Subscription, availab
         )
         add_top_up(connection, made)
         notify(connection, row, "top_up.created", name, now_ms, {**amount, "top_up": name})
-    elif decision != "pending":
+        return made
+    if decision != "pending":
         about = f"{decision} {wanted.since_ms} {len(earlier)}"
         notify(connection, row, "top_up.withheld", about, now_ms, {**amount, "reason": decision})
+    return None
 
 
 def allowed_top_ups(bounds: Bounds, currency: str) -> Allowed:

@@ -1,14 +1,16 @@
-"""A statement that is closed is put into the outbox of its product's payment provider, in the same transaction."""
+"""What is to be collected is put into the outbox of its product's payment provider, in the transaction that makes it: a
+statement that is closed, a top-up that is asked for."""
 
 from collections.abc import Callable
 
 from sqlalchemy import Connection
 
 from tollgate_billing.ledger.subscriptions import Subscription
-from tollgate_billing.payments.debts import debt_of_statement
+from tollgate_billing.payments.debts import debt_of_statement, debt_of_top_up
 from tollgate_billing.payments.outbox import enqueue
 from tollgate_billing.payments.receivables import add_receivable, last_provider
 from tollgate_billing.statements.store import StoredStatement
+from tollgate_billing.wallets.topping_up import TopUp
 from tollgate_core.catalog import Catalog
 
 
@@ -26,3 +28,21 @@ class Collecting:
         if provider and statement.due_minor:
             add_receivable(connection, debt_of_statement(statement), provider, statement.cut_ms)
             enqueue(connection, "invoice", provider, row.name, statement.id, statement.cut_ms)
+
+
+class PayingIn:
+    """Top-ups of products whose provider can charge; others are settled by whoever collects them."""
+
+    def __init__(self, catalog: Callable[[], Catalog]) -> None:
+        self._catalog = catalog
+
+    def __call__(self, connection: Connection, row: Subscription, top_up: TopUp) -> None:
+        """The caller has just made the top-up."""
+        catalog = self._catalog()
+        product = next((p for p in catalog.products if p.name == row.product), None)
+        kinds = {provider.name: provider.kind for provider in catalog.payment_providers}
+        if product is None or kinds.get(product.payment_provider, "manual") == "manual":
+            return
+        debt = debt_of_top_up(top_up)
+        add_receivable(connection, debt, product.payment_provider, top_up.created_ms)
+        enqueue(connection, "top_up", product.payment_provider, row.name, debt.subject, top_up.created_ms)

@@ -18,6 +18,8 @@ from tollgate_billing.ledger.database import DATABASE_AWAY, Database
 from tollgate_billing.ledger.locks import FOLLOWING, alone
 from tollgate_billing.payments.applying import DriftError, Judge, StaleError, apply_invoice, judge_nobody
 from tollgate_billing.payments.backoff import pause_ms
+from tollgate_billing.payments.checkouts import Checkout, apply_checkout, list_checkouts
+from tollgate_billing.payments.debts import top_up_of
 from tollgate_billing.payments.inbox import (
     Received,
     due_events,
@@ -28,9 +30,17 @@ from tollgate_billing.payments.inbox import (
     remember_poll,
     settle_event,
 )
-from tollgate_billing.payments.port import ProviderError, ProviderInvoice, ProviderPort
-from tollgate_billing.payments.receivables import Receivable, by_reference, find_receivable, unsettled
+from tollgate_billing.payments.port import ProviderError, ProviderInvoice, ProviderPort, RefusedError
+from tollgate_billing.payments.receivables import (
+    Receivable,
+    by_reference,
+    find_receivable,
+    known_customer,
+    open_invoices,
+    unsettled,
+)
 from tollgate_billing.payments.received import PaymentRefusedError
+from tollgate_core.catalog import Catalog
 
 _log = structlog.get_logger("payments")
 _PAUSE_SECONDS = 0.5
@@ -41,6 +51,8 @@ _BACK_MS = 3_600_000
 #: Where nothing has come yet; as far back as Stripe can list.
 _FAR_BACK_MS = 29 * 86_400_000
 _POLL_AGAIN_MS = 60_000
+#: How long a customer may take to pay a top-up.
+_TOP_UP_MS = 86_400_000
 
 
 class Follower:
@@ -54,6 +66,7 @@ class Follower:
         health: Health,
         checkpoint: Checkpoint = no_checkpoint,
         judge: Judge = judge_nobody,
+        catalog: Callable[[], Catalog] = Catalog,
     ) -> None:
         self._database = database
         self._providers = providers
@@ -61,6 +74,7 @@ class Follower:
         self._health = health
         self._checkpoint = checkpoint
         self._judge = judge
+        self._catalog = catalog
         #: By provider: when it was last looked at.
         self._polled: dict[str, int] = {}
 
@@ -91,11 +105,15 @@ class Follower:
             self._postpone(received, f"there is no payment provider {received.provider}")
             return
         try:
-            found = self._affected(provider, received)
+            self._look_at_customer(provider, received)
+            checkout = provider.read_checkout(received.event.checkout) if received.event.checkout else None
+            found = None if received.event.checkout else self._affected(provider, received)
             self._checkpoint("before-apply")
             with self._database.write() as connection:
                 if found is not None:
                     apply_invoice(connection, received.provider, found[0], self._clock(), self._judge, found[1])
+                if checkout is not None:
+                    apply_checkout(connection, self._catalog(), received.provider, checkout, self._clock())
                 settle_event(connection, received)
                 self._checkpoint("before-commit-applied")
             self._checkpoint("after-commit-applied")
@@ -110,6 +128,24 @@ class Follower:
             with self._database.write() as connection:
                 put_event_aside(connection, received, problem)
             _log.error("a person has to look", provider=received.provider, id=received.event.id, problem=problem)
+
+    def _look_at_customer(self, provider: ProviderPort, received: Received) -> None:
+        """Whoever has another payment method need not wait until what he owes is tried again."""
+        if not received.event.customer:
+            return
+        with self._database.read() as connection:
+            customer = known_customer(connection, received.provider, received.event.customer)
+            waiting = open_invoices(connection, received.provider, customer) if customer else []
+        for receivable in waiting:
+            try:
+                found = provider.collect_again(receivable.reference)
+                if found is not None:
+                    with self._database.write() as connection:
+                        apply_invoice(
+                            connection, received.provider, found, self._clock(), self._judge, receivable.version
+                        )
+            except (RefusedError, StaleError) as error:  # the event of the attempt says the rest
+                _log.info("not paid with it", subject=receivable.subject, problem=str(error))
 
     def _affected(self, provider: ProviderPort, received: Received) -> tuple[ProviderInvoice, int] | None:
         """The invoice as it is, and the state of our books before that was read."""
@@ -142,8 +178,11 @@ class Follower:
             missed = self._fetch_missed(name, provider, now)
             with self._database.read() as connection:
                 open_ones = unsettled(connection, name)
+                checkouts = list_checkouts(connection, "open", name)
             for receivable in open_ones:
                 self._read_anew(name, provider, receivable)
+            for checkout in checkouts:
+                self._read_checkout(name, provider, checkout)
         except (ProviderError, IntegrityError) as error:  # the latter: an event came by itself at the same moment
             if isinstance(error, ProviderError):
                 self._health.trouble(f"payment provider {name}", str(error))
@@ -164,10 +203,19 @@ class Follower:
             remember_poll(connection, name, now_ms)
             return sum(receive(connection, name, event, now_ms) for event in events)
 
+    def _read_checkout(self, name: str, provider: ProviderPort, checkout: Checkout) -> None:
+        found = provider.read_checkout(checkout.reference) if checkout.reference else None
+        if found is not None and found.status != "open":
+            with self._database.write() as connection:
+                apply_checkout(connection, self._catalog(), name, found, self._clock())
+
     def _read_anew(self, name: str, provider: ProviderPort, receivable: Receivable) -> None:
         """One that cannot be applied does not stop the others."""
         try:
-            found = provider.read_invoice(receivable.reference)
+            # Nobody comes back to pay in what he wanted yesterday, and meanwhile nothing is paid in by itself.
+            old = top_up_of(receivable.subject) and self._clock() - receivable.changed_ms > _TOP_UP_MS
+            look = provider.void if old else provider.read_invoice
+            found = look(receivable.reference)
             if found is not None:
                 with self._database.write() as connection:
                     apply_invoice(connection, name, found, self._clock(), self._judge, receivable.version)

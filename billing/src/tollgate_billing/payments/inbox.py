@@ -30,6 +30,8 @@ def receive(connection: Connection, provider: str, event: ProviderEvent, now_ms:
         "kind": event.kind,
         "invoice": event.invoice,
         "payment": event.payment,
+        "checkout": event.checkout,
+        "customer": event.customer,
         "at_ms": event.at_ms,
         "received_ms": now_ms,
         "state": "pending",
@@ -44,11 +46,10 @@ def receive(connection: Connection, provider: str, event: ProviderEvent, now_ms:
 def due_events(connection: Connection, now_ms: int, limit: int = 200) -> list[Received]:
     """The oldest first."""
     i = inbox.c
-    columns = (i.provider, i.event_id, i.kind, i.at_ms, i.invoice, i.payment, i.attempts)
+    columns = (i.provider, i.event_id, i.kind, i.at_ms, i.invoice, i.payment, i.checkout, i.customer, i.attempts)
     query = select(*columns).where(i.state == "pending", i.due_ms <= now_ms).order_by(i.due_ms, i.event_id).limit(limit)
     return [
-        Received(row.provider, ProviderEvent(row.event_id, row.kind, row.at_ms, row.invoice, row.payment), row.attempts)
-        for row in connection.execute(query)
+        Received(provider, ProviderEvent(*event), attempts) for provider, *event, attempts in connection.execute(query)
     ]
 
 

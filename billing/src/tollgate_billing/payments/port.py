@@ -196,6 +196,11 @@ class ProviderPort(Protocol):
         fails too."""
         ...
 
+    def void(self, reference: str) -> ProviderInvoice | None:
+        """Of an open one nothing is to be paid any more; None where there is none. One that is not open stays as it
+        is."""
+        ...
+
     def refund(self, order: RefundOrder) -> ProviderInvoice:
         """Give back, and say how the invoice is then: what was given back already is not given back again."""
         ...

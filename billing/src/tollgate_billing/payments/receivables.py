@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
+from tollgate_billing.ledger.money import SETTLING
 from tollgate_billing.ledger.tables import invoices, payments, provider_customers
 from tollgate_billing.payments.debts import Debt
 from tollgate_billing.payments.port import ProviderInvoice
@@ -154,8 +155,12 @@ def known_customer(connection: Connection, provider: str, reference: str) -> str
 
 
 def open_invoices(connection: Connection, provider: str, customer: str) -> list[Receivable]:
-    """What a customer has not paid, the oldest first."""
-    return [one for one in unsettled(connection, provider) if one.customer == customer]
+    """What a customer has not paid in any way, the oldest first."""
+    p, i = payments.c, invoices.c
+    paid = select(func.coalesce(func.sum(p.minor), 0)).where(p.subject == i.subject, p.kind.in_(SETTLING))
+    mine = (i.provider == provider, i.customer == customer, i.status == "open", i.reference != "")
+    query = select(invoices).where(*mine, paid.scalar_subquery() < i.due_minor).order_by(i.changed_ms)
+    return [Receivable(**row) for row in connection.execute(query).mappings()]
 
 
 def remember_customer(connection: Connection, provider: str, customer: str, reference: str, now_ms: int) -> None:
@@ -165,6 +170,15 @@ def remember_customer(connection: Connection, provider: str, customer: str, refe
     values = {"provider": provider, "customer": customer, "reference": reference, "created_ms": now_ms}
     with suppress(IntegrityError), connection.begin_nested():
         connection.execute(insert(provider_customers).values(values))
+
+
+def replace_customer(connection: Connection, provider: str, customer: str, reference: str, now_ms: int) -> None:
+    """Whom a checkout has just made or found: his payment method is there."""
+    if not reference or customer_reference(connection, provider, customer) == reference:
+        return
+    p = provider_customers.c
+    connection.execute(delete(provider_customers).where(p.provider == provider, p.customer == customer))
+    remember_customer(connection, provider, customer, reference, now_ms)
 
 
 def by_reference(connection: Connection, provider: str, reference: str) -> Receivable | None:

@@ -55,6 +55,11 @@ class ManualPort:
         del reference
         return None
 
+    def void(self, reference: str) -> ProviderInvoice | None:
+        """Nobody knows more than the ledger."""
+        del reference
+        return None
+
     def refund(self, order: RefundOrder) -> ProviderInvoice:
         """Whoever gives money back says so with a payment below zero."""
         raise RefusedError(f"give the money of {order.invoice} back yourself, and record it as a negative payment")

@@ -84,6 +84,15 @@ class StripePort:
             self._invoices.pay(reference)
             return self._invoices.read(reference)
 
+    def void(self, reference: str) -> ProviderInvoice | None:
+        """See ``ProviderPort``."""
+        with speaking():
+            found = self._invoices.read(reference)
+            if found is not None and found.status == "open":
+                self._v1.invoices.void_invoice(reference)
+                return self._invoices.read(reference)
+            return found
+
     def refund(self, order: RefundOrder) -> ProviderInvoice:
         """See ``ProviderPort``. A credit note, so that the tax is right too."""
         with speaking(), _gone(order.invoice):
