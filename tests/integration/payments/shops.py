@@ -1,6 +1,6 @@
 """Accounts at payment providers as their owners and customers use them: the contract suite knows no more of them."""
 
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from tests.integration.payments.account import StripeAccount
 from tests.unit.billing.desk import PROVIDER, Desk
@@ -17,7 +17,7 @@ class Shop(Protocol):
     """``port`` is what billing uses; everything else is what people do, on pages or by hand. ``subject`` is a statement
     or a top-up that billing has collected, or tried to."""
 
-    kind: str
+    kind: Literal["stripe", "paddle", "manual"]
     port: ProviderPort
 
     def check_out(self, url: str, card: str = GOOD) -> None:
@@ -65,7 +65,7 @@ def reference_of(desk: Desk, subject: str) -> str:
     return receivable.reference
 
 
-def provider_of(kind: str) -> PaymentProvider:
+def provider_of(kind: Literal["stripe", "paddle", "manual"]) -> PaymentProvider:
     """As the catalog has it."""
     return PaymentProvider(name=PROVIDER, kind=kind)
 
@@ -73,7 +73,7 @@ def provider_of(kind: str) -> PaymentProvider:
 class ManualShop:
     """Somebody who looks at his bank's account."""
 
-    kind = "manual"
+    kind: Literal["stripe", "paddle", "manual"] = "manual"
 
     def __init__(self) -> None:
         self.port: ProviderPort = ManualPort()
@@ -119,7 +119,7 @@ class ManualShop:
 class StripeShop:
     """At the simulated Stripe."""
 
-    kind = "stripe"
+    kind: Literal["stripe", "paddle", "manual"] = "stripe"
 
     def __init__(self, account: StripeAccount) -> None:
         account.reset()
