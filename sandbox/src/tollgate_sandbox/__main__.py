@@ -1,4 +1,4 @@
-"""Command line: python -m tollgate_sandbox [stripe]."""
+"""Command line: python -m tollgate_sandbox [stripe|paddle]."""
 
 import argparse
 import asyncio
@@ -12,7 +12,7 @@ from typing import Any
 from tollgate_sandbox.server import serve
 from tollgate_sandbox.settings import Settings
 
-COMMANDS = ("llm", "stripe")
+COMMANDS = ("llm", "stripe", "paddle")
 
 
 def parse(arguments: list[str] | None = None) -> Settings:
@@ -20,7 +20,7 @@ def parse(arguments: list[str] | None = None) -> Settings:
     parser = argparse.ArgumentParser(
         prog="tollgate_sandbox",
         description="A simulated LLM provider.",
-        epilog="tollgate_sandbox stripe --help: a simulated Stripe.",
+        epilog="tollgate_sandbox stripe --help: a simulated Stripe; paddle --help: a simulated Paddle.",
     )
     address_arguments(parser)
     parser.add_argument("--require-key", help="refuse requests that do not carry this key")
@@ -52,6 +52,11 @@ def _server(arguments: list[str]) -> Coroutine[Any, Any, None]:
         from tollgate_sandbox.stripe.main import run  # noqa: PLC0415
 
         return run(parse_stripe(rest, address_arguments))
+    if command == "paddle":
+        from tollgate_sandbox.paddle.main import parse as parse_paddle  # noqa: PLC0415
+        from tollgate_sandbox.paddle.main import run as run_paddle  # noqa: PLC0415
+
+        return run_paddle(parse_paddle(rest, address_arguments))
     return serve(parse(rest))
 
 

@@ -10,10 +10,16 @@ class Clock:
     def __init__(self, offset: int = 0, system: Callable[[], float] = time.time) -> None:
         self.offset = offset
         self._system = system
+        self._last = 0
 
     def now(self) -> int:
         """Seconds since 1970 as the simulator tells them."""
         return int(self._system()) + self.offset
+
+    def stamp(self) -> int:
+        """Microseconds since 1970, each later than the one before, so that what is ordered by time has an order."""
+        self._last = max(self._last + 1, int(self._system() * 1_000_000) + self.offset * 1_000_000)
+        return self._last
 
     def advance(self, seconds: int) -> None:
         """Move forward."""

@@ -2,52 +2,20 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict
-from typing import Protocol
 
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
 from tollgate_sandbox.jsons import Json, as_object, dumps, loads
-from tollgate_sandbox.payments.clock import Clock
-from tollgate_sandbox.payments.deliveries import Deliveries
-from tollgate_sandbox.payments.faults import Faults
+from tollgate_sandbox.payments.account import Account
 from tollgate_sandbox.payments.policy import read_policy
-from tollgate_sandbox.payments.rates import Rates
 from tollgate_sandbox.payments.reading import Fields
-from tollgate_sandbox.payments.sender import Sender
-
-
-class Controlled(Protocol):
-    """A simulator, as its controls see it."""
-
-    clock: Clock
-    faults: Faults
-    deliveries: Deliveries
-    sender: Sender
-    rates: Rates
-
-    def run_due(self, until: int) -> None:
-        """Do what happens by itself up to then."""
-        ...
-
-    def dump(self) -> Json:
-        """All objects."""
-        ...
-
-    def reset(self) -> None:
-        """Forget all objects."""
-        ...
-
-    def changed(self) -> None:
-        """Something is to be saved or sent."""
-        ...
-
 
 Handler = Callable[[Request], Awaitable[Response]]
 
 
-def control_routes(simulator: Controlled) -> list[Route]:
+def control_routes(simulator: Account) -> list[Route]:
     """The routes; a body that is unclear is answered with 400 and what is wrong."""
     control = _Control(simulator)
     handlers: dict[str, tuple[list[str], Handler]] = {
@@ -59,7 +27,7 @@ def control_routes(simulator: Controlled) -> list[Route]:
         "/sandbox/state": (["GET"], control.state),
         "/sandbox/reset": (["POST"], control.reset),
     }
-    return [Route(path, _explained(handler), methods=methods) for path, (methods, handler) in handlers.items()]
+    return [Route(path, explained(handler), methods=methods) for path, (methods, handler) in handlers.items()]
 
 
 def json_response(value: object, status: int = 200) -> Response:
@@ -74,7 +42,7 @@ async def body_of(request: Request) -> Json:
 
 
 class _Control:
-    def __init__(self, simulator: Controlled) -> None:
+    def __init__(self, simulator: Account) -> None:
         self._simulator = simulator
 
     async def clock(self, request: Request) -> Response:
@@ -126,11 +94,13 @@ class _Control:
         return Response(status_code=204)
 
 
-def _explained(handler: Handler) -> Handler:
-    async def explained(request: Request) -> Response:
+def explained(handler: Handler) -> Handler:
+    """The handler, with a ValueError answered as 400."""
+
+    async def careful(request: Request) -> Response:
         try:
             return await handler(request)
         except ValueError as wrong:
             return json_response({"error": str(wrong)}, 400)
 
-    return explained
+    return careful

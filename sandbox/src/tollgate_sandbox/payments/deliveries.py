@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, TypeAlias
 
 from tollgate_sandbox.jsons import Json
-from tollgate_sandbox.payments.policy import next_pause
+from tollgate_sandbox.payments.policy import Schedule
 
 Sign: TypeAlias = "Callable[[str, str, int], dict[str, str]]"
 """From body, secret and time of sending to the headers that prove where it comes from."""
@@ -36,13 +36,13 @@ class Delivery:
     state: str = "pending"
     attempts: list[Json] = field(default_factory=list[Json])
 
-    def record(self, now: int, status: int | None, error: str | None) -> None:
+    def record(self, now: int, status: int | None, error: str | None, schedule: Schedule) -> None:
         """Note what an attempt came to, and when the next one is due."""
         self.attempts.append({"at": now, "status": status, "error": error})
         if status is not None and 200 <= status < 300:
             self.state = "delivered"
         elif self.state != "delivered":
-            pause = next_pause(len(self.attempts), now - self.created)
+            pause = schedule.pause(len(self.attempts), now - self.created)
             self.state = "pending" if pause is not None else "failed"
             self.next_at = now + (pause or 0)
 
@@ -56,15 +56,23 @@ class Delivery:
 class Deliveries:
     """The newest deliveries; older ones are forgotten, delivered or not, so that memory is bounded."""
 
-    def __init__(self, kept: int) -> None:
+    def __init__(self, kept: int, schedule: Schedule) -> None:
+        self.schedule = schedule
         self._all: deque[Delivery] = deque(maxlen=kept)
         self._next = 1
 
-    def add(self, event: str, type_: str, body: str, targets: Iterable[Target], now: int) -> None:
-        """Queue an event."""
+    def add(self, event: str, type_: str, body: str, targets: Iterable[Target], now: int) -> list[int]:
+        """Queue an event; the numbers of its deliveries."""
+        first = self._next
         for target in targets:
             self._all.append(Delivery(self._next, event, type_, target, body, now, now))
             self._next += 1
+        return list(range(first, self._next))
+
+    def find(self, id_: int) -> Delivery | None:
+        """A delivery that is still remembered."""
+        position = id_ - self._all[0].id if self._all else -1
+        return self._all[position] if 0 <= position < len(self._all) else None
 
     def pending(self, now: int | None = None) -> list[Delivery]:
         """What waits, or only what is due by then."""

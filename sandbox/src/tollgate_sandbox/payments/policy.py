@@ -10,9 +10,20 @@ from tollgate_sandbox.payments.reading import Fields
 
 Sent = TypeVar("Sent")
 HOUR = 3600
-PAUSES = (60, 300, HOUR // 2, 2 * HOUR, 5 * HOUR, 10 * HOUR)
-"""Between attempts; the last one repeats."""
-GIVEN_UP_AFTER = 3 * 24 * HOUR
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """When a delivery that failed is tried again."""
+
+    pauses: tuple[int, ...]
+    """Between attempts; the last one repeats."""
+    given_up_after: int = 3 * 24 * HOUR
+
+    def pause(self, attempts: int, waited: int) -> int | None:
+        """Seconds until the next attempt, or None when it is time to give up."""
+        pause = self.pauses[min(attempts, len(self.pauses)) - 1]
+        return pause if waited + pause <= self.given_up_after else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +67,3 @@ def order(waiting: Sequence[Sent], policy: Policy, chance: random.Random) -> lis
     return [
         (one, position >= policy.drop_next and chance.random() >= policy.drop) for position, one in enumerate(sends)
     ]
-
-
-def next_pause(attempts: int, waited: int) -> int | None:
-    """Seconds until the next attempt, or None when it is time to give up."""
-    pause = PAUSES[min(attempts, len(PAUSES)) - 1]
-    return pause if waited + pause <= GIVEN_UP_AFTER else None

@@ -78,7 +78,7 @@ class Sender:
         if self.policy.delay_ms:
             await asyncio.sleep(self.policy.delay_ms / 1000)
         status, error = await self._post(delivery) if arrives else (None, "dropped")
-        delivery.record(self._clock.now(), status, error)
+        delivery.record(self._clock.now(), status, error, self._deliveries.schedule)
         return {"event": delivery.event, "type": delivery.type, "url": delivery.target.url} | delivery.attempts[-1]
 
     async def _post(self, delivery: Delivery) -> tuple[int | None, str | None]:

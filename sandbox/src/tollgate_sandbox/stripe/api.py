@@ -1,6 +1,5 @@
 """The API: who asks, which operation, under which key and fault, and the answer's shape."""
 
-import re
 from collections.abc import Iterable
 from typing import cast
 
@@ -10,6 +9,7 @@ from starlette.responses import Response
 from tollgate_sandbox.jsons import Json, dumps
 from tollgate_sandbox.payments.exchange import under
 from tollgate_sandbox.payments.faults import Fault
+from tollgate_sandbox.payments.routing import Table
 from tollgate_sandbox.stripe.calls import Call, Operation, Params
 from tollgate_sandbox.stripe.errors import StripeError
 from tollgate_sandbox.stripe.forms import read_form
@@ -28,8 +28,7 @@ class Api:
 
     def __init__(self, world: World, operations: Iterable[Operation]) -> None:
         self._world = world
-        self._table = [(_pattern(operation.path), operation) for operation in operations]
-        self._table.sort(key=lambda entry: entry[1].path.count("{"))
+        self._table = Table(operations)
         self.ignored: dict[str, set[str]] = {}
         """Parameters that were accepted and had no effect, by operation."""
 
@@ -113,16 +112,11 @@ class Api:
         return answer
 
     def _find(self, method: str, path: str) -> tuple[Operation, list[str]]:
-        for pattern, operation in self._table:
-            found = pattern.fullmatch(path)
-            if found and operation.method == method:
-                return operation, list(found.groups())
+        found = self._table.find(method, path)
+        if found is not None:
+            return found
         message = f"Unrecognized request URL ({method}: {path}). The simulator may not know what Stripe does."
         raise StripeError(404, message)
-
-
-def _pattern(path: str) -> re.Pattern[str]:
-    return re.compile(re.sub(r"\{\w+\}", "([^/]+)", path))
 
 
 def _response(status: int, body: Json) -> Response:

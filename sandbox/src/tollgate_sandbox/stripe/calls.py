@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Any, TypeAlias, cast
 
 from tollgate_sandbox.jsons import Json, as_object
+from tollgate_sandbox.payments.params import Params as Read
 from tollgate_sandbox.stripe.errors import invalid
 from tollgate_sandbox.stripe.listing import matching, page
 from tollgate_sandbox.stripe.searching import search
@@ -15,33 +16,15 @@ from tollgate_sandbox.stripe.world import World
 MOST_KEYS, LONGEST_KEY, LONGEST_VALUE = 50, 40, 500
 
 
-class Params(dict[str, Any]):
-    """Parameters that remember which were looked at: one that nobody read had no effect, and the answer says so."""
+class Params(Read):
+    """Parameters; what is missing is told as Stripe tells it."""
 
     def __init__(self, values: Json) -> None:
-        super().__init__(values)
-        self.read: set[str] = {"expand"}
+        super().__init__(values, ("expand",))
 
-    def __getitem__(self, key: str) -> Any:
-        """Raises StripeError where it is missing: the SDK's types leave open what the API itself requires."""
-        self.read.add(key)
-        if not super().__contains__(key):
-            raise invalid(f"Missing required param: {key}.", code="parameter_missing", param=key)
-        return super().__getitem__(key)
-
-    def __contains__(self, key: object) -> bool:
-        self.read.add(str(key))
-        return super().__contains__(key)
-
-    def get(self, key: str, default: Any = None) -> Any:
-        """As a dict's."""
-        self.read.add(key)
-        return super().get(key, default)
-
-    @property
-    def ignored(self) -> list[str]:
-        """What was sent and never read."""
-        return sorted(set(self) - self.read)
+    def missing(self, key: str) -> Exception:
+        """The refusal."""
+        return invalid(f"Missing required param: {key}.", code="parameter_missing", param=key)
 
 
 @dataclass(slots=True)

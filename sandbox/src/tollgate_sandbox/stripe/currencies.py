@@ -2,6 +2,7 @@
 
 from decimal import ROUND_HALF_UP, Decimal
 
+from tollgate_sandbox.payments.money import written as with_digits
 from tollgate_sandbox.stripe.errors import invalid
 
 ZERO_DECIMAL = frozenset(
@@ -193,4 +194,4 @@ def rounded(amount: Decimal, currency: str) -> int:
 def written(amount: int, currency: str) -> str:
     """For people: 1,234.50 EUR."""
     digits = 0 if currency in ZERO_DECIMAL else 3 if currency in THREE_DECIMAL else 2
-    return f"{Decimal(amount).scaleb(-digits):,.{digits}f} {currency.upper()}"
+    return with_digits(amount, currency, digits)

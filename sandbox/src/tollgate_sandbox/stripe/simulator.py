@@ -1,6 +1,7 @@
 """The simulated account together with what happens in it by itself."""
 
-from tollgate_sandbox.stripe.due import run_until
+from tollgate_sandbox.payments.due import next_task, run_until
+from tollgate_sandbox.stripe.due import waiting
 from tollgate_sandbox.stripe.world import World
 
 
@@ -9,4 +10,9 @@ class Simulator(World):
 
     def run_due(self, until: int) -> None:
         """Do what happens by itself up to then."""
-        run_until(self, until)
+        world: World = self
+        run_until(world, until, waiting)
+
+    def is_due(self) -> bool:
+        """Whether something waits to happen by itself."""
+        return next_task(waiting(self), self.now()) is not None

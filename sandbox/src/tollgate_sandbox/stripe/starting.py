@@ -1,16 +1,13 @@
 """How subscriptions start."""
 
-from datetime import UTC, datetime
-
 from tollgate_sandbox.jsons import Json
+from tollgate_sandbox.payments.periods import later
 from tollgate_sandbox.stripe.collecting import finalize_and_collect
 from tollgate_sandbox.stripe.drafting import blank
 from tollgate_sandbox.stripe.errors import StripeError, invalid
 from tollgate_sandbox.stripe.invoicing import recompute
 from tollgate_sandbox.stripe.lines import new_item, put_on
 from tollgate_sandbox.stripe.world import World
-
-_DAYS = {"day": 1, "week": 7}
 
 
 def start(world: World, customer: Json, prices: list[tuple[Json, int]]) -> Json:
@@ -45,7 +42,7 @@ def start(world: World, customer: Json, prices: list[tuple[Json, int]]) -> Json:
 def _item(world: World, subscription: Json, price: Json, quantity: int) -> None:
     now = world.now()
     fields: Json = {
-        "current_period_end": _end(now, price["recurring"]),
+        "current_period_end": later(now, price["recurring"]["interval"], price["recurring"]["interval_count"]),
         "current_period_start": now,
         "discounts": [],
         "plan": _plan(price),
@@ -72,21 +69,6 @@ def _plan(price: Json) -> Json:
         "tiers_mode": None,
         "transform_usage": None,
     }
-
-
-def _end(start_: int, recurring: Json) -> int:
-    count: int = recurring["interval_count"]
-    if recurring["interval"] in _DAYS:
-        return start_ + count * _DAYS[recurring["interval"]] * 24 * 3600
-    begin = datetime.fromtimestamp(start_, UTC)
-    months = begin.month - 1 + count * (12 if recurring["interval"] == "year" else 1)
-    year, month = begin.year + months // 12, months % 12 + 1
-    for day in range(begin.day, 27, -1):
-        try:
-            return int(begin.replace(year=year, month=month, day=day).timestamp())
-        except ValueError:
-            continue
-    return int(begin.replace(year=year, month=month).timestamp())
 
 
 def first_invoice(

@@ -6,43 +6,31 @@ from typing import Any
 import stripe
 
 from tollgate_sandbox.jsons import Json, dumps
-from tollgate_sandbox.payments.clock import Clock
-from tollgate_sandbox.payments.deliveries import Deliveries, Target
-from tollgate_sandbox.payments.faults import Faults
+from tollgate_sandbox.payments.account import Account
+from tollgate_sandbox.payments.deliveries import Target
+from tollgate_sandbox.payments.policy import HOUR, Schedule
 from tollgate_sandbox.payments.rates import Rates
-from tollgate_sandbox.payments.sender import Sender
 from tollgate_sandbox.payments.settings import PaymentSettings
-from tollgate_sandbox.payments.state import StateFile
 from tollgate_sandbox.stripe.idempotency import Idempotency
 from tollgate_sandbox.stripe.rendering import render
 from tollgate_sandbox.stripe.shapes import new_id, shaped
 from tollgate_sandbox.stripe.store import Store
 
 API_VERSION = stripe.api_version
+RETRIES = Schedule((60, 300, HOUR // 2, 2 * HOUR, 5 * HOUR, 10 * HOUR))
 
 
-class World:
+class World(Account):
     """Everything that one simulated account is made of; operations change it, nothing else does."""
 
+    brand = "Stripe"
+
     def __init__(self, settings: PaymentSettings) -> None:
-        self.settings = settings
-        self.clock = Clock()
         self.store = Store()
-        self.faults = Faults()
         self.idempotency = Idempotency()
-        self.deliveries = Deliveries(settings.kept)
-        self._file = StateFile(settings.state, self.dump)
-        self.sender = Sender(self.deliveries, self.clock, sign, self._file.touch)
-        self.rates = Rates(100, 25) if settings.rate_limits else Rates()
-        self.revoked: set[str] = set()
-        self.base_url = ""
         self.request: tuple[str | None, str | None] = (None, None)
         """Id and idempotency key of the request being carried out, for the events it makes."""
-        self._start()
-
-    def now(self) -> int:
-        """The time as everything here sees it."""
-        return self.clock.now()
+        super().__init__(settings, sign, Rates(100, 25) if settings.rate_limits else Rates(), RETRIES)
 
     def new(self, kind: str, prefix: str, fields: Json, *, hidden: Json | None = None) -> Json:
         """Make and keep an object."""
@@ -73,49 +61,23 @@ class World:
         self.store.drop_oldest("event", self.settings.kept)
         self.deliveries.add(event["id"], type_, dumps(event).decode(), targets, self.now())
 
-    def changed(self) -> None:
-        """Save and send, soon."""
-        self._file.touch()
-        self.sender.wake()
-
-    def flush(self) -> None:
-        """Save now."""
-        self._file.flush()
-
     def dump(self) -> Json:
         """Everything that survives a restart."""
-        return {
-            **self.store.dump(),
-            "clock_offset": self.clock.offset,
-            "deliveries": self.deliveries.dump(),
-            "idempotency": self.idempotency.dump(),
-            "revoked": sorted(self.revoked),
-        }
+        return {**super().dump(), **self.store.dump(), "idempotency": self.idempotency.dump()}
 
-    def load(self) -> None:
-        """Take up the state file, if there is one; raises ValueError."""
-        state = self._file.load()
-        if state is not None:
-            self.store.load(state)
-            self.clock.offset = state["clock_offset"]
-            self.deliveries.load(state["deliveries"])
-            self.idempotency.load(state["idempotency"])
-            self.revoked = set(state["revoked"])
-        self._first_endpoint()
+    def restore(self, state: Json) -> None:
+        """Take up what was dumped."""
+        super().restore(state)
+        self.store.load(state)
+        self.idempotency.load(state["idempotency"])
 
     def reset(self) -> None:
         """As new; the clock goes on."""
         self.store.clear()
-        self.faults.clear()
         self.idempotency.clear()
-        self.deliveries.clear()
-        self.revoked.clear()
-        self._start()
+        super().reset()
 
-    def _start(self) -> None:
-        self._first_endpoint()
-
-    def _first_endpoint(self) -> None:
+    def start(self) -> None:
         """The endpoint named on the command line; a restart with another address moves it."""
         url, secret = self.settings.webhook_url, self.settings.webhook_secret
         if url is None:

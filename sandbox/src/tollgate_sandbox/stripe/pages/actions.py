@@ -7,13 +7,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from tollgate_sandbox.jsons import Json
+from tollgate_sandbox.payments.pages import away, form_of
 from tollgate_sandbox.stripe.clientele import remove_customer
 from tollgate_sandbox.stripe.collecting import collect, finalize_and_collect
 from tollgate_sandbox.stripe.disputing import close_dispute, open_dispute
-from tollgate_sandbox.stripe.due import run_until
 from tollgate_sandbox.stripe.errors import StripeError, invalid
 from tollgate_sandbox.stripe.invoicing import mark_uncollectible, pay_out_of_band, void
-from tollgate_sandbox.stripe.pages.common import away, form_of
 from tollgate_sandbox.stripe.pages.dashboard import framed
 from tollgate_sandbox.stripe.refunding import refund
 from tollgate_sandbox.stripe.world import World
@@ -76,29 +75,7 @@ async def act(world: World, request: Request) -> Response:
             raise invalid(f"There is no action {action} for {kind}.")
         done(world, world.store.get(_KINDS[kind], id_, "id", 404), await form_of(request))
     except StripeError as error:
-        return framed(world, "That did not work", error=error.message)
+        return framed(world, "That did not work", error=error)
     finally:
         world.changed()
     return away(f"/dashboard/invoices/{id_}" if kind == "invoices" else "/dashboard")
-
-
-async def advance(world: World, request: Request) -> Response:
-    """Move the clock."""
-    seconds = (await form_of(request)).get("seconds", "0")
-    if seconds.isdigit():
-        run_until(world, world.now() + int(seconds))
-        world.changed()
-    return away("/dashboard")
-
-
-async def deliver(world: World, _request: Request) -> Response:
-    """Send all webhooks that wait."""
-    await world.sender.deliver()
-    world.changed()
-    return away("/dashboard#webhooks")
-
-
-async def clear_faults(world: World, _request: Request) -> Response:
-    """Forget all faults."""
-    world.faults.clear()
-    return away("/dashboard#faults")

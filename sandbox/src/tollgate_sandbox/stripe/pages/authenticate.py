@@ -5,9 +5,10 @@ from starlette.responses import Response
 
 from tollgate_sandbox.jsons import Json
 from tollgate_sandbox.payments.html import button, tag
+from tollgate_sandbox.payments.pages import away, form_of, narrow, not_found, problem
 from tollgate_sandbox.stripe.authenticating import agree, disagree, session_of
 from tollgate_sandbox.stripe.pages.checkout import success_url
-from tollgate_sandbox.stripe.pages.common import away, form_of, money, narrow, not_found, problem
+from tollgate_sandbox.stripe.pages.common import money
 from tollgate_sandbox.stripe.world import World
 
 

@@ -5,19 +5,11 @@ from starlette.responses import Response
 
 from tollgate_sandbox.jsons import Json
 from tollgate_sandbox.payments.html import Html, field, link, table, tag
+from tollgate_sandbox.payments.pages import away, form_of, narrow, not_found, problem
 from tollgate_sandbox.stripe.checkouts import needs_owner, submit, submit_debit
 from tollgate_sandbox.stripe.debiting import FAILS, SETTLES, debit_method
 from tollgate_sandbox.stripe.errors import StripeError
-from tollgate_sandbox.stripe.pages.common import (
-    away,
-    card_form,
-    entered_card,
-    form_of,
-    money,
-    narrow,
-    not_found,
-    problem,
-)
+from tollgate_sandbox.stripe.pages.common import card_form, entered_card, money
 from tollgate_sandbox.stripe.world import World
 
 _BUTTONS = {"setup": "Save card", "payment": "Pay", "subscription": "Subscribe"}

@@ -1,40 +1,36 @@
 """The seller's dashboard: everything at a glance."""
 
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import Response
 
 from tollgate_sandbox.jsons import Json
-from tollgate_sandbox.payments.html import Child, Html, button, field, joined, link, page, status, table, tag
-from tollgate_sandbox.stripe.pages.common import CSS, money, problem, to, when
+from tollgate_sandbox.payments import dashboard as common
+from tollgate_sandbox.payments.dashboard import SHOWN, clock_buttons, faults_section, webhooks_section
+from tollgate_sandbox.payments.html import Child, Html, button, field, joined, status, table, tag
+from tollgate_sandbox.payments.pages import to, when
+from tollgate_sandbox.stripe.pages.common import money
 from tollgate_sandbox.stripe.world import World
 
-SHOWN = 50
 _SECTIONS = ("customers", "invoices", "payments", "disputes", "webhooks", "faults")
 
 
-def framed(world: World, title: str, *body: Child, error: str | None = None) -> Response:
+def framed(world: World, title: str, *body: Child, error: Exception | None = None) -> Response:
     """A page of the dashboard."""
-    links = [link(name.capitalize(), f"/dashboard#{name}") for name in _SECTIONS]
-    bar = tag("nav", tag("strong", link("Simulated Stripe", "/dashboard")), *links, tag("span", when(world.now())))
-    html = page(title, CSS, bar, tag("h1", title), problem(error), *body)
-    return HTMLResponse(html, 400 if error else 200)
+    return common.framed(world, _SECTIONS, title, *body, error=error)
 
 
 async def dashboard(world: World, _request: Request) -> Response:
     """The overview."""
     parts: list[Child] = []
-    for name, shown in zip(_SECTIONS, (_customers, _invoices, _payments, _disputes, _webhooks, _faults), strict=True):
+    for name, shown in zip(
+        _SECTIONS, (_customers, _invoices, _payments, _disputes, webhooks_section, faults_section), strict=True
+    ):
         parts += [tag("h2", name.capitalize(), id=name), shown(world)]
-    return framed(world, "Dashboard", _clock(), *parts)
+    return framed(world, "Dashboard", clock_buttons(), *parts)
 
 
 def _newest(world: World, kind: str) -> list[Json]:
     return world.store.all(kind)[: -SHOWN - 1 : -1]
-
-
-def _clock() -> Html:
-    steps = {"An hour on": 3600, "A day on": 24 * 3600, "A month on": 31 * 24 * 3600}
-    return joined(button(label, "/dashboard/clock/advance", seconds=str(seconds)) for label, seconds in steps.items())
 
 
 def _customers(world: World) -> Html:
@@ -97,30 +93,3 @@ def _disputes(world: World) -> Html:
         both = joined([button("Win", f"{action}/win"), button("Lose", f"{action}/lose", kind="danger")])
         rows.append([one["id"], one["reason"], money(one, "amount"), status(one["status"]), both if open_ else ""])
     return table(["Dispute", "Reason", "Amount", "Status", ""], rows)
-
-
-def _webhooks(world: World) -> Html:
-    deliveries = world.deliveries.all()[: -SHOWN - 1 : -1]
-    rows = [
-        [
-            one["type"],
-            one["event"],
-            one["url"],
-            status(one["state"]),
-            ", ".join(str(attempt["status"] or attempt["error"]) for attempt in one["attempts"]),
-            button("Resend", f"/dashboard/events/{one['event']}/resend"),
-        ]
-        for one in deliveries
-    ]
-    return joined(
-        [
-            button("Deliver all now", "/dashboard/webhooks/deliver"),
-            table(["Type", "Event", "To", "State", "Attempts", ""], rows),
-        ]
-    )
-
-
-def _faults(world: World) -> Html:
-    rows = [[one["kind"], one["method"], one["path"], one["times"], one["skip"]] for one in world.faults.all()]
-    listed = table(["Kind", "Method", "Path", "Times left", "Skip"], rows, "No faults ordered.")
-    return joined([listed, button("Clear", "/dashboard/faults/clear") if rows else None])

@@ -5,8 +5,9 @@ from starlette.responses import Response
 
 from tollgate_sandbox.jsons import Json
 from tollgate_sandbox.payments.html import Child, Html, button, facts, field, joined, link, status, table, tag
+from tollgate_sandbox.payments.pages import not_found, to, when
 from tollgate_sandbox.stripe.invoicing import intent_of
-from tollgate_sandbox.stripe.pages.common import lines_table, money, not_found, to, when
+from tollgate_sandbox.stripe.pages.common import lines_table, money
 from tollgate_sandbox.stripe.pages.dashboard import charge_table, framed, invoice_table
 from tollgate_sandbox.stripe.world import World
 

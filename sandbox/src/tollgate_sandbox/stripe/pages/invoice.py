@@ -5,23 +5,13 @@ from starlette.responses import Response
 
 from tollgate_sandbox.jsons import Json
 from tollgate_sandbox.payments.html import facts, link, status, tag
+from tollgate_sandbox.payments.pages import away, form_of, narrow, not_found, problem, when
 from tollgate_sandbox.payments.pdf import text_pdf
 from tollgate_sandbox.stripe.collecting import collect
 from tollgate_sandbox.stripe.currencies import written
 from tollgate_sandbox.stripe.errors import StripeError
 from tollgate_sandbox.stripe.invoicing import intent_of
-from tollgate_sandbox.stripe.pages.common import (
-    away,
-    card_form,
-    entered_card,
-    form_of,
-    lines_table,
-    money,
-    narrow,
-    not_found,
-    problem,
-    when,
-)
+from tollgate_sandbox.stripe.pages.common import card_form, entered_card, lines_table, money
 from tollgate_sandbox.stripe.world import World
 
 

@@ -5,18 +5,9 @@ from starlette.responses import Response
 
 from tollgate_sandbox.jsons import Json
 from tollgate_sandbox.payments.html import Html, button, joined, link, status, table, tag
+from tollgate_sandbox.payments.pages import away, form_of, narrow, not_found, problem, when
 from tollgate_sandbox.stripe.errors import StripeError
-from tollgate_sandbox.stripe.pages.common import (
-    away,
-    card_form,
-    entered_card,
-    form_of,
-    money,
-    narrow,
-    not_found,
-    problem,
-    when,
-)
+from tollgate_sandbox.stripe.pages.common import card_form, entered_card, money
 from tollgate_sandbox.stripe.payment_methods import detach
 from tollgate_sandbox.stripe.setting_up import attempt_setup, new_setup
 from tollgate_sandbox.stripe.world import World

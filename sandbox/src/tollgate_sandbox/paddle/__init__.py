@@ -1,0 +1,1 @@
+"""A simulated Paddle Billing account that the official SDK talks to."""
