@@ -1,4 +1,4 @@
-"""An account at a simulated Stripe: the official SDK talks to it, and tests drive it by its control endpoints."""
+"""Accounts at simulated providers: the official SDKs talk to them, and tests drive them by their control endpoints."""
 
 import subprocess
 import sys
@@ -11,9 +11,11 @@ import httpx
 import stripe
 
 from tests.integration.billing.neighbours import wait_until
+from tollgate_billing.payments.providers.paddle.port import PaddlePort, paddle_client
 from tollgate_billing.payments.providers.stripe.port import StripePort, stripe_client
 
 SECRET_KEY, WEBHOOK_SECRET = "sk_test_canary", "whsec_canary"
+PADDLE_KEY, PADDLE_SECRET = "pdl_sdbx_apikey_canary", "pdl_ntfset_canary"
 
 
 class StripeAccount:
@@ -63,17 +65,65 @@ class StripeAccount:
         return made.id
 
 
+class PaddleAccount:
+    """One account at the simulated Paddle."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.control = httpx.Client(base_url=url, timeout=20)
+        self.client = paddle_client(PADDLE_KEY, api_url=url)
+        self.port = PaddlePort(paddle_client(PADDLE_KEY, api_url=url), (PADDLE_SECRET,))
+
+    def reset(self) -> None:
+        self.control.post("/sandbox/reset").raise_for_status()
+        self.control.delete("/sandbox/faults")
+        self.control.post("/sandbox/rates", json={"account": 0}).raise_for_status()
+        self.control.post("/sandbox/webhooks", json={"mode": "manual"}).raise_for_status()
+
+    def fault(self, kind: str, path: str = "*", method: str = "*", **more: Any) -> None:
+        """The next request to ``path`` meets it."""
+        order = {"kind": kind, "path": path, "method": method, **more}
+        self.control.post("/sandbox/faults", json=order).raise_for_status()
+
+    def faults_left(self) -> int:
+        return len(self.control.get("/sandbox/faults").json())
+
+    def pass_time(self, seconds: int) -> None:
+        self.control.post("/sandbox/clock", json={"advance_seconds": seconds}).raise_for_status()
+
+    def raw(self, path: str) -> Any:
+        """JSON of the API, as its owner may read it."""
+        answer = self.control.get(path, headers={"Authorization": f"Bearer {PADDLE_KEY}"})
+        return answer.raise_for_status().json()["data"]
+
+
+@contextmanager
+def paddle_account(folder: Path) -> Generator[PaddleAccount]:
+    """A simulator in a process of its own."""
+    with simulator(folder, "paddle", PADDLE_KEY) as url:
+        account = PaddleAccount(url)
+        yield account
+        account.control.close()
+
+
 @contextmanager
 def stripe_account(folder: Path) -> Generator[StripeAccount]:
     """A simulator in a process of its own."""
-    ready = folder / "stripe.url"
-    command = [sys.executable, "-m", "tollgate_sandbox", "stripe", "--port", "0", "--ready-file", str(ready)]
-    process = subprocess.Popen([*command, "--key", SECRET_KEY], stdout=subprocess.DEVNULL)
-    try:
-        wait_until(ready.exists)
-        account = StripeAccount(ready.read_text())
+    with simulator(folder, "stripe", SECRET_KEY) as url:
+        account = StripeAccount(url)
         yield account
         account.control.close()
+
+
+@contextmanager
+def simulator(folder: Path, kind: str, key: str) -> Generator[str]:
+    """Its address."""
+    ready = folder / f"{kind}.url"
+    command = [sys.executable, "-m", "tollgate_sandbox", kind, "--port", "0", "--ready-file", str(ready)]
+    process = subprocess.Popen([*command, "--key", key], stdout=subprocess.DEVNULL)
+    try:
+        wait_until(ready.exists)
+        yield ready.read_text()
     finally:
         process.terminate()
         process.wait(10)

@@ -1,4 +1,4 @@
-"""A simulated Stripe that lives as long as the session, empty for every test; databases of both kinds."""
+"""Simulated providers that live as long as the session, empty for every test; databases of both kinds."""
 
 import shutil
 from collections.abc import Iterator
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.payments.account import StripeAccount, stripe_account
+from tests.integration.payments.account import PaddleAccount, StripeAccount, paddle_account, stripe_account
 from tests.unit.billing.conftest import database, migrated_postgresql, migrated_sqlite, postgresql
 from tollgate_billing.ledger.database import Database
 
@@ -17,6 +17,18 @@ __all__ = ["database", "migrated_postgresql", "migrated_sqlite", "postgresql"]
 def shared_account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StripeAccount]:
     with stripe_account(tmp_path_factory.mktemp("stripe")) as account:
         yield account
+
+
+@pytest.fixture(scope="session")
+def shared_paddle(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PaddleAccount]:
+    with paddle_account(tmp_path_factory.mktemp("paddle")) as account:
+        yield account
+
+
+@pytest.fixture
+def paddle(shared_paddle: PaddleAccount) -> PaddleAccount:
+    shared_paddle.reset()
+    return shared_paddle
 
 
 @pytest.fixture

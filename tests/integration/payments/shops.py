@@ -2,7 +2,7 @@
 
 from typing import Any, Literal, Protocol
 
-from tests.integration.payments.account import StripeAccount
+from tests.integration.payments.account import PaddleAccount, StripeAccount
 from tests.unit.billing.desk import PROVIDER, Desk
 from tollgate_billing.payments.debts import find_debt
 from tollgate_billing.payments.port import ProviderPort
@@ -171,3 +171,59 @@ class StripeShop:
         intent = payment.payment.payment_intent
         assert isinstance(intent, str)
         return self.account.client.charges.list({"payment_intent": intent}).data[0].id
+
+
+class PaddleShop:
+    """At the simulated Paddle."""
+
+    kind: Literal["stripe", "paddle", "manual"] = "paddle"
+
+    def __init__(self, account: PaddleAccount) -> None:
+        self.account = account
+        self.port: ProviderPort = account.port
+        self._browser = account.control
+
+    def check_out(self, url: str, card: str = GOOD) -> None:
+        form = {"number": card, "expiry": "12 / 40", "cvc": "123", "name": "Ada Lovelace", "country": "DE"}
+        answer = self._browser.post(url, data={**form, "email": "ada@example.com"})
+        assert answer.status_code in {200, 303}, answer.text
+
+    def pay(self, desk: Desk, subject: str) -> None:
+        receivable = desk.receivable_of(subject)
+        assert receivable
+        assert receivable.url
+        self.check_out(receivable.url)
+
+    def take_back(self, desk: Desk, subject: str) -> None:
+        self._act(f"transactions/{reference_of(desk, subject)}/chargeback")
+
+    def give_again(self, desk: Desk, subject: str) -> None:
+        made = self.account.raw(f"/adjustments?transaction_id={reference_of(desk, subject)}")
+        (chargeback,) = [one for one in made if one["action"] == "chargeback"]
+        self._act(f"adjustments/{chargeback['id']}/reverse")
+
+    def collected(self, desk: Desk) -> int:
+        del desk
+        came = sum(
+            int(payment["amount"])
+            for transaction in self.account.raw("/transactions?per_page=200")
+            for payment in transaction["payments"]
+            if payment["status"] == "captured"
+        )
+        signs = {"refund": -1, "chargeback": -1, "chargeback_reverse": 1}
+        made = self.account.raw("/adjustments?per_page=50")
+        return came + sum(signs[one["action"]] * int(one["totals"]["total"]) for one in made)
+
+    def give_back(self, desk: Desk, subject: str, minor: int) -> None:
+        self._act(f"transactions/{reference_of(desk, subject)}/refund", amount=f"{minor}")
+
+    def void(self, desk: Desk, subject: str) -> None:
+        self._act(f"transactions/{reference_of(desk, subject)}/cancel")
+
+    def forget_customer(self, desk: Desk) -> None:
+        for subscription in self.account.raw("/subscriptions"):
+            self._act(f"subscriptions/{subscription['id']}/cancel")
+
+    def _act(self, action: str, **form: Any) -> None:
+        answer = self._browser.post(f"/dashboard/{action}", data=form)
+        assert answer.status_code == 303, answer.text

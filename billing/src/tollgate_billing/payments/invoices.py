@@ -1,6 +1,6 @@
 """From a closed statement to an invoice of a provider: the same lines, the same sum. Pure."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from itertools import groupby
 from typing import Any
@@ -8,17 +8,16 @@ from typing import Any
 from tollgate_billing.payments.port import InvoiceLine
 
 Json = Mapping[str, Any]
-#: Stripe takes 250 lines; some are left for credits and for what earlier statements carried.
-LINES_AT_MOST = 240
 _DESCRIPTION_AT_MOST = 300
 
 
-def invoice_lines(statement: Json, carried: Iterable[tuple[str, int]] = ()) -> tuple[InvoiceLine, ...]:
-    """Of a statement's document; their sum is what is due of it and of ``carried``: statements that were too small to
-    be collected by themselves, with minor units."""
+def invoice_lines(statement: Json, most: int, carried: Sequence[tuple[str, int]] = ()) -> tuple[InvoiceLine, ...]:
+    """At most ``most``, of a statement's document; their sum is what is due of it and of ``carried``: statements that
+    were too small to be collected by themselves, with minor units."""
     lines = [_line(number, line) for number, line in enumerate(statement["lines"], 1)]
-    if len(lines) > LINES_AT_MOST:
-        lines = _grouped(lines)
+    room = max(1, most - len(carried) - 2)
+    if len(lines) > room:
+        lines = _grouped(lines, room)
     closed = _milliseconds(statement["closed_at"])
     extra = [
         InvoiceLine(
@@ -39,12 +38,12 @@ def _line(number: int, line: Json) -> InvoiceLine:
     return InvoiceLine(f"{number}", text, line["minor"], _milliseconds(period["start"]), _milliseconds(period["end"]))
 
 
-def _grouped(lines: Sequence[InvoiceLine]) -> list[InvoiceLine]:
+def _grouped(lines: Sequence[InvoiceLine], most: int) -> list[InvoiceLine]:
     """One line for what has the same name; where that is too much still, one for all that remain."""
     by_name = [_sum(name, list(same)) for name, same in groupby(sorted(lines, key=_name), key=_name)]
-    if len(by_name) > LINES_AT_MOST:
+    if len(by_name) > most:
         by_size = sorted(by_name, key=lambda line: -abs(line.minor))
-        by_name = [*by_size[: LINES_AT_MOST - 1], _sum("Other lines of the statement", by_size[LINES_AT_MOST - 1 :])]
+        by_name = [*by_size[: most - 1], _sum("Other lines of the statement", by_size[most - 1 :])]
     return by_name
 
 

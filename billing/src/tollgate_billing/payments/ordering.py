@@ -1,7 +1,5 @@
 """From a request of the outbox to what the provider is asked: read in one transaction, sent after it."""
 
-from collections.abc import Callable
-
 import orjson
 from sqlalchemy import Connection
 
@@ -9,7 +7,7 @@ from tollgate_billing.ledger.subscriptions import find_subscription, lock_subscr
 from tollgate_billing.payments.debts import top_up_of
 from tollgate_billing.payments.invoices import invoice_lines
 from tollgate_billing.payments.outbox import Request
-from tollgate_billing.payments.port import InvoiceLine, InvoiceOrder, Payer, RefundOrder, RefusedError
+from tollgate_billing.payments.port import InvoiceLine, InvoiceOrder, Payer, ProviderPort, RefundOrder, RefusedError
 from tollgate_billing.payments.receivables import (
     Receivable,
     carried_with,
@@ -25,14 +23,12 @@ from tollgate_billing.statements.store import StoredStatement, find_statement
 from tollgate_billing.wallets.top_ups import find_top_up
 
 
-def order_of(
-    connection: Connection, request: Request, least_minor: Callable[[str], int], now_ms: int
-) -> InvoiceOrder | None:
+def order_of(connection: Connection, request: Request, provider: ProviderPort, now_ms: int) -> InvoiceOrder | None:
     """None where there is nothing to be collected: it is paid by other means, or too small, and the next invoice
     carries it. The caller commits. Raises RefusedError where a part of it was paid by other means."""
     lock_subscription(connection, request.subscription)
     if request.kind == "top_up":
-        return _order_of_top_up(connection, request, least_minor)
+        return _order_of_top_up(connection, request, provider)
     statement, receivable = find_statement(connection, request.subject), find_receivable(connection, request.subject)
     if statement is None or receivable is None:
         raise ValueError(f"there is no statement {request.subject} to be collected")
@@ -43,11 +39,11 @@ def order_of(
     first = request.attempted_ms is None
     carried = take_carried(connection, receivable) if first else carried_with(connection, statement.id)
     due = receivable.due_minor + sum(one.due_minor for one in carried)
-    if due < least_minor(receivable.currency) and not receivable.reference:
+    if due < provider.least_minor(receivable.currency) and not receivable.reference:
         carry(connection, receivable, now_ms)
         release_carried(connection, receivable.subject)
         return None
-    return _order(connection, request, statement, carried)
+    return _order(connection, request, provider, statement, carried)
 
 
 def _is_unpaid(connection: Connection, statement: StoredStatement) -> bool:
@@ -59,7 +55,11 @@ def _is_unpaid(connection: Connection, statement: StoredStatement) -> bool:
 
 
 def _order(
-    connection: Connection, request: Request, statement: StoredStatement, carried: list[Receivable]
+    connection: Connection,
+    request: Request,
+    provider: ProviderPort,
+    statement: StoredStatement,
+    carried: list[Receivable],
 ) -> InvoiceOrder:
     document = orjson.loads(statement.body)
     reference = customer_reference(connection, request.provider, statement.customer)
@@ -69,7 +69,7 @@ def _order(
         subscription=statement.subscription,
         payer=Payer(statement.customer, document["customer_name"], reference),
         currency=statement.currency,
-        lines=invoice_lines(document, [(one.subject, one.due_minor) for one in carried]),
+        lines=invoice_lines(document, provider.lines_at_most, [(one.subject, one.due_minor) for one in carried]),
         attempted=request.attempted_ms is not None,
     )
     due = statement.due_minor + sum(one.due_minor for one in carried)
@@ -78,9 +78,7 @@ def _order(
     return order
 
 
-def _order_of_top_up(
-    connection: Connection, request: Request, least_minor: Callable[[str], int]
-) -> InvoiceOrder | None:
+def _order_of_top_up(connection: Connection, request: Request, provider: ProviderPort) -> InvoiceOrder | None:
     """Nobody waits for an automatic one: where the first attempt fails it is given up."""
     top_up, receivable = (
         find_top_up(connection, top_up_of(request.subject)),
@@ -90,7 +88,7 @@ def _order_of_top_up(
         raise ValueError(f"there is no {request.subject} to be collected")
     if top_up.state != "pending" and not receivable.reference and request.attempted_ms is None:
         return None  # paid by other means, or cancelled
-    if top_up.minor < least_minor(top_up.currency):
+    if top_up.minor < provider.least_minor(top_up.currency):
         raise RefusedError("it is less than the payment provider collects: raise topUps.min of the product")
     row = find_subscription(connection, top_up.subscription)
     return InvoiceOrder(

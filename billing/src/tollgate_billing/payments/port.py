@@ -167,6 +167,11 @@ class ProviderEvent:
 class ProviderPort(Protocol):
     """Raises ProviderError and nothing else where the provider does not do it."""
 
+    @property
+    def lines_at_most(self) -> int:
+        """Of an invoice."""
+        ...
+
     def check(self) -> str:
         """The account's name, after a round trip with the key that is used for everything else."""
         ...

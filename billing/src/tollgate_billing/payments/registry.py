@@ -10,6 +10,7 @@ import structlog
 
 from tollgate_billing.payments.port import ProviderPort
 from tollgate_billing.payments.providers.manual import ManualPort
+from tollgate_billing.payments.providers.paddle.port import PaddlePort, paddle_client
 from tollgate_billing.payments.providers.stripe.port import StripePort, stripe_client
 from tollgate_core.catalog import Catalog, PaymentProvider
 
@@ -66,8 +67,11 @@ def _port(provider: PaymentProvider, content: bytes) -> ProviderPort | None:
     if provider.kind == "manual":
         return ManualPort()
     keys = _keys(content)
-    if keys is None or provider.kind != "stripe":
+    if keys is None:
         return None
+    if provider.kind == "paddle":
+        paddle = paddle_client(keys.secret_key, sandbox=provider.sandbox, api_url=provider.api_url)
+        return PaddlePort(paddle, keys.webhook_secrets)
     client = stripe_client(keys.secret_key, provider.api_url, provider.account)
     return StripePort(client, keys.webhook_secrets, automatic_tax=provider.automatic_tax)
 

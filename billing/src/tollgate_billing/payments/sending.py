@@ -154,7 +154,7 @@ class Sender:
         """What is to be asked; None where nothing is."""
         if request.kind == "refund":
             return partial(provider.refund, refund_order(connection, request))
-        order = order_of(connection, request, provider.least_minor, self._clock())
+        order = order_of(connection, request, provider, self._clock())
         return None if order is None else partial(provider.collect, order)
 
     def _postpone(self, request: Request, after_ms: int, problem: str) -> None:

@@ -44,6 +44,9 @@ def stripe_client(
 class StripePort:
     """One account. ``webhook_secrets``: all that are valid now."""
 
+    #: Stripe takes 250; some are left for credits and for what earlier statements carried.
+    lines_at_most = 240
+
     def __init__(
         self, client: stripe.StripeClient, webhook_secrets: Sequence[str], *, automatic_tax: bool = False
     ) -> None:
