@@ -1,0 +1,1 @@
+"""Paddle Billing, the merchant of record."""

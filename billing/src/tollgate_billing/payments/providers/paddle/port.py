@@ -1,0 +1,161 @@
+"""Paddle Billing as a ``ProviderPort``."""
+
+# The SDK is annotated in part only.
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from paddle_billing import Client, Environment, Options
+from paddle_billing.Entities.DateTime import DateTime
+from paddle_billing.Exceptions.ApiError import ApiError
+from paddle_billing.Resources.CustomerPortalSessions.Operations import CreateCustomerPortalSession
+from paddle_billing.Resources.Events.Operations import ListEvents
+from paddle_billing.Resources.PaymentMethods.Operations import ListPaymentMethods
+from paddle_billing.Resources.Shared.Operations import Pager
+from paddle_billing.Resources.Transactions.Operations import ListTransactions
+from paddle_billing.ResponseParser import ResponseParser
+
+from tollgate_billing.clock import to_datetime
+from tollgate_billing.payments.port import (
+    CheckoutOrder,
+    InvoiceOrder,
+    PaymentMethod,
+    ProviderCheckout,
+    ProviderEvent,
+    ProviderInvoice,
+    RefundOrder,
+    RefusedError,
+)
+from tollgate_billing.payments.providers.paddle.amounts import LINES_AT_MOST, least_minor
+from tollgate_billing.payments.providers.paddle.checkouts import Checkouts
+from tollgate_billing.payments.providers.paddle.errors import speaking
+from tollgate_billing.payments.providers.paddle.events import authentic_event, event_of
+from tollgate_billing.payments.providers.paddle.objects import PAGE, is_missing
+from tollgate_billing.payments.providers.paddle.refunds import has_refund, write_refund
+from tollgate_billing.payments.providers.paddle.transactions import Transactions
+
+_TIMEOUT_SECONDS = 30.0
+
+
+@dataclass(frozen=True)
+class _Address:
+    """What the SDK takes for an environment: it has no option for another address."""
+
+    base_url: str
+
+
+def paddle_client(secret_key: str, *, sandbox: bool = False, api_url: str = "") -> Client:
+    """Tries nothing twice by itself: whether that is right is decided here."""
+    environment: Any = _Address(api_url) if api_url else Environment.SANDBOX if sandbox else Environment.PRODUCTION
+    return Client(secret_key, Options(environment), retry_count=0, timeout=_TIMEOUT_SECONDS)
+
+
+class PaddlePort:
+    """One account. ``webhook_secrets``: all that are valid now."""
+
+    lines_at_most = LINES_AT_MOST
+
+    def __init__(self, client: Client, webhook_secrets: Sequence[str]) -> None:
+        self._client = client
+        self._secrets = webhook_secrets
+        self._transactions = Transactions(client)
+        self._checkouts = Checkouts(client, self._transactions)
+
+    def check(self) -> str:
+        """See ``ProviderPort``. Paddle does not say whose key it is."""
+        with speaking():
+            self._client.transactions.list(ListTransactions(pager=Pager(per_page=1)))
+        return "paddle"
+
+    def least_minor(self, currency: str) -> int:
+        """See ``ProviderPort``."""
+        return least_minor(currency)
+
+    def collect(self, order: InvoiceOrder) -> ProviderInvoice:
+        """See ``ProviderPort``."""
+        with speaking():
+            return self._transactions.collect(order)
+
+    def read_invoice(self, reference: str) -> ProviderInvoice | None:
+        """See ``ProviderPort``."""
+        with speaking():
+            return self._transactions.read(reference)
+
+    def affected_invoice(self, event: ProviderEvent) -> ProviderInvoice | None:
+        """See ``ProviderPort``."""
+        return self.read_invoice(event.invoice) if event.invoice else None
+
+    def collect_again(self, reference: str) -> ProviderInvoice | None:
+        """See ``ProviderPort``. Paddle does it by itself as soon as there is another card."""
+        return self.read_invoice(reference)
+
+    def void(self, reference: str) -> ProviderInvoice | None:
+        """See ``ProviderPort``."""
+        with speaking():
+            return self._transactions.void(reference)
+
+    def refund(self, order: RefundOrder) -> ProviderInvoice:
+        """See ``ProviderPort``."""
+        with speaking():
+            try:
+                transaction = self._client.transactions.get(order.invoice)
+            except ApiError as error:
+                if is_missing(error):
+                    raise RefusedError(f"Paddle has no transaction {order.invoice} any more") from None
+                raise
+            made = self._transactions.adjustments(order.invoice)
+            if not (order.attempted and has_refund(made, order)):
+                write_refund(self._client, transaction, made, order)
+            return self._transactions.view(self._client.transactions.get(order.invoice))
+
+    def check_out(self, order: CheckoutOrder) -> ProviderCheckout:
+        """See ``ProviderPort``."""
+        with speaking():
+            return self._checkouts.begin(order)
+
+    def read_checkout(self, reference: str) -> ProviderCheckout | None:
+        """See ``ProviderPort``."""
+        with speaking():
+            return self._checkouts.read(reference)
+
+    def portal_url(self, customer: str, return_url: str) -> str:
+        """See ``ProviderPort``. Paddle's pages do not lead back."""
+        del return_url
+        with speaking():
+            made = self._client.customer_portal_sessions.create(customer, CreateCustomerPortalSession())
+            return made.urls.general.overview
+
+    def payment_method(self, customer: str) -> PaymentMethod | None:
+        """See ``ProviderPort``."""
+        with speaking():
+            found = list(self._client.payment_methods.list(customer, ListPaymentMethods()))
+        newest = max(found, key=lambda one: one.saved_at, default=None)
+        if newest is None:
+            return None
+        card = newest.card
+        if card is None:
+            return PaymentMethod(newest.type.value)
+        return PaymentMethod("card", card.type.value, card.last4, f"{card.expiry_year}-{card.expiry_month:02d}")
+
+    def read_event(self, body: bytes, headers: Mapping[str, str], now_ms: int) -> ProviderEvent:
+        """See ``ProviderPort``."""
+        return authentic_event(body, headers, self._secrets, now_ms)
+
+    def events_since(self, moment_ms: int) -> Iterator[ProviderEvent]:
+        """See ``ProviderPort``. As JSON: the SDK cannot read events of kinds that are newer than it is."""
+        since = DateTime(to_datetime(moment_ms).isoformat())
+        wanted: Any = ListEvents(pager=Pager(per_page=PAGE), start=since)
+        url = Client.format_uri_parameters("/events", wanted)
+        with speaking():
+            while url:
+                answer = ResponseParser(self._client.get_raw(url))
+                documents: list[Mapping[str, Any]] = answer.get_list()
+                yield from (event_of(document) for document in documents if _is_ours(document))
+                pages = answer.get_pagination()
+                url = pages.next if pages.has_more else ""
+
+
+def _is_ours(document: Mapping[str, Any]) -> bool:
+    return str(document.get("event_type", "")).startswith(("transaction.", "adjustment."))

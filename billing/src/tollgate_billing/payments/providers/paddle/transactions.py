@@ -1,0 +1,263 @@
+"""Transactions at Paddle, which are what others call invoices.
+
+A customer who has checked out has a subscription there, of nothing a month, whose card can be charged. Others get a
+transaction with a page on which anybody can pay it. Paddle knows no idempotency keys: whoever asks again looks first.
+"""
+
+# The SDK is annotated in part only.
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import replace
+
+from paddle_billing import Client
+from paddle_billing.Entities.Adjustment import Adjustment
+from paddle_billing.Entities.Shared import (
+    Action,
+    CurrencyCode,
+    CustomData,
+    Money,
+    PaymentAttemptStatus,
+    TaxCategory,
+    TaxMode,
+    TransactionStatus,
+)
+from paddle_billing.Entities.Subscription import Subscription
+from paddle_billing.Entities.Subscriptions import (
+    SubscriptionEffectiveFrom,
+    SubscriptionOnPaymentFailure,
+)
+from paddle_billing.Entities.Transaction import Transaction
+from paddle_billing.Exceptions.ApiError import ApiError
+from paddle_billing.Resources.Adjustments.Operations import ListAdjustments
+from paddle_billing.Resources.Shared.Operations import Pager
+from paddle_billing.Resources.Shared.Operations.List.OrderBy import OrderBy
+from paddle_billing.Resources.Subscriptions.Operations import CreateOneTimeCharge, ListSubscriptions
+from paddle_billing.Resources.Subscriptions.Operations.Charge import (
+    SubscriptionChargeItem,
+    SubscriptionChargeItemWithPrice,
+)
+from paddle_billing.Resources.Subscriptions.Operations.Price import (
+    SubscriptionNonCatalogPriceWithProduct,
+    SubscriptionNonCatalogProduct,
+)
+from paddle_billing.Resources.Transactions.Operations import CreateTransaction, ListTransactions, UpdateTransaction
+from paddle_billing.Resources.Transactions.Operations.Create import (
+    TransactionCreateItem,
+    TransactionCreateItemWithPrice,
+)
+from paddle_billing.Resources.Transactions.Operations.Price import (
+    TransactionNonCatalogPriceWithProduct,
+    TransactionNonCatalogProduct,
+)
+from paddle_billing.Undefined import Undefined
+
+from tollgate_billing.payments.port import (
+    AmbiguousError,
+    InvoiceLine,
+    InvoiceOrder,
+    InvoiceStatus,
+    ProviderInvoice,
+    RefusedError,
+)
+from tollgate_billing.payments.providers.paddle.amounts import without_credits
+from tollgate_billing.payments.providers.paddle.objects import LINE, PAGE, SUBJECT, is_missing, label, total_of
+
+_STATUSES: dict[str, InvoiceStatus] = {
+    "draft": "open",
+    "ready": "open",
+    "billed": "open",
+    "past_due": "open",
+    "paid": "paid",
+    "completed": "paid",
+    "canceled": "void",
+}
+_DONE = frozenset({"approved", "pending_approval"})
+_UNDERWAY = frozenset({"authorized", "authorized_flagged", "pending_no_action_required", "created"})
+_CHARGEABLE = frozenset({"active", "past_due", "trialing"})
+_CANCELLABLE = frozenset({"draft", "ready", "billed"})
+_DECLINED = "subscription_payment_declined"
+_DESCRIPTION_AT_MOST = 500
+
+
+class Transactions:
+    """Of one account."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+
+    def collect(self, order: InvoiceOrder) -> ProviderInvoice:
+        """See ``ProviderPort.collect``."""
+        found = self.find(order.payer.reference, order.subject) if order.attempted else None
+        if found is not None and not (found.status == TransactionStatus.Canceled and order.collection == "attended"):
+            return self.view(found)
+        subscription = self.chargeable(order.payer.reference, order.currency)
+        if subscription is None or found is not None:
+            return self.view(self._offer(order))
+        return self._charge(order, subscription)
+
+    def read(self, reference: str) -> ProviderInvoice | None:
+        """None where there is none."""
+        try:
+            return self.view(self._client.transactions.get(reference))
+        except ApiError as error:
+            if is_missing(error):
+                return None
+            raise
+
+    def void(self, reference: str) -> ProviderInvoice | None:
+        """One that waits for its customer. What Paddle tries to collect by itself it does not let go."""
+        try:
+            found = self._client.transactions.get(reference)
+        except ApiError as error:
+            if is_missing(error):
+                return None
+            raise
+        if found.status.value in _CANCELLABLE:
+            found = self._client.transactions.update(reference, UpdateTransaction(status=TransactionStatus.Canceled))
+        return self.view(found)
+
+    def find(self, customer: str, subject: str) -> Transaction | None:
+        """What is not cancelled comes first. Offers have no customer before they are paid."""
+        mine = [one for one in self._recent(customer) if label(one, SUBJECT) == subject]
+        return next((one for one in mine if one.status != TransactionStatus.Canceled), next(iter(mine), None))
+
+    def chargeable(self, customer: str, currency: str) -> Subscription | None:
+        """The newest of a customer whose card can be charged in this currency."""
+        if not customer:
+            return None
+        wanted = ListSubscriptions(pager=_newest_first(), customer_ids=[customer])
+        for subscription in self._client.subscriptions.list(wanted):
+            if subscription.status.value in _CHARGEABLE and subscription.currency_code == CurrencyCode(currency):
+                return subscription
+        return None
+
+    def adjustments(self, transaction: str) -> list[Adjustment]:
+        """Whatever was given or taken back of it."""
+        wanted = ListAdjustments(pager=_newest_first(), transaction_ids=[transaction])
+        return list(self._client.adjustments.list(wanted))
+
+    def view(self, transaction: Transaction) -> ProviderInvoice:
+        """With what was paid, given and taken back."""
+        status = _STATUSES[transaction.status.value]
+        captured = [one for one in transaction.payments if one.status == PaymentAttemptStatus.Captured]
+        newest = max(captured, key=lambda one: one.captured_at or one.created_at, default=None)
+        made = (
+            [one for one in self.adjustments(transaction.id) if one.status.value not in _NOT_DONE] if captured else []
+        )
+        taken_back = _sum(made, Action.Chargeback) - _sum(made, Action.ChargebackReverse)
+        kept = max(0, total_of(one.amount for one in captured) - taken_back)
+        last = transaction.payments[0] if transaction.payments else None
+        return ProviderInvoice(
+            reference=transaction.id,
+            subject=label(transaction, SUBJECT),
+            customer=transaction.customer_id or "",
+            status=status,
+            currency=transaction.currency_code.value,
+            total_minor=int(transaction.details.totals.total),
+            tax_minor=int(transaction.details.totals.tax),
+            paid_minor=kept,
+            refunded_minor=min(kept, _sum(made, Action.Refund)),
+            disputed=taken_back > 0,
+            payment=newest.payment_attempt_id if newest else "",
+            payment_ms=int((newest.captured_at or newest.created_at).timestamp() * 1000) if newest else 0,
+            number=transaction.invoice_number or "",
+            url=(transaction.checkout.url or "") if transaction.checkout and status == "open" else "",
+            underway=last is not None and last.status.value in _UNDERWAY,
+            failure=_failure(last.status, last.error_code) if last is not None and status == "open" else "",
+        )
+
+    def _charge(self, order: InvoiceOrder, subscription: Subscription) -> ProviderInvoice:
+        """The answer names no transaction: it is found by its items."""
+        retried = order.collection == "retried"
+        failing = SubscriptionOnPaymentFailure.ApplyChange if retried else SubscriptionOnPaymentFailure.PreventChange
+        items: list[SubscriptionChargeItem | SubscriptionChargeItemWithPrice] = [
+            SubscriptionChargeItemWithPrice(_charge_price(order, line), 1) for line in without_credits(order.lines)
+        ]
+        charge = CreateOneTimeCharge(SubscriptionEffectiveFrom.Immediately, items, failing)
+        try:
+            self._client.subscriptions.create_one_time_charge(subscription.id, charge)
+        except ApiError as error:
+            if error.error_code != _DECLINED:
+                raise
+            return self._declined(order)
+        found = self.find(order.payer.reference, order.subject)
+        if found is None:
+            raise AmbiguousError(f"Paddle took the charge for {order.subject}, and does not show it yet")
+        return self.view(found)
+
+    def _declined(self, order: InvoiceOrder) -> ProviderInvoice:
+        if order.collection == "attended":
+            return replace(self.view(self._offer(order)), failure="declined")
+        found = self.find(order.payer.reference, order.subject)
+        if found is None:
+            raise RefusedError("the card was declined")
+        return replace(self.view(found), failure=self.view(found).failure or "declined")
+
+    def _offer(self, order: InvoiceOrder) -> Transaction:
+        """Whoever opens its page can pay it."""
+        items: list[TransactionCreateItem | TransactionCreateItemWithPrice] = [
+            TransactionCreateItemWithPrice(_offer_price(order, line), 1) for line in without_credits(order.lines)
+        ]
+        made = CreateTransaction(
+            items=items,
+            currency_code=CurrencyCode(order.currency),
+            custom_data=CustomData({SUBJECT: order.subject}),
+            customer_id=order.payer.reference or Undefined(),
+        )
+        return self._client.transactions.create(made)
+
+    def _recent(self, customer: str) -> Iterator[Transaction]:
+        customers = [customer] if customer else None
+        yield from self._client.transactions.list(ListTransactions(pager=_newest_first(), customer_ids=customers))
+
+
+def _newest_first() -> Pager:
+    return Pager(order_by=OrderBy.id_descending(), per_page=PAGE)
+
+
+def _sum(adjustments: Sequence[Adjustment], action: Action, statuses: Collection[str] = _DONE) -> int:
+    mine = (one for one in adjustments if one.action == action and one.status.value in statuses)
+    return total_of(one.totals.total for one in mine)
+
+
+def _taken_back(adjustments: Sequence[Adjustment]) -> int:
+    """By banks. A chargeback that was won is marked so, or undone by an adjustment of its own, or both."""
+    undone = _sum(adjustments, Action.ChargebackReverse) - _sum(adjustments, Action.Chargeback, {"reversed"})
+    return max(0, _sum(adjustments, Action.Chargeback) - max(0, undone))
+
+
+def _failure(status: PaymentAttemptStatus, code: object) -> str:
+    if status == PaymentAttemptStatus.ActionRequired:
+        return "authentication_required"
+    return str(getattr(code, "value", code) or "") if status == PaymentAttemptStatus.Error else ""
+
+
+def _money(order: InvoiceOrder, line: InvoiceLine) -> Money:
+    return Money(f"{line.minor}", CurrencyCode(order.currency))
+
+
+def _description(line: InvoiceLine) -> str:
+    return line.description[:_DESCRIPTION_AT_MOST]
+
+
+def _charge_price(order: InvoiceOrder, line: InvoiceLine) -> SubscriptionNonCatalogPriceWithProduct:
+    return SubscriptionNonCatalogPriceWithProduct(
+        description=_description(line),
+        name=order.title[:150],
+        unit_price=_money(order, line),
+        product=SubscriptionNonCatalogProduct(_description(line)[:150], TaxCategory.Standard),
+        custom_data=CustomData({SUBJECT: order.subject, LINE: line.key}),
+        tax_mode=TaxMode.External,
+    )
+
+
+def _offer_price(order: InvoiceOrder, line: InvoiceLine) -> TransactionNonCatalogPriceWithProduct:
+    return TransactionNonCatalogPriceWithProduct(
+        description=_description(line),
+        name=order.title[:150],
+        unit_price=_money(order, line),
+        product=TransactionNonCatalogProduct(_description(line)[:150], TaxCategory.Standard),
+        custom_data=CustomData({SUBJECT: order.subject, LINE: line.key}),
+        tax_mode=TaxMode.External,
+    )
