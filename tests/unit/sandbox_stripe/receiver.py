@@ -1,24 +1,18 @@
-"""Somebody who takes webhooks."""
+"""Somebody who takes Stripe's webhooks."""
 
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from dataclasses import dataclass
 from typing import Any
 
 import stripe
 
+from tests.unit.sandbox_payments.receiver import Receiver as Taking
+
 
 @dataclass
-class Receiver:
-    """Keeps what came, in the order in which it came."""
+class Receiver(Taking):
+    """Keeps what came, and reads it with the SDK."""
 
-    url: str = ""
     secret: str = "whsec_of_the_test"
-    refuse: int = 0
-    """How many of the next ones are answered with 500."""
-    got: list[tuple[str, bytes]] = field(default_factory=list[tuple[str, bytes]])
 
     def events(self) -> list[Any]:
         """What came, each verified by the SDK."""
@@ -26,30 +20,3 @@ class Receiver:
 
     def types(self) -> list[str]:
         return [event.type for event in self.events()]
-
-
-@contextmanager
-def receiving() -> Iterator[Receiver]:
-    receiver = Receiver()
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["content-length"]))
-            receiver.got.append((self.headers["stripe-signature"], body))
-            receiver.refuse -= 1
-            self.send_response(500 if receiver.refuse >= 0 else 200)
-            self.send_header("content-length", "0")
-            self.end_headers()
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        receiver.url = f"http://127.0.0.1:{server.server_port}/hook"
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-        thread.start()
-        try:
-            yield receiver
-        finally:
-            server.shutdown()
-            thread.join()

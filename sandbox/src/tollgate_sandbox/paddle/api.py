@@ -75,7 +75,7 @@ def _body(raw: bytes, operation: Operation) -> Json:
     if not shapes:
         return {}
     try:
-        told = loads(raw) if raw else {}
+        told: object = loads(raw) if raw else {}
     except ValueError as wrong:
         raise refused("invalid_json", "The request body is not valid JSON.") from wrong
     refusals: list[PaddleError] = []

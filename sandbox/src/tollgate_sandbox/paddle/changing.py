@@ -144,17 +144,17 @@ def difference(world: World, subscription: Json, items: list[Json], mode: str) -
     """What a change of items costs before tax, for the rest of the period or for all of it."""
     if mode == "do_not_bill" or subscription["status"] != "active":
         return 0
-    old, new = (
-        sum(int(item["price"]["unit_price"]["amount"]) * item["quantity"] for item in those)
-        for those in (base_items(subscription), items)
-    )
+    old, new = _sum(base_items(subscription)), _sum(items)
     if mode.startswith("full"):
         return max(0, new - old)
     span = subscription["current_billing_period"]
     start, end = seconds_of(span["starts_at"]), seconds_of(span["ends_at"])
     share = Decimal(max(0, end - world.now())) / max(1, end - start)
-    due: Decimal = (new - old) * share
-    return int(due.quantize(Decimal(1), ROUND_HALF_UP))
+    return int((Decimal(new - old) * share).quantize(Decimal(1), ROUND_HALF_UP))
+
+
+def _sum(items: list[Json]) -> int:
+    return sum(int(item["price"]["unit_price"]["amount"]) * int(item["quantity"]) for item in items)
 
 
 def preview_update(world: World, subscription: Json, params: Json) -> tuple[Json, Json | None, Json | None]:

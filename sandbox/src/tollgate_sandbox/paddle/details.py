@@ -16,7 +16,7 @@ def rate_of(world: World, *, located: bool) -> Decimal:
 def preview(world: World, items: list[Json], currency: str, *, located: bool = True, credit: int = 0) -> Json:
     """What items would come to."""
     rate = rate_of(world, located=located)
-    lines = lines_of(items, rate, world.paddle.tax_mode)
+    lines: list[Json] = lines_of(items, rate, world.paddle.tax_mode)
     for line, item in zip(lines, items, strict=True):
         line["product"] = product_of(world, item)
     total = added(sum_of(line["totals"]) for line in lines)
@@ -32,12 +32,14 @@ def recompute(world: World, transaction: Json) -> None:
     """Write the details anew after anything changed; lines keep their ids."""
     hidden = world.hidden(transaction)
     located = transaction["address_id"] is not None
-    details = preview(world, transaction["items"], transaction["currency_code"], located=located)
+    items = trial_items(transaction["items"]) if transaction["origin"] == "api" else transaction["items"]
+    details = preview(world, items, transaction["currency_code"], located=located)
     ids: list[str] = hidden.setdefault("lines", [])
     while len(ids) < len(details["line_items"]):
         ids.append(new_id(LINE, world.clock.stamp()))
-    details["line_items"] = [{"id": id_, **line} for id_, line in zip(ids, details["line_items"], strict=False)]
-    total = added(sum_of(line["totals"]) for line in details["line_items"])
+    lines: list[Json] = [{"id": id_, **line} for id_, line in zip(ids, details["line_items"], strict=False)]
+    details["line_items"] = lines
+    total = added(sum_of(line["totals"]) for line in lines)
     paid, settled = (transaction["status"] in words for words in ({"paid", "completed"}, {"completed"}))
     currency: str = transaction["currency_code"]
     credit = min(hidden.get("credit", 0), total.total)
@@ -49,6 +51,16 @@ def recompute(world: World, transaction: Json) -> None:
     if not paid:
         totals["balance"] = str(max(0, int(totals["grand_total"]) - hidden.get("credited", 0)))
     transaction["details"] = details
+
+
+def trial_items(items: list[Json]) -> list[Json]:
+    """Items as a first transaction bills them: those with a trial cost nothing yet."""
+    return [_on_trial(item) if item["price"]["trial_period"] else item for item in items]
+
+
+def _on_trial(item: Json) -> Json:
+    price: Json = item["price"]
+    return {**item, "price": {**price, "unit_price": {**price["unit_price"], "amount": "0"}}}
 
 
 def product_of(world: World, item: Json) -> Json:

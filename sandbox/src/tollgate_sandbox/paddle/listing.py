@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Mapping, Sequence
 from operator import ge, gt, le, lt
-from typing import TypeAlias
+from typing import TypeAlias, cast
 from urllib.parse import urlencode
 
 from tollgate_sandbox.jsons import Json
@@ -22,7 +22,7 @@ def matching(things: Sequence[Json], query: Json, special: Mapping[str, Filter])
     for name, value in query.items():
         if name in {*PAGER, "include"}:
             continue
-        wanted: list[str] = value if isinstance(value, list) else [value]
+        wanted = cast(list[str], value) if isinstance(value, list) else [str(value)]
         things = [thing for thing in things if _fits(thing, name, wanted, special)]
     return list(things)
 
@@ -55,14 +55,18 @@ def page(things: Sequence[Json], query: Json, url: str, most: int = MOST) -> tup
         start = ids.index(query["after"]) + 1
     shown = ordered[start : start + size]
     last = shown[-1]["id"] if shown else query.get("after", "")
-    sent = {name: ",".join(value) if isinstance(value, list) else value for name, value in query.items()}
-    following = urlencode({**sent, "per_page": size, "after": last})
+    following = urlencode({**{name: _sent(value) for name, value in query.items()}, "per_page": size, "after": last})
     return shown, {
         "per_page": size,
         "next": f"{url}?{following}",
         "has_more": start + size < len(ordered),
         "estimated_total": len(ordered),
     }
+
+
+def _sent(value: object) -> str:
+    """A parameter as it came."""
+    return ",".join(cast(list[str], value)) if isinstance(value, list) else str(value)
 
 
 def _order(text: str) -> tuple[str, bool]:

@@ -80,7 +80,8 @@ def _value(value: object, options: Sequence[Any], path: str, wrong: Wrong) -> An
         if not complaints:
             return checked
         tries.append(complaints)
-    wrong += min(tries, key=_distance)
+    best: Wrong = min(tries, key=_distance)
+    wrong += best
     return None
 
 

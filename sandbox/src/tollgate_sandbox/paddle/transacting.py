@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from tollgate_sandbox.jsons import Json
+from tollgate_sandbox.jsons import Json, as_object
 from tollgate_sandbox.paddle.details import recompute
 from tollgate_sandbox.paddle.errors import bad_request, refused
 from tollgate_sandbox.paddle.ids import INVOICE, TRANSACTION, new_id
@@ -76,7 +76,7 @@ def check_smallest(total: int, currency: str, code: str) -> None:
 
 def place_checkout(world: World, transaction: Json) -> None:
     """Where it is paid: the page that the seller named, or the simulator's own."""
-    details = transaction["billing_details"] or {}
+    details = as_object(transaction["billing_details"])
     if transaction["collection_mode"] == "manual" and not details.get("enable_checkout"):
         transaction["checkout"] = None
         return

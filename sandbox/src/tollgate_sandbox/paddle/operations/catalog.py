@@ -1,9 +1,9 @@
 """Products and prices."""
 
 from paddle_billing.Resources.Prices.Operations import CreatePrice, ListPrices, UpdatePrice
-from paddle_billing.Resources.Prices.Operations.List import Includes as PriceIncludes
+from paddle_billing.Resources.Prices.Operations.List.Includes import Includes as PriceIncludes
 from paddle_billing.Resources.Products.Operations import CreateProduct, ListProducts, UpdateProduct
-from paddle_billing.Resources.Products.Operations.List import Includes as ProductIncludes
+from paddle_billing.Resources.Products.Operations.List.Includes import Includes as ProductIncludes
 
 from tollgate_sandbox.jsons import Json
 from tollgate_sandbox.paddle.calls import Answer, Call, Operation, assign

@@ -12,7 +12,7 @@ from paddle_billing.Resources.Subscriptions.Operations import (
 )
 from paddle_billing.Resources.Subscriptions.Operations.Get.Includes import Includes
 
-from tollgate_sandbox.jsons import Json
+from tollgate_sandbox.jsons import Json, as_object
 from tollgate_sandbox.paddle.calls import Answer, Call, Operation
 from tollgate_sandbox.paddle.card_changing import card_change
 from tollgate_sandbox.paddle.changing import cancel, pause, preview_update, resume, update
@@ -26,7 +26,7 @@ from tollgate_sandbox.paddle.renewing import base_items, renew
 from tollgate_sandbox.paddle.times import text_of
 
 _SPECIAL: dict[str, Filter] = {
-    "scheduled_change_action": lambda one, wanted: (one["scheduled_change"] or {}).get("action") in wanted,
+    "scheduled_change_action": lambda one, wanted: as_object(one["scheduled_change"]).get("action") in wanted,
     "price_id": lambda one, wanted: any(item["price"]["id"] in wanted for item in one["items"]),
 }
 

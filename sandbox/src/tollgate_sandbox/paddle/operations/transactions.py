@@ -16,7 +16,7 @@ from paddle_billing.Resources.Transactions.Operations.List.Includes import Inclu
 from tollgate_sandbox.jsons import Json
 from tollgate_sandbox.paddle.calls import Answer, Call, Operation, assign
 from tollgate_sandbox.paddle.catalog import currency_of, cycle_of, resolve
-from tollgate_sandbox.paddle.details import preview
+from tollgate_sandbox.paddle.details import preview, trial_items
 from tollgate_sandbox.paddle.errors import bad_request, refused
 from tollgate_sandbox.paddle.ids import ADDRESS, BUSINESS, CUSTOMER, TRANSACTION
 from tollgate_sandbox.paddle.rendering import show_transaction
@@ -43,7 +43,7 @@ def _create(call: Call) -> Answer:
     status = params.get("status")
     if status not in {None, "draft", "ready", "billed"}:
         raise refused("transaction_invalid_status_change", f"a transaction cannot begin as {status}")
-    total = int(preview(call.world, items, currency, located=address is not None)["totals"]["total"])
+    total = int(preview(call.world, trial_items(items), currency, located=address is not None)["totals"]["total"])
     check_smallest(total, currency, _TOO_LITTLE)
     made = begin(
         call.world,
@@ -144,6 +144,8 @@ def _preview(call: Call) -> Json:
     flags = [item.get("include_in_totals") is not False for item in params["items"]]
     currency = currency_of(items, params.get("currency_code"))
     counted = [item for item, flag in zip(items, flags, strict=True) if flag]
+    if not params.get("ignore_trials"):
+        counted = trial_items(counted)
     located = any(params.get(name) for name in ("address", "address_id", "customer_ip_address"))
     return {
         **{name: params.get(name) for name in ("customer_id", "address_id", "business_id", "customer_ip_address")},

@@ -3,7 +3,7 @@
 from starlette.requests import Request
 from starlette.responses import Response
 
-from tollgate_sandbox.jsons import Json
+from tollgate_sandbox.jsons import Json, as_object
 from tollgate_sandbox.paddle.credits import balances
 from tollgate_sandbox.paddle.ids import ADJUSTMENT, CUSTOMER, PAYMENT_METHOD, SUBSCRIPTION, TRANSACTION
 from tollgate_sandbox.paddle.money import written
@@ -72,7 +72,7 @@ def _transaction_actions(one: Json) -> Html:
     )
     number = tag(
         "form",
-        field("Purchase order number", "number", (one["billing_details"] or {}).get("purchase_order_number") or ""),
+        field("Purchase order number", "number", as_object(one["billing_details"]).get("purchase_order_number") or ""),
         tag("button", "Save"),
         method="post",
         action=f"{action}/edit",
@@ -177,5 +177,5 @@ async def customer_page(world: World, request: Request) -> Response:
 
 
 def _custom_data(one: Json) -> Html:
-    data = one["custom_data"]
-    return table(["Key", "Value"], [[key, str(value)] for key, value in dict(data or {}).items()], "None.")
+    data = as_object(one["custom_data"])
+    return table(["Key", "Value"], [[key, str(value)] for key, value in data.items()], "None.")
