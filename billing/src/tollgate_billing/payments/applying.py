@@ -60,7 +60,7 @@ def apply_invoice(
         raise StaleError
     if found.status == "draft":
         return False  # it may be deleted, and is nobody's debt yet
-    if receivable.reference not in {"", found.reference} and receivable.status != "void":
+    if receivable.reference not in {"", found.reference, found.replaces} and receivable.status != "void":
         raise DriftError(f"{found.reference} is another invoice of {found.subject} than {receivable.reference}")
     together = [receivable, *carried_with(connection, receivable.subject)]
     _require_equal(together, found)

@@ -86,7 +86,7 @@ def apply_checkout(
 ) -> Checkout | None:
     """The provider's truth becomes ours; with a complete one its subscription begins, once. None where it is nobody's.
     The caller commits."""
-    checkout = find_checkout(connection, found.checkout, lock=True)
+    checkout = _find_same(connection, provider, found)
     if checkout is None or checkout.provider != provider:
         return None
     if checkout.status == "complete":
@@ -110,6 +110,16 @@ def find_checkout(connection: Connection, checkout_id: str, *, lock: bool = Fals
     query = select(checkouts).where(checkouts.c.id == checkout_id)
     row = connection.execute(query.with_for_update() if lock else query).mappings().first()
     return None if row is None else Checkout(**row)
+
+
+def _find_same(connection: Connection, provider: str, found: ProviderCheckout) -> Checkout | None:
+    """By our name of it, or the newest that has the provider's: a change of card may be without ours."""
+    if found.checkout:
+        return find_checkout(connection, found.checkout, lock=True)
+    c = checkouts.c
+    query = select(c.id).where(c.provider == provider, c.reference == found.reference).order_by(c.created_ms.desc())
+    name = connection.execute(query.limit(1)).scalar()
+    return find_checkout(connection, name, lock=True) if name else None
 
 
 def list_checkouts(connection: Connection, status: CheckoutStatus, provider: str = "") -> list[Checkout]:

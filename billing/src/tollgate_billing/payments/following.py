@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 import structlog
+from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
 from tollgate_billing.checkpoints import Checkpoint, no_checkpoint
@@ -30,7 +31,8 @@ from tollgate_billing.payments.inbox import (
     remember_poll,
     settle_event,
 )
-from tollgate_billing.payments.port import ProviderError, ProviderInvoice, ProviderPort, RefusedError
+from tollgate_billing.payments.outbox import send_again
+from tollgate_billing.payments.port import ProviderCheckout, ProviderError, ProviderInvoice, ProviderPort
 from tollgate_billing.payments.receivables import (
     Receivable,
     by_reference,
@@ -105,15 +107,15 @@ class Follower:
             self._postpone(received, f"there is no payment provider {received.provider}")
             return
         try:
-            self._look_at_customer(provider, received)
             checkout = provider.read_checkout(received.event.checkout) if received.event.checkout else None
             found = None if received.event.checkout else self._affected(provider, received)
             self._checkpoint("before-apply")
             with self._database.write() as connection:
                 if found is not None:
                     apply_invoice(connection, received.provider, found[0], self._clock(), self._judge, found[1])
-                if checkout is not None:
-                    apply_checkout(connection, self._catalog(), received.provider, checkout, self._clock())
+                self._changed_customer(
+                    connection, received, self._apply_checkout(connection, received.provider, checkout)
+                )
                 settle_event(connection, received)
                 self._checkpoint("before-commit-applied")
             self._checkpoint("after-commit-applied")
@@ -129,23 +131,13 @@ class Follower:
                 put_event_aside(connection, received, problem)
             _log.error("a person has to look", provider=received.provider, id=received.event.id, problem=problem)
 
-    def _look_at_customer(self, provider: ProviderPort, received: Received) -> None:
+    def _changed_customer(self, connection: Connection, received: Received, checkout: Checkout | None) -> None:
         """Whoever has another payment method need not wait until what he owes is tried again."""
-        if not received.event.customer:
-            return
-        with self._database.read() as connection:
-            customer = known_customer(connection, received.provider, received.event.customer)
-            waiting = open_invoices(connection, received.provider, customer) if customer else []
-        for receivable in waiting:
-            try:
-                found = provider.collect_again(receivable.reference)
-                if found is not None:
-                    with self._database.write() as connection:
-                        apply_invoice(
-                            connection, received.provider, found, self._clock(), self._judge, receivable.version
-                        )
-            except (RefusedError, StaleError) as error:  # the event of the attempt says the rest
-                _log.info("not paid with it", subject=receivable.subject, problem=str(error))
+        name = received.provider
+        known = known_customer(connection, name, received.event.customer) if received.event.customer else ""
+        customer = checkout.customer if checkout is not None and checkout.status == "complete" else known
+        for receivable in open_invoices(connection, name, customer) if customer else ():
+            send_again(connection, "invoice", receivable.subject, self._clock())
 
     def _affected(self, provider: ProviderPort, received: Received) -> tuple[ProviderInvoice, int] | None:
         """The invoice as it is, and the state of our books before that was read."""
@@ -207,7 +199,12 @@ class Follower:
         found = provider.read_checkout(checkout.reference) if checkout.reference else None
         if found is not None and found.status != "open":
             with self._database.write() as connection:
-                apply_checkout(connection, self._catalog(), name, found, self._clock())
+                self._apply_checkout(connection, name, found)
+                for receivable in open_invoices(connection, name, checkout.customer):
+                    send_again(connection, "invoice", receivable.subject, self._clock())
+
+    def _apply_checkout(self, connection: Connection, name: str, found: ProviderCheckout | None) -> Checkout | None:
+        return apply_checkout(connection, self._catalog(), name, found, self._clock()) if found else None
 
     def _read_anew(self, name: str, provider: ProviderPort, receivable: Receivable) -> None:
         """One that cannot be applied does not stop the others."""

@@ -96,6 +96,13 @@ def wait_for_provider(connection: Connection, request: Request, now_ms: int, due
     connection.execute(update(outbox).where(*mine).values(due_ms=due_ms, problem=problem))
 
 
+def send_again(connection: Connection, kind: Kind, subject: str, now_ms: int) -> None:
+    """What the provider has done before: something may be possible now that was not."""
+    o = outbox.c
+    mine = (o.id == f"{kind}.{subject}", o.state == "done")
+    connection.execute(update(outbox).where(*mine).values(state="pending", due_ms=now_ms))
+
+
 def put_aside(connection: Connection, request: Request, problem: str) -> None:
     """A person has to decide; what comes after it is not kept waiting."""
     _change(connection, request, state="stuck", leased_ms=0, problem=problem)

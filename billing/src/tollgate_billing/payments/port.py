@@ -83,7 +83,8 @@ class ProviderInvoice:
     """The provider's truth. ``total_minor`` is with ``tax_minor``; ``paid_minor`` is what came in and no bank took back
     (``disputed``), ``refunded_minor`` what of that was given back; ``credited_minor`` need not be paid any more, by
     credit notes before the payment. ``payment`` is what the provider calls the newest payment, ``payment_ms`` when
-    that was. ``underway``: a bank has not said yet whether it pays. ``failure``: why the last attempt failed."""
+    that was. ``underway``: a bank has not said yet whether it pays. ``failure``: why the last attempt failed.
+    ``replaces``: the one that was withdrawn for it."""
 
     reference: str
     subject: str
@@ -102,6 +103,7 @@ class ProviderInvoice:
     url: str = ""
     underway: bool = False
     failure: str = ""
+    replaces: str = ""
 
 
 @dataclass(frozen=True)
@@ -181,7 +183,8 @@ class ProviderPort(Protocol):
         ...
 
     def collect(self, order: InvoiceOrder) -> ProviderInvoice:
-        """Invoice it, and collect: what is missing is done, what is there already is not done again."""
+        """Invoice it, and collect: what is missing is done, what is there already is not done again. Asked again, one
+        that is open is tried once more now: the customer may have another payment method."""
         ...
 
     def read_invoice(self, reference: str) -> ProviderInvoice | None:
@@ -194,11 +197,6 @@ class ProviderPort(Protocol):
 
     def read_event(self, body: bytes, headers: Mapping[str, str], now_ms: int) -> ProviderEvent:
         """Raises NotAuthenticError unless one of the webhook's secrets signed the body, and lately."""
-        ...
-
-    def collect_again(self, reference: str) -> ProviderInvoice | None:
-        """Try an open invoice once more now: the customer has another payment method. Raises RefusedError where that
-        fails too."""
         ...
 
     def void(self, reference: str) -> ProviderInvoice | None:

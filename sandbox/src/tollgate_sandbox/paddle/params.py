@@ -52,7 +52,13 @@ def _fields(shape: type) -> dict[str, tuple[tuple[Any, ...], bool]]:
 
 
 def _options(hint: Any) -> tuple[Any, ...]:
-    return get_args(hint) if get_origin(hint) in {Union, types.UnionType} else (hint,)
+    parts = get_args(hint) if get_origin(hint) in {Union, types.UnionType} else (hint,)
+    return tuple(_class_of(one) for one in parts)
+
+
+def _class_of(hint: Any) -> Any:
+    """The SDK names a module in one place, where it means the class in it."""
+    return getattr(hint, hint.__name__.rpartition(".")[2]) if isinstance(hint, types.ModuleType) else hint
 
 
 def _object(value: object, shape: type, path: str, wrong: Wrong) -> Any:

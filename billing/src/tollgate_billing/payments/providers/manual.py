@@ -52,11 +52,6 @@ class ManualPort:
         del event
         return None
 
-    def collect_again(self, reference: str) -> ProviderInvoice | None:
-        """Nobody can be charged."""
-        del reference
-        return None
-
     def void(self, reference: str) -> ProviderInvoice | None:
         """Nobody knows more than the ledger."""
         del reference

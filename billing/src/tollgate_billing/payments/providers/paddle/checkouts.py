@@ -5,6 +5,7 @@ whoever has one already, the change of its card."""
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from paddle_billing import Client
 from paddle_billing.Entities.Shared import (
@@ -53,7 +54,7 @@ class Checkouts:
     def begin(self, order: CheckoutOrder) -> ProviderCheckout:
         """The one that is there, or a new one."""
         found = self._find(order) if order.attempted else None
-        return _view(found or self._change_card(order) or self._make(order))
+        return replace(_view(found or self._change_card(order) or self._make(order)), checkout=order.id)
 
     def read(self, reference: str) -> ProviderCheckout | None:
         """None where there is none."""
@@ -74,6 +75,8 @@ class Checkouts:
         if subscription is None:
             return None
         change = self._client.subscriptions.get_payment_method_change_transaction(subscription.id)
+        if change.status.value not in {"draft", "ready"}:
+            return change  # what is past due: whoever pays it changes the card with it
         return self._client.transactions.update(change.id, UpdateTransaction(custom_data=_labels(order)))
 
     def _make(self, order: CheckoutOrder) -> Transaction:

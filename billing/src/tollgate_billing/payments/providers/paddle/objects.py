@@ -8,7 +8,7 @@ from paddle_billing.Entities.Transaction import Transaction
 from paddle_billing.Exceptions.ApiError import ApiError
 
 SUBJECT, LINE, CUSTOMER = "tollgate_subject", "tollgate_line", "tollgate_customer"
-CHECKOUT, SUBSCRIPTION = "tollgate_checkout", "tollgate_subscription"
+CHECKOUT, SUBSCRIPTION, WITHDRAWN = "tollgate_checkout", "tollgate_subscription", "tollgate_withdrawn"
 PAGE = 100
 
 

@@ -87,10 +87,6 @@ class PaddlePort:
         """See ``ProviderPort``."""
         return self.read_invoice(event.invoice) if event.invoice else None
 
-    def collect_again(self, reference: str) -> ProviderInvoice | None:
-        """See ``ProviderPort``. Paddle does it by itself as soon as there is another card."""
-        return self.read_invoice(reference)
-
     def void(self, reference: str) -> ProviderInvoice | None:
         """See ``ProviderPort``."""
         with speaking():

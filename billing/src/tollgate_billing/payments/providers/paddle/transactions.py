@@ -61,7 +61,15 @@ from tollgate_billing.payments.port import (
     RefusedError,
 )
 from tollgate_billing.payments.providers.paddle.amounts import without_credits
-from tollgate_billing.payments.providers.paddle.objects import LINE, PAGE, SUBJECT, is_missing, label, total_of
+from tollgate_billing.payments.providers.paddle.objects import (
+    LINE,
+    PAGE,
+    SUBJECT,
+    WITHDRAWN,
+    is_missing,
+    label,
+    total_of,
+)
 
 _STATUSES: dict[str, InvoiceStatus] = {
     "draft": "open",
@@ -89,12 +97,15 @@ class Transactions:
     def collect(self, order: InvoiceOrder) -> ProviderInvoice:
         """See ``ProviderPort.collect``."""
         found = self.find(order.payer.reference, order.subject) if order.attempted else None
-        if found is not None and not (found.status == TransactionStatus.Canceled and order.collection == "attended"):
-            return self.view(found)
         subscription = self.chargeable(order.payer.reference, order.currency)
-        if subscription is None or found is not None:
-            return self.view(self._offer(order))
-        return self._charge(order, subscription)
+        if found is None:
+            return self._charge(order, subscription) if subscription else self.view(self._offer(order))
+        if found.status == TransactionStatus.Canceled and order.collection == "attended":
+            return self.view(self._offer(order))  # the charge was declined before the page was there
+        if subscription is None or not _is_offer(found) or order.collection != "retried":
+            return self.view(found)
+        self._withdraw(order, found)
+        return replace(self._charge(order, subscription), replaces=found.id)
 
     def read(self, reference: str) -> ProviderInvoice | None:
         """None where there is none."""
@@ -142,10 +153,8 @@ class Transactions:
         status = _STATUSES[transaction.status.value]
         captured = [one for one in transaction.payments if one.status == PaymentAttemptStatus.Captured]
         newest = max(captured, key=lambda one: one.captured_at or one.created_at, default=None)
-        made = (
-            [one for one in self.adjustments(transaction.id) if one.status.value not in _NOT_DONE] if captured else []
-        )
-        taken_back = _sum(made, Action.Chargeback) - _sum(made, Action.ChargebackReverse)
+        made = self.adjustments(transaction.id) if captured else []
+        taken_back = _taken_back(made)
         kept = max(0, total_of(one.amount for one in captured) - taken_back)
         last = transaction.payments[0] if transaction.payments else None
         return ProviderInvoice(
@@ -166,6 +175,14 @@ class Transactions:
             underway=last is not None and last.status.value in _UNDERWAY,
             failure=_failure(last.status, last.error_code) if last is not None and status == "open" else "",
         )
+
+    def _withdraw(self, order: InvoiceOrder, offer: Transaction) -> None:
+        """There is a card now that can be charged instead. It says so, because one that a person cancelled is left
+        alone."""
+        if offer.status != TransactionStatus.Canceled:
+            marks = CustomData({SUBJECT: order.subject, WITHDRAWN: "true"})
+            withdrawn = UpdateTransaction(status=TransactionStatus.Canceled, custom_data=marks)
+            self._client.transactions.update(offer.id, withdrawn)
 
     def _charge(self, order: InvoiceOrder, subscription: Subscription) -> ProviderInvoice:
         """The answer names no transaction: it is found by its items."""
@@ -210,6 +227,12 @@ class Transactions:
     def _recent(self, customer: str) -> Iterator[Transaction]:
         customers = [customer] if customer else None
         yield from self._client.transactions.list(ListTransactions(pager=_newest_first(), customer_ids=customers))
+
+
+def _is_offer(transaction: Transaction) -> bool:
+    """Nobody has paid it yet, and a card may be charged in its stead."""
+    withdrawn = transaction.status == TransactionStatus.Canceled and bool(label(transaction, WITHDRAWN))
+    return withdrawn or (not transaction.subscription_id and transaction.status.value in {"draft", "ready"})
 
 
 def _newest_first() -> Pager:

@@ -50,8 +50,8 @@ class Invoices:
         if found.status == "draft":
             self._add_lines(order, found.id, customer)
             found = self._finalize(order, found.id)
-        if found.status == "open" and order.collection != "retried":
-            return self._charge_once(order, found)
+        if found.status == "open" and (order.attempted or order.collection != "retried"):
+            return self._charge_now(order, found)
         return self.view(found)
 
     def read(self, reference: str) -> ProviderInvoice | None:
@@ -100,8 +100,8 @@ class Invoices:
             failure=failure,
         )
 
-    def _charge_once(self, order: InvoiceOrder, invoice: stripe.Invoice) -> ProviderInvoice:
-        """Nobody tries again by himself: the customer pays on the invoice's page, or it is given up."""
+    def _charge_now(self, order: InvoiceOrder, invoice: stripe.Invoice) -> ProviderInvoice:
+        """What is not paid with that is paid on the invoice's page, tried again by Stripe, or given up."""
         failure = ""
         try:
             invoice = self.pay(invoice.id)

@@ -81,12 +81,6 @@ class StripePort:
             invoice = event.invoice or (self._invoices.of_payment(event.payment) if event.payment else "")
             return self._invoices.read(invoice) if invoice else None
 
-    def collect_again(self, reference: str) -> ProviderInvoice | None:
-        """See ``ProviderPort``."""
-        with speaking():
-            self._invoices.pay(reference)
-            return self._invoices.read(reference)
-
     def void(self, reference: str) -> ProviderInvoice | None:
         """See ``ProviderPort``."""
         with speaking():
