@@ -337,4 +337,7 @@ def test_what_was_paid_by_other_means_is_not_charged_to_a_new_card(card_shop: Ca
     ManualShop().pay(desk, statement.id)
     card_shop.check_out(desk.check_out("second").url)
     follow(desk)
-    assert (desk.paid(statement), card_shop.collected(desk)) == (5075, 0)
+    if card_shop.kind == "paddle":  # which charges what is past due by itself, whoever else was paid
+        assert (desk.paid(statement), balance(desk, f"surplus:{SUBSCRIPTION}")) == (5075, -5075)
+    else:
+        assert (desk.paid(statement), card_shop.collected(desk)) == (5075, 0)

@@ -20,8 +20,13 @@ from tollgate_sandbox.paddle.ids import EVENT, NOTIFICATION, SETTING
 from tollgate_sandbox.paddle.listing import Filter
 from tollgate_sandbox.paddle.notifying import logs_of, replay, show_notification
 from tollgate_sandbox.paddle.params import words
+from tollgate_sandbox.paddle.times import normal
 from tollgate_sandbox.paddle.world import event_type, payload, setting_fields
 
+_PERIOD: dict[str, Filter] = {
+    "from": lambda one, wanted: bool(one["occurred_at"] >= normal(wanted[0])),
+    "to": lambda one, wanted: bool(one["occurred_at"] <= normal(wanted[0])),
+}
 _SPECIAL: dict[str, Filter] = {
     "search": lambda one, wanted: wanted[0] in {one["id"], one["payload"]["event_id"], one["type"]},
     "filter": lambda one, wanted: wanted[0] == one["payload"]["data"].get("id"),
@@ -32,7 +37,7 @@ _MOST_SETTINGS = 10
 
 
 def _events(call: Call) -> Answer:
-    return call.listed(call.store.all(EVENT), payload)
+    return call.listed(call.store.all(EVENT), payload, special=_PERIOD)
 
 
 def _types(_call: Call) -> Answer:
