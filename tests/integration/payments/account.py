@@ -64,11 +64,11 @@ class StripeAccount:
 
 
 @contextmanager
-def stripe_account(folder: Path) -> Generator[StripeAccount]:
+def stripe_account(folder: Path, *options: str) -> Generator[StripeAccount]:
     """A simulator in a process of its own."""
     ready = folder / "stripe.url"
     command = [sys.executable, "-m", "tollgate_sandbox", "stripe", "--port", "0", "--ready-file", str(ready)]
-    process = subprocess.Popen([*command, "--key", SECRET_KEY], stdout=subprocess.DEVNULL)
+    process = subprocess.Popen([*command, "--key", SECRET_KEY, *options], stdout=subprocess.DEVNULL)
     try:
         wait_until(ready.exists)
         account = StripeAccount(ready.read_text())

@@ -52,7 +52,11 @@ def test_keys_of_stripe(value: str, expected: str) -> None:
     [
         ("pdl_sdbx_apikey_canary", "sandbox", ""),
         ("pdl_live_apikey_canary", "production", ""),
-        ("pdl_sdbx_apikey_canary", "production", "of Paddle's sandbox (pdl_sdbx_apikey_…), and spec.paddle.environment"),
+        (
+            "pdl_sdbx_apikey_canary",
+            "production",
+            "of Paddle's sandbox (pdl_sdbx_apikey_…), and spec.paddle.environment",
+        ),
         ("pdl_live_apikey_canary", "sandbox", "spec.paddle.environment is sandbox"),
         ("pdl_live_apikey_canary\n", "production", "ends with a line break"),
         ("pdl_ntfset_canary", "production", "is the secret of a notification destination"),

@@ -28,7 +28,13 @@ from tollgate_billing.payments.inbox import (
     remember_poll,
     settle_event,
 )
-from tollgate_billing.payments.port import ProviderError, ProviderInvoice, ProviderPort
+from tollgate_billing.payments.port import (
+    ProviderError,
+    ProviderInvoice,
+    ProviderPort,
+    UnauthorizedError,
+    suspect_nobody,
+)
 from tollgate_billing.payments.receivables import Receivable, by_reference, find_receivable, unsettled
 from tollgate_billing.payments.received import PaymentRefusedError
 
@@ -54,7 +60,9 @@ class Follower:
         health: Health,
         checkpoint: Checkpoint = no_checkpoint,
         judge: Judge = judge_nobody,
+        suspect: Callable[[str], None] = suspect_nobody,
     ) -> None:
+        self._suspect = suspect
         self._database = database
         self._providers = providers
         self._clock = clock
@@ -102,6 +110,8 @@ class Follower:
         except StaleError:
             self._postpone(received, "somebody else has looked meanwhile", at_once=True)
         except (ProviderError, IntegrityError) as error:  # the latter: another worker was faster
+            if isinstance(error, UnauthorizedError):
+                self._suspect(received.provider)
             self._postpone(received, str(error) if isinstance(error, ProviderError) else type(error).__name__)
         except DATABASE_AWAY:
             raise
@@ -145,8 +155,10 @@ class Follower:
             for receivable in open_ones:
                 self._read_anew(name, provider, receivable)
         except (ProviderError, IntegrityError) as error:  # the latter: an event came by itself at the same moment
+            if isinstance(error, UnauthorizedError):
+                self._suspect(name)
             if isinstance(error, ProviderError):
-                self._health.trouble(f"payment provider {name}", str(error))
+                self._health.trouble(f"payment provider {name}", str(error), of_others=True)
             self._polled[name] = now - _POLL_MS + _POLL_AGAIN_MS
             return
         self._polled[name] = now

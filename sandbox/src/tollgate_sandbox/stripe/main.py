@@ -28,6 +28,7 @@ def parse(arguments: list[str], address: Callable[[argparse.ArgumentParser], Non
         "--after-retries", choices=["open", "uncollectible"], default="open", help="of an invoice that nobody paid"
     )
     parser.add_argument("--rate-limits", action="store_true", help="100 requests per second, 25 per endpoint")
+    parser.add_argument("--account", default="acct_simulated", help="the account's id (acct_simulated)")
     given = vars(parser.parse_args(arguments))
     if bool(given["webhook_url"]) != bool(given["webhook_secret"]):
         parser.error("--webhook-url and --webhook-secret belong together")

@@ -9,7 +9,15 @@ from tollgate_billing.ledger.tables.money import (
     wallet_grants,
 )
 from tollgate_billing.ledger.tables.notifications import credit_levels, notifications
-from tollgate_billing.ledger.tables.payments import access, inbox, invoices, outbox, payments, provider_customers
+from tollgate_billing.ledger.tables.payments import (
+    access,
+    inbox,
+    invoices,
+    outbox,
+    payment_accounts,
+    payments,
+    provider_customers,
+)
 from tollgate_billing.ledger.tables.statements import charges, credit_notes, statement_lines, statements
 from tollgate_billing.ledger.tables.subscriptions import (
     api_keys,
@@ -47,6 +55,7 @@ __all__ = [
     "money_postings",
     "notifications",
     "outbox",
+    "payment_accounts",
     "payments",
     "postings",
     "price_versions",

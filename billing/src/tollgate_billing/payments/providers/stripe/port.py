@@ -13,6 +13,7 @@ import stripe
 from stripe import params
 
 from tollgate_billing.payments.port import (
+    Account,
     InvoiceLine,
     InvoiceOrder,
     InvoiceStatus,
@@ -24,6 +25,7 @@ from tollgate_billing.payments.port import (
 from tollgate_billing.payments.providers.stripe.amounts import from_stripe, least_minor, to_stripe
 from tollgate_billing.payments.providers.stripe.errors import speaking
 from tollgate_billing.payments.providers.stripe.events import TYPES, authentic_event, event_of
+from tollgate_core.payment_keys import Mode
 
 _STATEMENT, _LINE, _CUSTOMER = "tollgate_statement", "tollgate_line", "tollgate_customer"
 _TIMEOUT_SECONDS = 30
@@ -64,19 +66,28 @@ class _Money:
 
 
 class StripePort:
-    """One account. ``webhook_secrets``: all that are valid now."""
+    """One account. ``webhook_secrets``: all that are valid now. ``mode`` is the key's, which Stripe has put into it: to
+    ask for it would need a right that a restricted key may lack."""
 
     def __init__(
-        self, client: stripe.StripeClient, webhook_secrets: Sequence[str], *, automatic_tax: bool = False
+        self,
+        client: stripe.StripeClient,
+        webhook_secrets: Sequence[str],
+        *,
+        automatic_tax: bool = False,
+        mode: Mode = "test",
     ) -> None:
         self._v1 = client.v1
+        self._mode: Mode = mode
         self._secrets = webhook_secrets
         self._automatic_tax = automatic_tax
 
-    def check(self) -> str:
+    def check(self) -> Account:
         """See ``ProviderPort``."""
         with speaking():
-            return self._v1.accounts.retrieve_current().id
+            found = self._v1.accounts.retrieve_current()
+        profile = getattr(found, "business_profile", None)
+        return Account(found.id, self._mode, getattr(profile, "name", None) or "")
 
     def least_minor(self, currency: str) -> int:
         """See ``ProviderPort``."""
@@ -119,7 +130,7 @@ class StripePort:
 
     def read_event(self, body: bytes, headers: Mapping[str, str], now_ms: int) -> ProviderEvent:
         """See ``ProviderPort``."""
-        return authentic_event(body, headers, self._secrets, now_ms)
+        return authentic_event(body, headers, self._secrets, now_ms, self._mode)
 
     def events_since(self, moment_ms: int) -> Iterator[ProviderEvent]:
         """See ``ProviderPort``. The newest first, as Stripe gives them."""
