@@ -15,6 +15,8 @@ from tollgate_operator.control_loop import State
 _log = structlog.get_logger("payments")
 #: How often billing is asked, and while it is about to find something out or does not answer.
 _ASK_SECONDS, _ASK_SOON_SECONDS = 30.0, 2.0
+#: How long it is asked soon after keys were handed over: a kubelet takes about a minute to bring them to billing.
+_UNDER_WAY_SECONDS = 120.0
 #: How often the Secret is looked at where nothing changed: somebody else may have changed it.
 _LOOK_SECONDS = 300.0
 
@@ -28,6 +30,7 @@ class Payments:
         self._due = asyncio.Event()
         self._written: dict[str, str] | None = None
         self._looked = 0.0
+        self._arrives = 0.0
 
     def changed(self) -> None:
         """There is something new to hand over, or to ask for."""
@@ -50,8 +53,12 @@ class Payments:
             handed = await self._hand_over(now)
             if now.catalog.payment_providers and await self.accounts.ask():
                 judge()
-            waits = now.catalog.payment_providers and (not self.accounts.answers or self.accounts.wait(now))
-            pause = _ASK_SOON_SECONDS if waits or not handed else _ASK_SECONDS
+            pause = _ASK_SECONDS if handed and not self._expects_news(now) else _ASK_SOON_SECONDS
+
+    def _expects_news(self, state: State) -> bool:
+        if not state.catalog.payment_providers:
+            return False
+        return time.monotonic() < self._arrives or not self.accounts.answers or self.accounts.wait(state)
 
     async def _hand_over(self, state: State) -> bool:
         """False where it has to be tried again."""
@@ -59,7 +66,8 @@ class Payments:
         if files == self._written and time.monotonic() - self._looked < _LOOK_SECONDS:
             return True
         try:
-            await self._secret.sync(files)
+            if await self._secret.sync(files):
+                self._arrives = time.monotonic() + _UNDER_WAY_SECONDS
         except KubernetesError as error:
             _log.warning("keys of payment providers wait for the API server", error=type(error).__name__)
             return False
