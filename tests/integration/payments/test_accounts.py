@@ -140,7 +140,7 @@ def test_a_key_that_is_revoked_is_said_at_the_next_look_and_at_the_next_call(
     )
     follower.tick()
     assert till.checker.tick() == 1
-    assert till.said()[0] == "Unauthorized"
+    assert (till.said()[0], *till.said()[2:]) == ("Unauthorized", "acct_simulated", "test")
     assert "does not accept the API key" in till.said()[1]
     simulated.control.post("/sandbox/keys", json={"restore": KEY}).raise_for_status()
     till.now_ms += 30_000

@@ -146,19 +146,19 @@ class Checker:
         """One that cannot be checked does not stop the others."""
         if one.port is None or one.provider.kind == "manual":
             return _without_asking(one)
+        with self._database.read() as connection:
+            known = known_account(connection, one.provider.name)
         try:
-            return self._ask_port(one, one.port)
+            return self._ask_port(one, one.port, known)
         except ProviderError as error:
-            return _outcome(one, _reason(error), str(error))
+            return replace(_outcome(one, _reason(error), str(error)), account=known.id if known else "")
         except (*DATABASE_AWAY, IntegrityError):  # the latter: another replica was faster; the next look finds it
             raise
         except Exception as error:
             _log.exception("cannot be checked", provider=one.provider.name)
             return _outcome(one, "Unreachable", f"internal: {type(error).__name__}")
 
-    def _ask_port(self, one: Configured, port: ProviderPort) -> Outcome:
-        with self._database.read() as connection:
-            known = known_account(connection, one.provider.name)
+    def _ask_port(self, one: Configured, port: ProviderPort, known: Account | None) -> Outcome:
         if known is not None and one.mode is not None and one.mode != known.mode:
             # A key of the wrong mode is not even shown to anybody.
             return _changed(one, known, f"of {one.mode} mode")
