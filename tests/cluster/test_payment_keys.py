@@ -20,6 +20,7 @@ from tollgate_cli.laptop.system import wait_for
 KEY, NEXT_KEY, LIVE_KEY = "sk_test_canary", "sk_test_canary_next", "sk_live_canary"
 WEBHOOK, NEXT_WEBHOOK = "whsec_canary", "whsec_canary_next"
 CANARY = "canary"
+PAGE = Path(__file__).parents[2] / "docs" / "payments.md"
 
 
 @pytest.fixture(scope="module")
@@ -94,7 +95,8 @@ def test_a_key_comes_from_a_secret_to_billing_and_is_said_to_work(release: Relea
     mounted(release, {file_of(release): keys()})
     assert becomes(release, ("True", "Synced")) == "Simulated account (acct_simulated) in test mode"
     shown = release.server.kubectl("get", "paymentproviders", "-n", release.team)
-    assert "acct_simulated" in shown
+    documented = PAGE.read_text().partition("$ kubectl get paymentproviders\n")[2].partition("```")[0]
+    assert [line.split()[:-1] for line in shown.splitlines()] == [line.split()[:-1] for line in documented.splitlines()]
     found = release.server.kubectl.get("secret", f"{release.name}-payment-keys", "-n", release.namespace)
     assert [owner["kind"] for owner in found["metadata"]["ownerReferences"]] == ["Deployment", "Deployment"]
     version = release.server.kubectl.get("paymentprovider/shop", "-n", release.team)["metadata"]["resourceVersion"]
@@ -131,19 +133,21 @@ def test_a_key_that_is_revoked_is_said(release: Release, stripe: StripeAccount) 
     becomes(release, ("True", "Synced"))
 
 
-def test_what_is_missing_or_no_key_is_named_and_stops_nobody_else(release: Release, stripe: StripeAccount) -> None:
-    release.apply([
-        provider(stripe.url, "broken"),
-        secret("broken-stripe", key=f"{KEY}\n", webhook=WEBHOOK),
-        provider(stripe.url, "missing"),
-    ])  # fmt: skip
+def test_what_is_missing_or_no_key_is_named_and_stops_nobody_else(
+    release: Release, stripe: StripeAccount, tmp_path: Path
+) -> None:
+    (tmp_path / "key").write_text(f"{KEY}\n")  # as an editor leaves it
+    create = ("create", "secret", "generic", "broken-stripe", "-n", release.team)
+    release.server.kubectl(*create, f"--from-file=key={tmp_path / 'key'}", f"--from-literal=webhook={WEBHOOK}")
+    release.apply([provider(stripe.url, "broken"), provider(stripe.url, "missing")])
     message = becomes(release, ("False", "InvalidSecret"), "broken", "ResolvedRefs")
     assert "spec.stripe.secretKeyRef: the key 'key' of Secret 'broken-stripe' ends with a line break" in message
     message = becomes(release, ("False", "RefNotFound"), "missing", "ResolvedRefs")
     assert "spec.stripe.secretKeyRef: there is no Secret 'missing-stripe' with key 'key'" in message
     assert becomes(release, ("False", "KeysMissing"), "missing") == "see ResolvedRefs"
     assert handed_over(release) == {file_of(release): keys(NEXT_KEY)}
-    release.apply([secret("broken-stripe", key=KEY, webhook=WEBHOOK)])
+    release.server.kubectl("delete", "secret", "broken-stripe", "-n", release.team)
+    release.server.kubectl(*create, f"--from-literal=key={KEY}", f"--from-literal=webhook={WEBHOOK}")
     mounted(release, {file_of(release): keys(NEXT_KEY), file_of(release, "broken"): keys()})
     becomes(release, ("True", "ResolvedRefs"), "broken", "ResolvedRefs")
     becomes(release, ("True", "Synced"), "broken")
