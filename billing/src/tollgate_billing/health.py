@@ -23,16 +23,24 @@ class Health:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._trouble: dict[str, str] = {}
+        self._others: set[str] = set()
 
-    def trouble(self, part: str, sentence: str) -> None:
-        """Something does not work."""
+    def trouble(self, part: str, sentence: str, *, of_others: bool = False) -> None:
+        """Something does not work; ``of_others``: without it we serve as well as with it."""
         with self._lock:
             self._trouble[part] = sentence
+            (self._others.add if of_others else self._others.discard)(part)
 
     def fine(self, part: str) -> None:
         """It works again."""
         with self._lock:
             self._trouble.pop(part, None)
+
+    def is_ours(self, part: str) -> bool:
+        """Whether trouble of this part is a reason to be sent no requests. A provider that is away is none: who asks
+        what is wrong, and the webhooks of other providers, must find us."""
+        with self._lock:
+            return part not in self._others
 
     def troubles(self) -> Mapping[str, str]:
         """What is degraded now."""

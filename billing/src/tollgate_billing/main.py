@@ -31,6 +31,7 @@ from tollgate_billing.ledger.database import DATABASE_AWAY, Database
 from tollgate_billing.ledger.migrate import migrate
 from tollgate_billing.ledger.verification import verify
 from tollgate_billing.notifications.watching import Watcher
+from tollgate_billing.payments.accounts import Checker
 from tollgate_billing.payments.checking_out import CheckingOut
 from tollgate_billing.payments.collecting import Collecting, PayingIn
 from tollgate_billing.payments.dunning import Dunning
@@ -65,7 +66,9 @@ class Billing:
         poster = Poster(self.database, clock, self.metrics)
         checkpoint = crash_at(settings.crash_at)
         delay_ms = int(settings.close_delay_seconds * 1000)
-        self.providers = Registry(lambda: self.catalog.current, settings.payment_keys_dir)
+        registry = Registry(lambda: self.catalog.current, settings.payment_keys_dir)
+        self.checker = Checker(self.database, registry, clock, self.health)
+        providers, suspect = self.checker.admitted, self.checker.suspect
         self.closer = Closer(
             self.database,
             lambda: self.catalog.current,
@@ -77,11 +80,11 @@ class Billing:
         )
         self.dunning = Dunning(self.database, lambda: self.catalog.current, clock, self.health)
         judge = self.dunning.judge
-        self.sender = Sender(self.database, self.providers, clock, self.health, checkpoint, judge)
-        self.follower = Follower(
-            self.database, self.providers, clock, self.health, checkpoint, judge, lambda: self.catalog.current
-        )
         pay_in = PayingIn(lambda: self.catalog.current)
+        self.sender = Sender(self.database, providers, clock, self.health, checkpoint, judge, suspect)
+        self.follower = Follower(
+            self.database, providers, clock, self.health, checkpoint, judge, suspect, lambda: self.catalog.current
+        )
         self.watcher = Watcher(self.database, lambda: self.catalog.current, clock, self.health, pay_in)
         self.consumer = Consumer(self.streams, poster, clock, self.health, self.metrics, checkpoint)
         self.services = Services(
@@ -93,10 +96,11 @@ class Billing:
             metrics=self.metrics,
             replay=lambda letter_id: replay(self.database, self.streams, clock, letter_id),
             is_warm=lambda: self.keeper.is_warm,
-            providers=self.providers,
+            providers=providers,
+            outcomes=self.checker.outcomes,
             judge=judge,
             pay_in=pay_in,
-            checking_out=CheckingOut(self.database, lambda: self.catalog.current, self.providers, clock),
+            checking_out=CheckingOut(self.database, lambda: self.catalog.current, providers, clock),
             admin_token=settings.admin_token,
         )
 
@@ -147,6 +151,7 @@ def _run(billing: Billing, stop: threading.Event) -> None:
     threads = [_start("ingest", billing.consumer.run, stop), _start("keeper", billing.keeper.run, stop)]
     threads.append(_start("closer", billing.closer.run, stop))
     threads.append(_start("watcher", billing.watcher.run, stop))
+    threads.append(_start("checker", billing.checker.run, stop))
     threads.append(_start("sender", billing.sender.run, stop))
     threads.append(_start("follower", billing.follower.run, stop))
     threads.append(_start("dunning", billing.dunning.run, stop))

@@ -8,6 +8,7 @@ from tollgate_core.manifests.parse import Manifest
 from tollgate_operator.envoy import GatewaySettings, Inputs, Resources, build_resources, gateway_inputs
 from tollgate_operator.reconcile import ResourceKey, Status, build_catalog, resolve
 from tollgate_operator.reconcile.index import Index
+from tollgate_operator.reconcile.payment_keys import KeyFiles, key_files, say_left_out
 from tollgate_operator.sources import Loaded
 
 
@@ -23,6 +24,7 @@ class State:
     catalog: Catalog
     catalog_hash: str
     encoded: bytes
+    payment_keys: KeyFiles
     inputs: Inputs
     settings: GatewaySettings
     envoy: Resources
@@ -41,17 +43,19 @@ def reconcile(
     effective = resolve(loaded.resources, last_good, loaded.broken, settings.upstreams)
     index = Index(effective.resources)
     catalog = build_catalog(index)
+    payment_keys = key_files(index)
     encoded = catalog.encode()
     inputs = gateway_inputs(index)
     same = last is not None and last.inputs == inputs and last.settings == settings
     return State(
         desired=dict(loaded.resources),
         resources=dict(effective.resources),
-        statuses=dict(effective.statuses),
+        statuses={**effective.statuses, **dict(say_left_out(effective.statuses, payment_keys))},
         files=dict(loaded.files),
         catalog=catalog,
         catalog_hash=content_hash(encoded),
         encoded=encoded,
+        payment_keys=payment_keys,
         inputs=inputs,
         settings=settings,
         envoy=last.envoy if last and same else build_resources(index, settings, last.envoy if last else None),

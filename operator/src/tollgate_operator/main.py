@@ -9,6 +9,7 @@ from redis.asyncio import Redis
 
 from tollgate_core.logs import configure_logging
 from tollgate_operator.control_loop import State, reconcile
+from tollgate_operator.payment_files import write_key_files
 from tollgate_operator.publish import CatalogPublisher, status_document, write_status
 from tollgate_operator.settings import Settings
 from tollgate_operator.sources import FileSource, Loaded
@@ -36,6 +37,7 @@ class Operator:
         for (kind, name), status in state.statuses.items():
             for problem in status.problems:
                 _log.warning("resource refused", kind=kind, name=name, serving=status.serving, problem=problem)
+        self._hand_keys_over(state)
         await self._publisher.offer(state)
         snapshot = Snapshot.of(state.envoy)
         if self._cache.current is None or self._cache.current.version != snapshot.version:
@@ -44,6 +46,15 @@ class Operator:
             self._watching.cancel()
         self._report(False, "")
         self._watching = asyncio.create_task(self._watch_acknowledgements())
+
+    def _hand_keys_over(self, state: State) -> None:
+        """A disk that is full stops payments, and nothing else."""
+        if self._settings.payment_keys_dir is None:
+            return
+        try:
+            write_key_files(self._settings.payment_keys_dir, state.payment_keys.files)
+        except OSError as error:
+            _log.error("keys of payment providers cannot be written", error=error.strerror)
 
     async def _watch_acknowledgements(self) -> None:
         snapshot = self._cache.current

@@ -10,23 +10,27 @@ from tollgate_operator.envoy import GatewaySettings
 
 @dataclass(frozen=True)
 class Settings:
-    """``ads_address`` is where Envoy finds us, ``status_file`` where statuses are written."""
+    """``ads_address`` is where Envoy finds us, ``status_file`` where statuses are written, ``payment_keys_dir`` where
+    billing finds keys of payment providers."""
 
     manifests: Path
     redis_url: str
     ads_address: str
     status_file: Path
     gateway: GatewaySettings
+    payment_keys_dir: Path | None = None
 
     @staticmethod
     def from_environment(environment: Mapping[str, str] = os.environ) -> "Settings":
         """Raises KeyError with the name of a variable that is missing."""
+        keys_dir = environment.get("TOLLGATE_PAYMENT_KEYS_DIR", "")
         return Settings(
             manifests=Path(environment["TOLLGATE_MANIFESTS"]),
             redis_url=environment["TOLLGATE_REDIS_URL"],
             ads_address=environment["TOLLGATE_ADS_ADDRESS"],
             status_file=Path(environment["TOLLGATE_STATUS_FILE"]),
             gateway=gateway_settings(environment),
+            payment_keys_dir=Path(keys_dir) if keys_dir else None,
         )
 
 

@@ -14,8 +14,10 @@ from tests.unit.billing.builders import NOW_MS
 from tollgate_billing.http.app import build_app
 from tollgate_billing.ledger.tables import inbox
 from tollgate_billing.main import Billing
-from tollgate_billing.payments.registry import Registry, keys_file
+from tollgate_billing.payments.port import ProviderPort
+from tollgate_billing.payments.registry import Registry
 from tollgate_core.catalog import PaymentProvider
+from tollgate_core.payment_keys import keys_file
 
 URL = "/v1/webhooks/team/shop"
 OLD, NEW = "whsec_canary_old", "whsec_canary_new"
@@ -35,7 +37,11 @@ def shop(billing: Billing, tmp_path: Path) -> Iterator[TestClient]:
     keys = {"secretKey": "sk_test_canary", "webhookSecrets": [NEW, OLD]}
     (tmp_path / keys_file("team/shop")).write_text(json.dumps(keys))
     registry = Registry(lambda: billing.catalog.current, tmp_path)
-    services = billing.services.__class__(**{**vars(billing.services), "providers": registry})
+
+    def ports() -> dict[str, ProviderPort]:
+        return {one.provider.name: one.port for one in registry() if one.port}
+
+    services = billing.services.__class__(**{**vars(billing.services), "providers": ports})
     with TestClient(build_app(services), raise_server_exceptions=False) as client:
         yield client
 
@@ -46,7 +52,7 @@ def stored(billing: Billing) -> list[tuple[str, str]]:
 
 
 def test_an_event_is_written_down_once_and_answered(shop: TestClient, billing: Billing) -> None:
-    body = event(1)
+    body = event(1)[:-1] + b', "livemode": false}'
     answers = [shop.post(URL, content=body, headers=signed(body, NOW_MS, secret)) for secret in (NEW, OLD)]
     assert [answer.status_code for answer in answers] == [200, 200]
     assert [answer.json()["duplicate"] for answer in answers] == [False, True]
@@ -59,6 +65,7 @@ def test_an_event_is_written_down_once_and_answered(shop: TestClient, billing: B
         (URL, "whsec_wrong", NOW_MS, event(2), 400),
         (URL, NEW, NOW_MS - 301_000, event(2), 400),
         (URL, NEW, NOW_MS, event(2)[:-9], 400),
+        (URL, NEW, NOW_MS, event(2)[:-1] + b', "livemode": true}', 400),
         (URL, NEW, NOW_MS, b"x" * (1024 * 1024 + 1), 413),
         ("/v1/webhooks/team/without-keys", NEW, NOW_MS, event(2), 404),
         ("/v1/webhooks/nobody", NEW, NOW_MS, event(2), 404),

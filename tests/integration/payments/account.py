@@ -107,20 +107,20 @@ def paddle_account(folder: Path) -> Generator[PaddleAccount]:
 
 
 @contextmanager
-def stripe_account(folder: Path) -> Generator[StripeAccount]:
+def stripe_account(folder: Path, *options: str) -> Generator[StripeAccount]:
     """A simulator in a process of its own."""
-    with simulator(folder, "stripe", SECRET_KEY) as url:
+    with simulator(folder, "stripe", SECRET_KEY, *options) as url:
         account = StripeAccount(url)
         yield account
         account.control.close()
 
 
 @contextmanager
-def simulator(folder: Path, kind: str, key: str) -> Generator[str]:
+def simulator(folder: Path, kind: str, key: str, *options: str) -> Generator[str]:
     """Its address."""
     ready = folder / f"{kind}.url"
     command = [sys.executable, "-m", "tollgate_sandbox", kind, "--port", "0", "--ready-file", str(ready)]
-    process = subprocess.Popen([*command, "--key", key], stdout=subprocess.DEVNULL)
+    process = subprocess.Popen([*command, "--key", key, *options], stdout=subprocess.DEVNULL)
     try:
         wait_until(ready.exists)
         yield ready.read_text()

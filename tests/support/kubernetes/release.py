@@ -97,7 +97,7 @@ class Release:
 
     def secret(self, name: str) -> dict[str, bytes]:
         """A Secret's values."""
-        return {key: base64.b64decode(value) for key, value in self.get("secret", name)["data"].items()}
+        return {key: base64.b64decode(value) for key, value in self.get("secret", name).get("data", {}).items()}
 
     def port(self, container_port: int, replica: int = 0) -> int:
         """The port of this machine that stands for one of a container."""
@@ -320,14 +320,39 @@ class Release:
             target.mkdir(parents=True, exist_ok=True)
             mounts[path] = str(target)
             if "secret" in volume:
-                for name, value in self.secret(volume["secret"]["secretName"]).items():
-                    (target / name).write_bytes(value)
+                self._mount_secret(target, volume["secret"])
         for mount in container.get("volumeMounts", []):
             volume = volumes.get(mount["name"], {})
             if "configMap" in volume:
                 for name, text in self.get("configmap", volume["configMap"]["name"])["data"].items():
                     Path(mounts[mount["mountPath"]], name).write_text(self._localize_file(name, text, mounts))
         return mounts
+
+    def remount(self, workload: str, volume: str, replica: int = 0) -> None:
+        """What a kubelet does within about a minute of a change: the mounted Secret becomes as it is now."""
+        spec = self.get("deployment", f"{self.name}-{workload}")["spec"]["template"]["spec"]
+        source = next(v["secret"] for v in spec["volumes"] if v["name"] == volume)
+        self._mount_secret(self.directory / f"{self.name}-{workload}-{replica}" / volume, source)
+
+    def _mount_secret(self, target: Path, source: Mapping[str, Any]) -> None:
+        """All at once, as a kubelet does it: files are links into a folder that a link leads to."""
+        try:
+            values = self.secret(source["secretName"])
+        except KubectlError:
+            if not source.get("optional"):
+                raise
+            values = {}
+        content = Path(tempfile.mkdtemp(prefix="..", dir=target))
+        for name, value in values.items():
+            (content / name).write_bytes(value)
+        (content / "..link").symlink_to(content.name)
+        os.replace(content / "..link", target / "..data")
+        for path in target.iterdir():
+            if not path.name.startswith("..") and path.name not in values:
+                path.unlink()
+        for name in values:
+            if not (target / name).is_symlink():
+                (target / name).symlink_to(f"..data/{name}")
 
     def _localize(self, text: str, mounts: Mapping[str, str], replica: int) -> str:
         service = rf"{re.escape(self.name)}-[a-z]+\.{re.escape(self.namespace)}\.svc(?:\.cluster\.local)?:(\d+)"

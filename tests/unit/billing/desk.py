@@ -59,7 +59,7 @@ class Desk:
             self.health,
             self.checkpoint,
             self.dunning.judge,
-            lambda: self.catalog,
+            catalog=lambda: self.catalog,
         )
         self.sender = Sender(
             self.database, lambda: self.providers, self.clock, self.health, self.checkpoint, self.dunning.judge

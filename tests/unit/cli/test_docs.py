@@ -11,6 +11,9 @@ from typer.testing import CliRunner
 
 from tollgate_cli.main import app
 from tollgate_cli.manifests import valid_catalog
+from tollgate_operator.control_loop import reconcile
+from tollgate_operator.envoy import GatewaySettings
+from tollgate_operator.sources import FileSource
 
 _ROOT = Path(__file__).parents[3]
 _BLOCK = re.compile(r"(?<=```console\n)\$ (?:.*\n)*?(?=```)")
@@ -47,3 +50,12 @@ def test_the_example_of_the_limits_page_is_valid(tmp_path: Path) -> None:
         (False, True, 0),
     ]
     assert products["trial"].clamp_output
+
+
+def test_the_examples_of_the_payments_page_are_valid_and_their_keys_are_handed_over(tmp_path: Path) -> None:
+    _, keys, *_ = re.findall(r"```yaml\n(.*?)```", (_ROOT / "docs" / "payments.md").read_text(), re.DOTALL)
+    (tmp_path / "keys.yaml").write_text(keys)
+    settings = GatewaySettings("127.0.0.1", 8080, ("unix:/x",), ("unix:/y",), "/log")
+    state = reconcile(FileSource(tmp_path).load(), None, settings)
+    assert {name: status.problems for name, status in state.statuses.items() if status.problems} == {}
+    assert sorted(state.payment_keys.files) == ["shop.json", "store.json"]

@@ -19,7 +19,7 @@ def state(url: str, settings: GatewaySettings = IN_CLUSTER, *more: Document) -> 
     return reconcile(store_of(document, *(stored(m) for m in more)).loaded(), None, settings)
 
 
-def conditions(found: State) -> dict[str, tuple[bool, str, str]]:
+def conditions(found: State) -> dict[str, tuple[bool | None, str, str]]:
     return {c.type: (c.status, c.reason, c.message) for c in found.statuses["API", "a"].conditions}
 
 

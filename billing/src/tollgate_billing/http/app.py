@@ -15,6 +15,7 @@ from tollgate_billing.http.explanations import explanation_routes
 from tollgate_billing.http.limits import limit_routes
 from tollgate_billing.http.operations import operations_routes
 from tollgate_billing.http.outbox import outbox_routes
+from tollgate_billing.http.payment_providers import payment_provider_routes
 from tollgate_billing.http.payments import payment_routes
 from tollgate_billing.http.provider import letter_routes, usage_routes
 from tollgate_billing.http.quotes import quote_routes
@@ -57,6 +58,7 @@ def build_app(services: Services, on_serving: Callable[[], None] | None = None) 
         notification_routes(services),
         credit_note_routes(services),
         payment_routes(services),
+        payment_provider_routes(services),
         outbox_routes(services),
         checkout_routes(services),
         portal_routes(services),

@@ -28,7 +28,7 @@ def operations_routes(services: Services) -> APIRouter:
             troubles.setdefault("redis", "not filled yet")
         lag = services.metrics.lag_seconds()
         content = {"status": "degraded" if troubles else "ready", "degraded": troubles, "lag_seconds": lag}
-        return JSONResponse(content, 503 if troubles else 200)
+        return JSONResponse(content, 503 if any(map(services.health.is_ours, troubles)) else 200)
 
     @router.get("/metrics")
     def metrics() -> Response:

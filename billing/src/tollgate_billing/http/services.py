@@ -1,6 +1,6 @@
 """What routes may use, made by the composition root and injected."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from sqlalchemy import Connection
@@ -10,6 +10,7 @@ from tollgate_billing.health import Health, Metrics
 from tollgate_billing.keys import KeyRing
 from tollgate_billing.ledger.database import Database
 from tollgate_billing.ledger.subscriptions import Subscription
+from tollgate_billing.payments.accounts import Outcome
 from tollgate_billing.payments.checking_out import CheckingOut
 from tollgate_billing.payments.port import ProviderPort
 from tollgate_billing.sync.catalog_sync import CatalogSync
@@ -18,7 +19,8 @@ from tollgate_billing.wallets.topping_up import TopUp
 
 @dataclass(frozen=True)
 class Services:
-    """``replay`` puts dead letters back on their streams: one, or all that are open, and answers how many."""
+    """``replay`` puts dead letters back on their streams: one, or all that are open, and answers how many.
+    ``outcomes`` are those of the last round trips to payment providers, ``providers`` the ones that may be used."""
 
     database: Database
     catalog: CatalogSync
@@ -32,4 +34,5 @@ class Services:
     checking_out: CheckingOut
     pay_in: Callable[[Connection, Subscription, TopUp], None]
     providers: Callable[[], Mapping[str, ProviderPort]]
+    outcomes: Callable[[], Sequence[Outcome]]
     admin_token: str = field(repr=False)

@@ -40,7 +40,7 @@ async def _body(request: Request) -> bytes:
 def _store(services: Services, name: str, headers: dict[str, str], body: bytes) -> bool:
     provider = services.providers().get(name)
     if provider is None:
-        raise Problem(404, "there is no such payment provider, or its keys are missing")
+        raise Problem(404, "there is no such payment provider, or its keys are missing or not known to be right")
     now = services.clock()
     try:
         event = provider.read_event(body, headers, now)

@@ -32,7 +32,14 @@ from tollgate_billing.payments.inbox import (
     settle_event,
 )
 from tollgate_billing.payments.outbox import send_again
-from tollgate_billing.payments.port import ProviderCheckout, ProviderError, ProviderInvoice, ProviderPort
+from tollgate_billing.payments.port import (
+    ProviderCheckout,
+    ProviderError,
+    ProviderInvoice,
+    ProviderPort,
+    UnauthorizedError,
+    suspect_nobody,
+)
 from tollgate_billing.payments.receivables import (
     Receivable,
     by_reference,
@@ -68,8 +75,10 @@ class Follower:
         health: Health,
         checkpoint: Checkpoint = no_checkpoint,
         judge: Judge = judge_nobody,
+        suspect: Callable[[str], None] = suspect_nobody,
         catalog: Callable[[], Catalog] = Catalog,
     ) -> None:
+        self._suspect = suspect
         self._database = database
         self._providers = providers
         self._clock = clock
@@ -122,6 +131,8 @@ class Follower:
         except StaleError:
             self._postpone(received, "somebody else has looked meanwhile", at_once=True)
         except (ProviderError, IntegrityError) as error:  # the latter: another worker was faster
+            if isinstance(error, UnauthorizedError):
+                self._suspect(received.provider)
             self._postpone(received, str(error) if isinstance(error, ProviderError) else type(error).__name__)
         except DATABASE_AWAY:
             raise
@@ -176,8 +187,10 @@ class Follower:
             for checkout in checkouts:
                 self._read_checkout(name, provider, checkout)
         except (ProviderError, IntegrityError) as error:  # the latter: an event came by itself at the same moment
+            if isinstance(error, UnauthorizedError):
+                self._suspect(name)
             if isinstance(error, ProviderError):
-                self._health.trouble(f"payment provider {name}", str(error))
+                self._health.trouble(f"payment provider {name}", str(error), of_others=True)
             self._polled[name] = now - _POLL_MS + _POLL_AGAIN_MS
             return
         self._polled[name] = now

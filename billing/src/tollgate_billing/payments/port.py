@@ -8,6 +8,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
+from tollgate_core.payment_keys import Mode
+
 InvoiceStatus = Literal["draft", "open", "paid", "void", "uncollectible"]
 CheckoutStatus = Literal["open", "complete", "expired"]
 #: Where a first attempt fails: the provider tries again for days; the customer pays on the invoice's page; it is given
@@ -31,12 +33,30 @@ class TryLaterError(ProviderError):
         self.after_ms = after_ms
 
 
+class UnauthorizedError(TryLaterError):
+    """It does not take the key: as with every other call, until a person has replaced it."""
+
+
 class RefusedError(ProviderError):
     """It had no effect and never will: a person has to decide."""
 
 
 class NotAuthenticError(ProviderError):
     """What claims to be a provider's event is not, or is too old."""
+
+
+def suspect_nobody(provider: str) -> None:
+    """Where nobody checks keys."""
+    del provider
+
+
+@dataclass(frozen=True)
+class Account:
+    """Whom a key belongs to, as the provider says. ``id`` is empty where there is no account anywhere."""
+
+    id: str
+    mode: Mode
+    name: str = ""
 
 
 @dataclass(frozen=True)
@@ -174,8 +194,8 @@ class ProviderPort(Protocol):
         """Of an invoice."""
         ...
 
-    def check(self) -> str:
-        """The account's name, after a round trip with the key that is used for everything else."""
+    def check(self) -> Account:
+        """After a round trip with the key that is used for everything else."""
         ...
 
     def least_minor(self, currency: str) -> int:

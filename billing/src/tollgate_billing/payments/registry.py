@@ -1,7 +1,10 @@
-"""The payment providers of the catalog that have keys, as ports. Keys come from files, which a Secret is mounted as."""
+"""The payment providers of the catalog, with the ports of those that have keys. Keys come from files, which a Secret is
+mounted as."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+import os
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
@@ -13,79 +16,98 @@ from tollgate_billing.payments.providers.manual import ManualPort
 from tollgate_billing.payments.providers.paddle.port import PaddlePort, paddle_client
 from tollgate_billing.payments.providers.stripe.port import StripePort, stripe_client
 from tollgate_core.catalog import Catalog, PaymentProvider
+from tollgate_core.payment_keys import Mode, PaymentKeys, keys_file, mode_of
 
 _log = structlog.get_logger("payments")
 _SHORTEST_SECRET = 8
+#: Of a file: when it was written, which it is, how long. A mounted Secret changes by a link that leads elsewhere.
+_Stamp = tuple[int, int, int]
 
 
 @dataclass(frozen=True)
-class Keys:
-    """Of one account. ``webhook_secrets``: all that are valid now."""
+class Configured:
+    """A provider of the catalog. ``port`` is the same object for as long as neither its spec nor its keys change; None
+    without keys, or where nobody can speak to it yet. ``mode`` is what the key says of itself."""
 
-    secret_key: str = field(repr=False)
-    webhook_secrets: Sequence[str] = field(repr=False)
+    provider: PaymentProvider
+    has_keys: bool
+    port: ProviderPort | None
+    mode: Mode | None = None
 
 
 class Registry:
-    """Called for what is there now: an edited manifest or a rotated key needs no restart."""
+    """Called for what is there now: an edited manifest or a rotated key needs no restart. Several threads call it."""
 
     def __init__(self, catalog: Callable[[], Catalog], directory: Path | None) -> None:
         self._catalog = catalog
         self._directory = directory
-        self._made: dict[str, tuple[tuple[PaymentProvider, bytes], ProviderPort]] = {}
+        self._lock = threading.Lock()
+        self._read: dict[str, tuple[_Stamp, bytes]] = {}
+        self._made: dict[str, tuple[bytes, Configured]] = {}
 
-    def __call__(self) -> Mapping[str, ProviderPort]:
-        """By name; without those whose keys are missing."""
-        found: dict[str, ProviderPort] = {}
-        for provider in self._catalog().payment_providers:
-            content = self._content(provider.name)
-            known = self._made.get(provider.name)
-            if known is not None and known[0] == (provider, content):
-                found[provider.name] = known[1]
-                continue
-            port = _port(provider, content)
-            if port is not None:
-                self._made[provider.name] = (provider, content), port
-                found[provider.name] = port
-        return found
+    def __call__(self) -> Sequence[Configured]:
+        """All of the catalog."""
+        with self._lock:
+            found = [self._configured(provider) for provider in self._catalog().payment_providers]
+            names = {one.provider.name for one in found}
+            for gone in self._made.keys() - names:
+                self._made.pop(gone)
+                self._read.pop(gone, None)
+            return found
+
+    def _configured(self, provider: PaymentProvider) -> Configured:
+        content = b"" if provider.kind == "manual" else self._content(provider.name)
+        known = self._made.get(provider.name)
+        if known is None or known[0] != content or known[1].provider != provider:
+            known = self._made[provider.name] = (content, _configure(provider, content))
+        return known[1]
 
     def _content(self, name: str) -> bytes:
+        """Read where it changed."""
         if self._directory is None:
             return b""
+        path = self._directory / keys_file(name)
         try:
-            return (self._directory / keys_file(name)).read_bytes()
+            stamp = _stamp(path)
+            known = self._read.get(name)
+            if known is None or known[0] != stamp:
+                known = self._read[name] = (stamp, path.read_bytes())
         except OSError:
+            self._read.pop(name, None)
             return b""
+        return known[1]
 
 
-def keys_file(provider: str) -> str:
-    """In the folder of keys: JSON with ``secretKey`` and ``webhookSecrets``."""
-    return f"{provider.replace('/', '.')}.json"
+def _stamp(path: Path) -> _Stamp:
+    found = os.stat(path)
+    return found.st_mtime_ns, found.st_ino, found.st_size
 
 
-def _port(provider: PaymentProvider, content: bytes) -> ProviderPort | None:
+def _configure(provider: PaymentProvider, content: bytes) -> Configured:
     if provider.kind == "manual":
-        return ManualPort()
+        return Configured(provider, True, ManualPort())
     keys = _keys(content)
-    if keys is None:
-        return None
+    mode = mode_of(keys.secret_key) if keys is not None else None
+    if keys is None or mode is None:
+        return Configured(provider, False, None)
     if provider.kind == "paddle":
         paddle = paddle_client(keys.secret_key, sandbox=provider.sandbox, api_url=provider.api_url)
-        return PaddlePort(paddle, keys.webhook_secrets)
+        return Configured(provider, True, PaddlePort(paddle, keys.webhook_secrets, mode=mode), mode)
     client = stripe_client(keys.secret_key, provider.api_url, provider.account)
-    return StripePort(client, keys.webhook_secrets, automatic_tax=provider.automatic_tax)
+    port = StripePort(client, keys.webhook_secrets, automatic_tax=provider.automatic_tax, mode=mode)
+    return Configured(provider, True, port, mode)
 
 
-def _checked(secret_key: object, webhook_secrets: object) -> Keys:
+def _checked(secret_key: object, webhook_secrets: object) -> PaymentKeys:
     """A text in the place of a list would make each of its letters a secret."""
     secrets = cast("list[object]", webhook_secrets) if isinstance(webhook_secrets, list) else []
     texts = [secret for secret in secrets if isinstance(secret, str) and len(secret) >= _SHORTEST_SECRET]
     if not isinstance(secret_key, str) or not secret_key or not texts or len(texts) != len(secrets):
         raise TypeError("secretKey must be a text, webhookSecrets a list of texts")
-    return Keys(secret_key, tuple(texts))
+    return PaymentKeys(secret_key, tuple(texts))
 
 
-def _keys(content: bytes) -> Keys | None:
+def _keys(content: bytes) -> PaymentKeys | None:
     try:
         document = orjson.loads(content) if content else None
         return _checked(document["secretKey"], document["webhookSecrets"]) if document else None

@@ -31,7 +31,15 @@ from tollgate_billing.payments.outbox import (
     wait_for_provider,
     waiting_providers,
 )
-from tollgate_billing.payments.port import AmbiguousError, ProviderInvoice, ProviderPort, RefusedError, TryLaterError
+from tollgate_billing.payments.port import (
+    AmbiguousError,
+    ProviderInvoice,
+    ProviderPort,
+    RefusedError,
+    TryLaterError,
+    UnauthorizedError,
+    suspect_nobody,
+)
 from tollgate_billing.payments.receivables import find_receivable
 from tollgate_billing.payments.received import PaymentRefusedError
 from tollgate_billing.payments.refunds import subject_of
@@ -58,7 +66,9 @@ class Sender:
         health: Health,
         checkpoint: Checkpoint = no_checkpoint,
         judge: Judge = judge_nobody,
+        suspect: Callable[[str], None] = suspect_nobody,
     ) -> None:
+        self._suspect = suspect
         self._database = database
         self._providers = providers
         self._clock = clock
@@ -86,7 +96,7 @@ class Sender:
         troubles = [f"{stuck} requests wait for a person: tollgate payments list"] if stuck else []
         troubles += [f"no keys of {', '.join(sorted(waiting))}"] if waiting else []
         if troubles:
-            self._health.trouble("payments", "; ".join(troubles))
+            self._health.trouble("payments", "; ".join(troubles), of_others=True)
         else:
             self._health.fine("payments")
 
@@ -117,6 +127,8 @@ class Sender:
         except (StaleError, IntegrityError):
             self._postpone(request, pause_ms(0), "another worker was faster")
         except TryLaterError as error:
+            if isinstance(error, UnauthorizedError):
+                self._suspect(request.provider)
             self._postpone(request, error.after_ms or pause_ms(request.attempts), str(error))
         except AmbiguousError as error:
             self._postpone(request, max(_AMBIGUOUS_PAUSE_MS, pause_ms(request.attempts)), str(error))

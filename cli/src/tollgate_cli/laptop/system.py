@@ -153,6 +153,7 @@ class System:
             "TOLLGATE_BILLING_READY_FILE": str(ready),
             "TOLLGATE_CONSUMER": "billing-1",
             "TOLLGATE_CLOSE_DELAY_SECONDS": "2",
+            "TOLLGATE_PAYMENT_KEYS_DIR": str(self.state / "payment-keys"),
         }
         self.processes.start(Child("billing", [sys.executable, "-m", "tollgate_billing"], environment))
         self.processes.wait_until("billing", ready.exists, 60)
@@ -167,6 +168,7 @@ class System:
             "TOLLGATE_MANIFESTS": str(self.options.manifests),
             "TOLLGATE_ADS_ADDRESS": f"unix:{self.socket_path('ads')}",
             "TOLLGATE_STATUS_FILE": str(status),
+            "TOLLGATE_PAYMENT_KEYS_DIR": str(self.state / "payment-keys"),
             "TOLLGATE_GATEWAY_ADDRESS": self.options.gateway_address,
             "TOLLGATE_GATEWAY_PORT": str(self.gateway_port),
             "TOLLGATE_GATES": ",".join(f"unix:{self.socket_path(f'gate{i}')}" for i in workers),

@@ -1,4 +1,4 @@
-"""``tollgate payments``: what payment providers are asked for, and what a person must decide of it."""
+"""``tollgate payments``: what payment providers are asked for, what a person must decide of it, and whose keys work."""
 
 import json
 from typing import Annotated, Any
@@ -6,6 +6,7 @@ from urllib.parse import quote
 
 import typer
 from rich.console import Console
+from rich.table import Table
 
 from tollgate_cli.attach import StateOption, TokenFileOption, UrlOption, attached
 from tollgate_cli.operate import output
@@ -59,6 +60,41 @@ def drop(
     with attached(state_dir, url, token_file) as billing:
         billing.post(f"/v1/outbox/{quote(request, safe='')}/drop", {})
     Console().print(f"{request} is not sent any more.", highlight=False)
+
+
+@payments_app.command()
+def providers(
+    state_dir: StateOption = None,
+    url: UrlOption = None,
+    token_file: TokenFileOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """List payment providers and whether their accounts can be used. Exit code 1: one cannot."""
+    with attached(state_dir, url, token_file) as billing:
+        found: Json = billing.get("/v1/payment-providers")
+    rows: list[Json] = found["providers"]
+    if as_json:
+        print(json.dumps(found, indent=2))  # noqa: T201
+    else:
+        Console().print(_providers(rows) if rows else "There is no PaymentProvider.")
+    raise typer.Exit(0 if all(row["synced"] for row in rows) else 1)
+
+
+def _providers(rows: list[Json]) -> Table:
+    columns = ("provider", "kind", "account", "mode", "synced", "checked", "message")
+    cells = [
+        (
+            row["name"],
+            row["kind"],
+            row["account"] or "–",
+            row["mode"] or "–",
+            "yes" if row["synced"] else row["reason"],
+            output.minute(row["checked_at"]),
+            "" if row["synced"] else row["message"],
+        )
+        for row in rows
+    ]
+    return output.table(columns, cells)
 
 
 def _show(console: Console, requests: list[Json], state: str) -> None:

@@ -230,6 +230,10 @@ class PaymentProvider(Record, frozen=True, kw_only=True):
     api_url: str = ""
     days_until_due: int = 0
 
+    def digest(self) -> str:
+        """Names its content: what was found out about one spec is not said of the next."""
+        return content_hash(msgspec.json.encode(self, order="sorted"))
+
 
 class Catalog(Record, frozen=True, kw_only=True):
     """Everything, each list sorted by name."""

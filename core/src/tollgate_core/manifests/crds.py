@@ -13,7 +13,13 @@ from tollgate_core.manifests.payment_provider import PaymentProvider
 from tollgate_core.manifests.portal import Portal
 from tollgate_core.manifests.price import Price
 from tollgate_core.manifests.product import Product
-from tollgate_core.manifests.status import APIStatus, ProductStatus, ResourceStatus, SubscriptionStatus
+from tollgate_core.manifests.status import (
+    APIStatus,
+    PaymentProviderStatus,
+    ProductStatus,
+    ResourceStatus,
+    SubscriptionStatus,
+)
 from tollgate_core.manifests.structural import structural
 from tollgate_core.manifests.subscription import Subscription
 
@@ -131,12 +137,15 @@ CUSTOM_KINDS = (
         "paymentproviders",
         "tgpay",
         (
+            Column("Account", ".status.account", "The provider's account that it stands for."),
+            Column("Mode", ".status.mode", "test or live: whether money moves."),
             Column("Stripe", ".spec.stripe.accountId", "Connected account at Stripe.", wide=True),
             Column("Paddle", ".spec.paddle.environment", "Environment at Paddle.", wide=True),
             _ACCEPTED,
             _RESOLVED,
-            _condition("Synced", "Whether the provider has what it must know."),
+            _condition("Synced", "Whether its account can be used."),
         ),
+        PaymentProviderStatus,
     ),
     Kind(
         Portal,

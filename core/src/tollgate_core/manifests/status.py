@@ -21,7 +21,7 @@ class StatusCondition(Model):
             pattern=_CONDITION_TYPE,
             max_length=316,
             description="Accepted: the resource is right in itself. ResolvedRefs: what it refers to exists and may be "
-            "used. Programmed: Envoy has confirmed it. Synced: the payment provider has it.",
+            "used. Programmed: Envoy has confirmed it. Synced: its account at the payment provider can be used.",
         ),
     ]
     status: Annotated[Literal["True", "False", "Unknown"], Field(description="Whether it holds.")]
@@ -77,3 +77,12 @@ class SubscriptionStatus(ResourceStatus):
     key_id: Annotated[
         str | None, Field(max_length=64, description="Id of the API key in that Secret; not the key itself.")
     ] = None
+
+
+class PaymentProviderStatus(ResourceStatus):
+    """State of a PaymentProvider."""
+
+    account: Annotated[
+        str | None, Field(max_length=255, description="The provider's account that its name stands for.")
+    ] = None
+    mode: Annotated[Literal["test", "live"] | None, Field(description="Whether money moves there.")] = None

@@ -44,7 +44,8 @@ def review(
     wrong = [str(finding.problem) for finding in findings if not finding.reference]
     if wrong:
         return answer | _denied("; ".join(wrong))
-    unresolved = [str(finding.problem) for finding in findings if finding.reference]
+    # What a Secret holds is not judged: of those that nothing refers to yet, only the names of the keys are here.
+    unresolved = [str(finding.problem) for finding in findings if finding.reference and not finding.invalid]
     return answer | ({"warnings": unresolved[:_MOST_WARNINGS]} if unresolved else {})
 
 

@@ -23,7 +23,8 @@ from tollgate_operator.cluster.settings import BootstrapSettings
 
 _log = structlog.get_logger("bootstrap")
 _TLS = "kubernetes.io/tls"
-_LABELS = {"app.kubernetes.io/name": "tollgate", "app.kubernetes.io/managed-by": "tollgate-operator"}
+#: Of what we made.
+LABELS = {"app.kubernetes.io/name": "tollgate", "app.kubernetes.io/managed-by": "tollgate-operator"}
 Data = dict[str, bytes]
 
 
@@ -47,6 +48,7 @@ class Bootstrap:
         else:
             await self._ensure(self._names.keys, "Opaque", _complete_keys, [] if self._retain_keys else owners)
         parts = ("operator", "gateway", "billing")
+        await self._ensure(self._names.payment_keys, "Opaque", _nothing, owners)
         for part in existing.keys() & parts:
             await self.read(self._names.tls(part))
         if existing.keys() >= set(parts):
@@ -96,7 +98,7 @@ class Bootstrap:
                 if found:
                     found = await self._client.merge(SECRET, name, {"data": encoded}, self._names.namespace)
                 else:
-                    metadata = {"name": name, "labels": _LABELS, "ownerReferences": owners}
+                    metadata = {"name": name, "labels": LABELS, "ownerReferences": owners}
                     body = {"metadata": metadata, "type": secret_type, "data": encoded}
                     await self._client.create(SECRET, body, self._names.namespace)
             except ConflictError:
@@ -116,7 +118,7 @@ class Bootstrap:
 
     async def _mend_owners(self, name: str, metadata: Mapping[str, Any], owners: Sequence[Mapping[str, Any]]) -> None:
         """Of a Secret that we made before: under another setting, or for a Deployment that was made again since."""
-        if not _LABELS.items() <= (metadata.get("labels") or {}).items():
+        if not LABELS.items() <= (metadata.get("labels") or {}).items():
             return  # an administrator's
         before: list[dict[str, Any]] = metadata.get("ownerReferences") or []
         others = [o for o in before if not (o["kind"] == "Deployment" and o["name"] in self._deployments)]
@@ -154,6 +156,12 @@ def _values(secret: Mapping[str, Any]) -> Data:
 
 def _uids(owners: Sequence[Mapping[str, Any]]) -> set[str]:
     return {owner["uid"] for owner in owners}
+
+
+def _nothing(data: Data) -> Data:
+    """It is made with the first keys; here only its owners are looked at."""
+    del data
+    return {}
 
 
 def _complete_keys(data: Data) -> Data:

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from tollgate_core.manifests import API, Product, Subscription
+from tollgate_operator.cluster.accounts import Said
 from tollgate_operator.cluster.clock import rfc3339
 from tollgate_operator.cluster.kinds import OWN
 from tollgate_operator.cluster.patience import Patience
@@ -32,6 +33,18 @@ class Keys(Protocol):
         ...
 
 
+class Accounts(Protocol):
+    """What is known of the accounts of PaymentProviders."""
+
+    def condition(self, observed: Observed, state: State) -> Condition | None:
+        """None for what has no account."""
+        ...
+
+    def of(self, name: str, state: State) -> Said | None:
+        """What is said of the spec that serves now."""
+        ...
+
+
 @dataclass(frozen=True)
 class _Case:
     """All that a resource's status follows from."""
@@ -39,6 +52,8 @@ class _Case:
     observed: Observed
     status: Status
     programmed: Condition | None
+    synced: Condition | None
+    said: Said | None
     key_id: str
     users: tuple[str, ...]
 
@@ -46,12 +61,17 @@ class _Case:
         """Whether nothing changed. Of thousands, an edit concerns one."""
         if other is None or self.observed is not other.observed:
             return False
-        facts = (self.status, self.programmed, self.key_id, self.users)
-        return facts == (other.status, other.programmed, other.key_id, other.users)
+        facts = (self.status, self.programmed, self.synced, self.said, self.key_id, self.users)
+        return facts == (other.status, other.programmed, other.synced, other.said, other.key_id, other.users)
+
+    @property
+    def passes(self) -> bool:
+        """Whether it says something that may be over within moments."""
+        return any(found is not None and found.reason in PASSING for found in (self.programmed, self.synced))
 
     def conditions(self) -> list[Condition]:
         """All that are ours."""
-        conditions = [*self.status.conditions, *([self.programmed] if self.programmed else [])]
+        conditions = [*self.status.conditions, *(found for found in (self.programmed, self.synced) if found)]
         if self.observed.deleting and self.users:
             more = f" and {len(self.users) - _NAMES_SHOWN} more" if len(self.users) > _NAMES_SHOWN else ""
             shown = ", ".join(self.users[:_NAMES_SHOWN])
@@ -67,6 +87,8 @@ class _Case:
             details["endpoints"] = len(manifest.spec.endpoints)
         if isinstance(manifest, Product):
             details["subscriptions"] = len(self.users)
+        if self.said and self.said.account:
+            details |= {"account": self.said.account, "mode": self.said.mode}
         if secret_name := _secret_name(self.observed):
             details |= {"secretName": secret_name, **({"keyId": self.key_id} if self.key_id else {})}
         return details
@@ -78,6 +100,7 @@ class Judge:
 
     programming: Programming
     keys: Keys
+    accounts: Accounts
     waits: bool = False
     #: What was found to be said already.
     _said: dict[ResourceKey, _Case] = field(default_factory=dict[ResourceKey, _Case])
@@ -98,10 +121,12 @@ class Judge:
                 observed,
                 state.statuses[observed.key],
                 self._programmed(observed, state, envoys),
+                self.accounts.condition(observed, state),
+                self.accounts.of(observed.key[1], state) if observed.key[0] == "PaymentProvider" else None,
                 self._key_id(observed),
                 tuple(used.get(observed.key, ())),
             )
-            if case.programmed is not None and case.programmed.reason in PASSING:
+            if case.passes:
                 since = passing[observed.key] = self._passing_since.get(observed.key, now)
                 if (now - since).total_seconds() < PASSING_SECONDS:
                     continue

@@ -20,6 +20,7 @@ from lightkube import AsyncClient
 from redis.asyncio import Redis
 
 from tollgate_core.logs import configure_logging
+from tollgate_operator.cluster.accounts import Accounts
 from tollgate_operator.cluster.billing import RenewingTransport, read_access
 from tollgate_operator.cluster.bootstrap import Bootstrap
 from tollgate_operator.cluster.client import KubernetesClient, KubernetesError
@@ -31,6 +32,8 @@ from tollgate_operator.cluster.leadership import Leadership
 from tollgate_operator.cluster.memory import Memory
 from tollgate_operator.cluster.metrics import Metrics
 from tollgate_operator.cluster.operator import ClusterOperator
+from tollgate_operator.cluster.payment_secret import PaymentSecret
+from tollgate_operator.cluster.payments import Payments
 from tollgate_operator.cluster.peers import Peers
 from tollgate_operator.cluster.settings import BootstrapSettings, ClusterSettings
 from tollgate_operator.cluster.store import Store
@@ -97,6 +100,9 @@ class Cluster:
             writer=Writer(client, self.store, settings.pod_name, clock, self.metrics),
             keys=KeyKeeper(client, billing),
             memory=Memory(client, names.namespace, names.last_good, owners),
+            payments=Payments(
+                PaymentSecret(client, names.namespace, names.payment_keys, self.bootstrap.owners), Accounts(billing)
+            ),
             clock=clock,
             metrics=self.metrics,
         )

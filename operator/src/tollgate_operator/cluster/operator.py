@@ -29,6 +29,7 @@ from tollgate_operator.cluster.lists import Lists
 from tollgate_operator.cluster.liveness import Liveness
 from tollgate_operator.cluster.memory import Memory, worth_remembering
 from tollgate_operator.cluster.metrics import Metrics
+from tollgate_operator.cluster.payments import Payments
 from tollgate_operator.cluster.peers import Peers
 from tollgate_operator.cluster.programming import Programming
 from tollgate_operator.cluster.secret_values import SecretValues
@@ -76,6 +77,7 @@ class ClusterOperator:
         writer: Writer,
         keys: KeyKeeper,
         memory: Memory,
+        payments: Payments,
         clock: Clock,
         metrics: Metrics,
     ) -> None:
@@ -93,7 +95,8 @@ class ClusterOperator:
         self._clock = clock
         self._metrics = metrics
         self._programming = Programming()
-        self._judge = Judge(self._programming, keys)
+        self._payments = payments
+        self._judge = Judge(self._programming, keys, payments.accounts)
         self._remembered: dict[ResourceKey, Manifest] = {}
         self._state: State | None = None
         #: The state that Envoys were last sent, with its snapshot.
@@ -158,6 +161,7 @@ class ClusterOperator:
                 self._share_reports(),
                 self._write_statuses(),
                 self._make_keys(),
+                self._payments.run(lambda: self._state, lambda: self._leadership.leads, self._status.set),
                 self._keep_catalog(),
                 self._watch_leadership(),
             ):
@@ -226,6 +230,7 @@ class ClusterOperator:
             return
         self._metrics.reconcile_seconds.observe(time.monotonic() - started)
         self._count(self._state)
+        self._payments.changed()
         if self._publishing:
             self._publishing.cancel()
         self._publishing = asyncio.create_task(self._publish_at_last(self._state))

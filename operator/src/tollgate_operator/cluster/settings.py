@@ -48,6 +48,11 @@ class Names:
         return self.existing.get("keys") or f"{self.fullname}-keys"
 
     @property
+    def payment_keys(self) -> str:
+        """The Secret with the keys of payment providers, which billing mounts."""
+        return f"{self.fullname}-payment-keys"
+
+    @property
     def authority(self) -> str:
         """The Secret of the private certificate authority."""
         return f"{self.fullname}-ca"

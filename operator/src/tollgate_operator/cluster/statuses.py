@@ -7,9 +7,9 @@ from typing import Any
 from tollgate_operator.cluster.store import Observed
 from tollgate_operator.reconcile import Condition
 
-OURS = ("Accepted", "ResolvedRefs", "Programmed", "Deletable")
+OURS = ("Accepted", "ResolvedRefs", "Programmed", "Synced", "Deletable")
 #: Reasons that may pass by themselves within moments: not worth a write unless they last.
-PASSING = frozenset({"Pending", "NoGateway", "KeyPending"})
+PASSING = frozenset({"Pending", "NoGateway", "KeyPending", "BillingUnavailable"})
 KEY_PENDING = Condition("Programmed", False, "KeyPending", "waiting for billing to know its key")
 _LONGEST_MESSAGE = 32_000
 
@@ -60,7 +60,7 @@ def _conditions(status: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def _entry(condition: Condition, old: Mapping[str, Any] | None, generation: int, now: str) -> dict[str, Any]:
-    status = str(condition.status)
+    status = "Unknown" if condition.status is None else str(condition.status)
     kept = old is not None and old.get("status") == status and old.get("lastTransitionTime")
     return {
         "type": condition.type,

@@ -13,11 +13,11 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from tollgate_core.errors import ManifestError, Problem
-from tollgate_core.manifests import API, ROTATE_ANNOTATION, Secret, qualified_name
+from tollgate_core.manifests import API, ROTATE_ANNOTATION, PaymentProvider, Secret, SecretKeyRef, qualified_name
 from tollgate_core.manifests.base import Metadata
 from tollgate_core.manifests.parse import Manifest, parse_manifest
 from tollgate_operator.cluster.kinds import BY_NAME
-from tollgate_operator.reconcile.index import secret_references
+from tollgate_operator.reconcile.index import provider_references, secret_references
 from tollgate_operator.sources import Loaded
 
 Key = tuple[str, str]
@@ -132,7 +132,7 @@ class Store:
 
     def references(self) -> frozenset[Key]:
         """Secrets that the manifests which are here refer to."""
-        return referred_secrets(o.manifest for o in self.of_kind("API"))
+        return referred_secrets(o.manifest for kind in ("API", "PaymentProvider") for o in self.of_kind(kind))
 
     def refer(self, secrets: frozenset[Key]) -> list[Key]:
         """Keep the values of these Secrets and of no others. Those of which only the names of the keys are here."""
@@ -227,13 +227,20 @@ class Store:
 
 
 def referred_secrets(manifests: Iterable[Manifest | None]) -> frozenset[Key]:
-    """Secrets that APIs refer to."""
+    """Secrets whose values APIs and PaymentProviders refer to."""
     return frozenset(
-        ("Secret", qualified_name(reference.namespace or api.metadata.namespace, reference.name))
-        for api in manifests
-        if isinstance(api, API)
-        for _, reference in secret_references(api)
+        ("Secret", qualified_name(reference.namespace or manifest.metadata.namespace, reference.name))
+        for manifest in manifests
+        if isinstance(manifest, API | PaymentProvider)
+        for reference in _references(manifest)
     )
+
+
+def _references(manifest: API | PaymentProvider) -> Iterator[SecretKeyRef]:
+    if isinstance(manifest, API):
+        yield from (reference for _, reference in secret_references(manifest))
+    else:
+        yield from (reference for _, reference, _ in provider_references(manifest))
 
 
 def _key(raw: Mapping[str, Any]) -> Key:

@@ -31,7 +31,8 @@ from tollgate_core.pricing.checks import (
 )
 from tollgate_core.quantity import parse_duration_ms, parse_quantity
 from tollgate_operator.reconcile.expressions import check_metric_expressions, check_rules
-from tollgate_operator.reconcile.index import Index, age, secret_references
+from tollgate_operator.reconcile.index import Index, age, provider_references, secret_references
+from tollgate_operator.reconcile.payment_keys import invalid_value
 from tollgate_operator.reconcile.routes import check_routes
 from tollgate_operator.reconcile.upstreams import UpstreamPolicy, check_upstream, service_in
 
@@ -39,12 +40,13 @@ from tollgate_operator.reconcile.upstreams import UpstreamPolicy, check_upstream
 @dataclass(frozen=True)
 class Finding:
     """``reference``: something it names does not exist, or may not be named; ``fatal``: without that it cannot serve at
-    all."""
+    all; ``invalid``: what it names is there, and is not what it should be."""
 
     problem: Problem
     reference: bool = False
     fatal: bool = True
     permitted: bool = True
+    invalid: bool = False
 
 
 Key = tuple[str, str]
@@ -278,15 +280,16 @@ def _check_subscription(subscription: Manifest, index: Index) -> Iterator[Findin
 
 
 def _check_provider(provider: Manifest, index: Index) -> Iterator[Finding]:
+    """Nothing is fatal: without its keys it waits, and is still who collects."""
     assert isinstance(provider, PaymentProvider)  # noqa: S101
-    for kind in ("stripe", "paddle"):
-        options = getattr(provider.spec, kind)
-        if options is not None:
-            yield from _secret(provider, f"spec.{kind}.secretKeyRef", options.secret_key_ref, index)
-            yield from _secret(provider, f"spec.{kind}.webhookSecretKeyRef", options.webhook_secret_key_ref, index)
-            previous = options.previous_webhook_secret_key_ref
-            if previous is not None:
-                yield from _secret(provider, f"spec.{kind}.previousWebhookSecretKeyRef", previous, index)
+    for field, reference, _ in provider_references(provider):
+        for finding in _secret(provider, field, reference, index):
+            yield replace(finding, fatal=False)
+        value = index.secret_value(provider, reference)
+        problem = invalid_value(provider, field, value) if value is not None else ""
+        if problem:
+            message = f"the key {reference.key!r} of Secret {reference.name!r} {problem}"
+            yield Finding(Problem(field, message), reference=True, fatal=False, invalid=True)
 
 
 def _check_portal(portal: Manifest, index: Index) -> Iterator[Finding]:

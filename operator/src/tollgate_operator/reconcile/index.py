@@ -6,7 +6,16 @@ from datetime import UTC, datetime
 from functools import cached_property
 from typing import TypeVar
 
-from tollgate_core.manifests import API, EndpointSelector, Price, Product, Secret, SecretKeyRef, qualified_name
+from tollgate_core.manifests import (
+    API,
+    EndpointSelector,
+    PaymentProvider,
+    Price,
+    Product,
+    Secret,
+    SecretKeyRef,
+    qualified_name,
+)
 from tollgate_core.manifests.crds import GROUP
 from tollgate_core.manifests.kubernetes import ReferenceGrant, Service
 from tollgate_core.manifests.parse import Manifest
@@ -111,3 +120,14 @@ def secret_references(api: API) -> Iterator[tuple[str, SecretKeyRef]]:
         yield "spec.credential.secretKeyRef", api.spec.credential.secret_key_ref
     if api.spec.upstream.tls.ca_secret_key_ref:
         yield "spec.upstream.tls.caSecretKeyRef", api.spec.upstream.tls.ca_secret_key_ref
+
+
+def provider_references(provider: PaymentProvider) -> Iterator[tuple[str, SecretKeyRef, bool]]:
+    """(field, reference, whether it cannot do without) for each Secret that a PaymentProvider names: first that of its
+    key, then those of its webhook, the newest first."""
+    for kind, options in (("stripe", provider.spec.stripe), ("paddle", provider.spec.paddle)):
+        if options is not None:
+            yield f"spec.{kind}.secretKeyRef", options.secret_key_ref, True
+            yield f"spec.{kind}.webhookSecretKeyRef", options.webhook_secret_key_ref, True
+            if options.previous_webhook_secret_key_ref is not None:
+                yield f"spec.{kind}.previousWebhookSecretKeyRef", options.previous_webhook_secret_key_ref, False

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from tollgate_core.errors import Problem
 from tollgate_core.manifests.parse import Manifest
 from tollgate_operator.reconcile.checks import Finding, check_all
+from tollgate_operator.reconcile.payment_keys import INVALID
 from tollgate_operator.reconcile.status import Condition, Serving, Status
 from tollgate_operator.reconcile.upstreams import UpstreamPolicy
 
@@ -61,7 +62,9 @@ def resolve(
 def _reason(found: list[Finding]) -> str:
     if any(not finding.permitted for finding in found):
         return "RefNotPermitted"
-    return "RefNotFound" if any(finding.reference for finding in found) else "ResolvedRefs"
+    if any(finding.reference and not finding.invalid for finding in found):
+        return "RefNotFound"
+    return INVALID if any(finding.invalid for finding in found) else "ResolvedRefs"
 
 
 def _status(

@@ -1,9 +1,9 @@
-"""Statuses after the Gateway API's habits: Accepted, ResolvedRefs, Programmed, each with a reason and a message."""
+"""Statuses after the Gateway API's habits: Accepted, ResolvedRefs and so on, each with a reason and a message."""
 
 from dataclasses import dataclass
 from typing import Literal
 
-ConditionType = Literal["Accepted", "ResolvedRefs", "Programmed", "Deletable"]
+ConditionType = Literal["Accepted", "ResolvedRefs", "Programmed", "Synced", "Deletable"]
 
 
 Serving = Literal["current", "previous", "none"]
@@ -11,10 +11,11 @@ Serving = Literal["current", "previous", "none"]
 
 @dataclass(frozen=True)
 class Condition:
-    """``reason`` is a CamelCase word for machines, ``message`` names the field for people."""
+    """``status`` is None where nobody knows. ``reason`` is a CamelCase word for machines, ``message`` is for people and
+    names the field."""
 
     type: ConditionType
-    status: bool
+    status: bool | None
     reason: str
     message: str = ""
 

@@ -23,3 +23,5 @@ class PaymentSettings(Settings):
     after_retries: str = "open"
     """What becomes of an invoice whose last payment attempt failed: open or uncollectible."""
     rate_limits: bool = False
+    account: str = "acct_simulated"
+    """Which account this is."""

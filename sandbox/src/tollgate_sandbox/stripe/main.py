@@ -19,6 +19,7 @@ def parse(arguments: list[str], address: Callable[[argparse.ArgumentParser], Non
         "--after-retries", choices=["open", "uncollectible"], default="open", help="of an invoice that nobody paid"
     )
     parser.add_argument("--rate-limits", action="store_true", help="100 requests per second, 25 per endpoint")
+    parser.add_argument("--account", default="acct_simulated", help="the account's id (acct_simulated)")
     settings: PaymentSettings = read_settings(parser, arguments)
     return settings
 

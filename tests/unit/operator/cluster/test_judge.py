@@ -4,8 +4,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from tests.unit.operator.cluster.objects import api, product, store_of, subscription
+from tests.support.manifests import resource
+from tests.unit.operator.cluster.objects import api, product, store_of, stored, subscription
 from tests.unit.operator.test_reconcile import SETTINGS
+from tollgate_operator.cluster.accounts import Said
 from tollgate_operator.cluster.finalizers import users
 from tollgate_operator.cluster.judge import PASSING_SECONDS, Judge
 from tollgate_operator.cluster.programming import Programming
@@ -26,6 +28,18 @@ class KnownKeys:
         return self.ids.get(observed.uid, "")
 
 
+@dataclass
+class KnownAccounts:
+    said: dict[str, Condition] = field(default_factory=dict[str, Condition])
+
+    def condition(self, observed: Observed, state: State) -> Condition | None:
+        return self.said.get(observed.key[1])
+
+    def of(self, name: str, state: State) -> Said | None:
+        found = self.said.get(name)
+        return Said("", True, found.reason, "", "acct_1", "test") if found and found.status else None
+
+
 class Cluster:
     """An API server that takes every verdict."""
 
@@ -33,7 +47,8 @@ class Cluster:
         self.store: Store = store_of(*documents)
         self.keys = KnownKeys()
         self.programming = Programming()
-        self.judge = Judge(self.programming, self.keys)
+        self.accounts = KnownAccounts()
+        self.judge = Judge(self.programming, self.keys, self.accounts)
         self.state: State | None = None
         self.version = 1000
 
@@ -135,6 +150,22 @@ def test_a_declared_key_is_waited_for_and_its_trouble_is_said() -> None:
     cluster.keys.ids["uid-s"] = "k1"
     assert cluster.write(2) == {"s": "Programmed"}
     assert cluster.status("Subscription", "s")["keyId"] == "k1"
+
+
+def test_what_billing_says_of_an_account_is_a_condition_of_its_provider() -> None:
+    cluster = Cluster(stored(resource("PaymentProvider", "shop", manual={})), api("a"))
+    pending = cluster.accounts.said["shop"] = Condition("Synced", None, "Pending", "wait")
+    cluster.reconcile()
+    assert cluster.write() == {"a": "Programmed"}
+    cluster.accounts.said["shop"] = Condition("Synced", True, "Synced", "acct_1 in test mode")
+    assert cluster.write(1) == {"shop": ""}
+    status = cluster.status("PaymentProvider", "shop")
+    assert (status["account"], status["mode"]) == ("acct_1", "test")
+    assert [(c["type"], c["status"]) for c in status["conditions"]][-1] == ("Synced", "True")
+    cluster.accounts.said["shop"] = pending
+    assert (cluster.write(2), cluster.judge.waits) == ({}, True)
+    assert cluster.write(3 + PASSING_SECONDS) == {"shop": ""}
+    assert cluster.status("PaymentProvider", "shop")["conditions"][-1]["status"] == "Unknown"
 
 
 def test_a_refusal_is_not_said_of_the_edit_that_came_after_it() -> None:

@@ -26,8 +26,17 @@ from tollgate_operator.xds import SnapshotCache
 PARTS = ("client", "gateway", "cache", "publisher", "peers", "leadership", "writer", "keys", "memory")
 
 
+class NoPayments:
+    """Nobody is to be paid."""
+
+    accounts = None
+
+    def changed(self) -> None:
+        pass
+
+
 def make_operator(**given: Any) -> ClusterOperator:
-    parts: dict[str, Any] = dict.fromkeys(PARTS) | given
+    parts: dict[str, Any] = dict.fromkeys(PARTS) | {"payments": NoPayments()} | given
     return ClusterOperator(**parts, namespaces=(), store=store_of(), clock=system_clock, metrics=Metrics())
 
 

@@ -12,7 +12,7 @@ def state_of(*documents: Document, last: State | None = None, store: Store | Non
     return reconcile((store or store_of(*documents)).loaded(), last, SETTINGS)
 
 
-def word(programming: Programming, state: State, kind: str, name: str, envoys: int = 1) -> tuple[bool, str]:
+def word(programming: Programming, state: State, kind: str, name: str, envoys: int = 1) -> tuple[bool | None, str]:
     condition = programming.condition((kind, name), state, envoys)
     return condition.status, condition.reason
 

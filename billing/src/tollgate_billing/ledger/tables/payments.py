@@ -167,3 +167,14 @@ access = Table(
     Column("statement", String(128), nullable=False),
     Index("ix_access_next", "next_ms"),
 )
+
+#: The account that a provider's key belonged to when it was first asked. Invoices and customers are there: a key of
+#: another one, or of the other mode, is not used under the same name.
+payment_accounts = Table(
+    "payment_accounts",
+    metadata,
+    Column("provider", String(400), primary_key=True),
+    Column("account", String(255), nullable=False),
+    Column("mode", String(8), nullable=False),
+    Column("first_seen_ms", BigInteger, nullable=False),
+)

@@ -86,7 +86,7 @@ def balance(call: Call) -> Json:
 def account(call: Call) -> Json:
     """The simulated account."""
     return {
-        "id": "acct_simulated",
+        "id": call.world.settings.account,
         "object": "account",
         "business_profile": {"name": "Simulated account", "url": call.world.base_url},
         "business_type": "company",

@@ -8,7 +8,7 @@ from alembic import op
 from tollgate_billing.ledger.migrations.append_only import allow_changes, refuse_changes
 
 revision = "0010"
-down_revision = "0008"
+down_revision = "0009"
 _SHORT, _LONG = sa.String(64), sa.String(128)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from paddle_billing.Exceptions.ApiError import ApiError
 from requests import RequestException
 
-from tollgate_billing.payments.port import AmbiguousError, RefusedError, TryLaterError
+from tollgate_billing.payments.port import AmbiguousError, RefusedError, TryLaterError, UnauthorizedError
 
 _KEY_PAUSE_MS = 300_000
 _RENEWAL_PAUSE_MS = 1_800_000
@@ -35,7 +35,7 @@ def _meaning(error: ApiError) -> Exception:
     status = error.response.status_code if error.response is not None else 0
     code = f"{error.error_code}"
     if status in {_UNAUTHORIZED, _FORBIDDEN} or code in _KEY_CODES:
-        return TryLaterError(f"Paddle does not accept the API key ({code})", _KEY_PAUSE_MS)
+        return UnauthorizedError(f"Paddle does not accept the API key ({code})", _KEY_PAUSE_MS)
     if status == _TOO_MANY:
         limited = "immediate_charge" in code
         return TryLaterError(

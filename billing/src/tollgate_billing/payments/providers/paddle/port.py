@@ -19,6 +19,7 @@ from paddle_billing.ResponseParser import ResponseParser
 
 from tollgate_billing.clock import to_datetime
 from tollgate_billing.payments.port import (
+    Account,
     CheckoutOrder,
     InvoiceOrder,
     PaymentMethod,
@@ -35,6 +36,7 @@ from tollgate_billing.payments.providers.paddle.events import authentic_event, e
 from tollgate_billing.payments.providers.paddle.objects import PAGE, is_missing
 from tollgate_billing.payments.providers.paddle.refunds import has_refund, write_refund
 from tollgate_billing.payments.providers.paddle.transactions import Transactions
+from tollgate_core.payment_keys import Mode
 
 _TIMEOUT_SECONDS = 30.0
 
@@ -57,17 +59,18 @@ class PaddlePort:
 
     lines_at_most = LINES_AT_MOST
 
-    def __init__(self, client: Client, webhook_secrets: Sequence[str]) -> None:
+    def __init__(self, client: Client, webhook_secrets: Sequence[str], *, mode: Mode = "test") -> None:
         self._client = client
         self._secrets = webhook_secrets
+        self._mode: Mode = mode
         self._transactions = Transactions(client)
         self._checkouts = Checkouts(client, self._transactions)
 
-    def check(self) -> str:
+    def check(self) -> Account:
         """See ``ProviderPort``. Paddle does not say whose key it is."""
         with speaking():
             self._client.transactions.list(ListTransactions(pager=Pager(per_page=1)))
-        return "paddle"
+        return Account("", self._mode)
 
     def least_minor(self, currency: str) -> int:
         """See ``ProviderPort``."""

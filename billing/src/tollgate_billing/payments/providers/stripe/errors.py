@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 import stripe
 
-from tollgate_billing.payments.port import AmbiguousError, RefusedError, TryLaterError
+from tollgate_billing.payments.port import AmbiguousError, RefusedError, TryLaterError, UnauthorizedError
 
 #: A key that was revoked is replaced by a person.
 _KEY_PAUSE_MS = 300_000
@@ -18,7 +18,7 @@ def speaking() -> Generator[None]:
     try:
         yield
     except (stripe.AuthenticationError, stripe.PermissionError) as error:
-        raise TryLaterError(f"Stripe does not accept the API key ({_code(error)})", _KEY_PAUSE_MS) from None
+        raise UnauthorizedError(f"Stripe does not accept the API key ({_code(error)})", _KEY_PAUSE_MS) from None
     except stripe.RateLimitError as error:
         raise TryLaterError("Stripe asks for fewer requests", _retry_after(error)) from None
     except (stripe.InvalidRequestError, stripe.IdempotencyError, stripe.CardError) as error:

@@ -7,6 +7,7 @@ import orjson
 import stripe
 
 from tollgate_billing.payments.port import NotAuthenticError, ProviderEvent
+from tollgate_core.payment_keys import Mode
 
 #: As old as a delivery may be: the SDK's own default.
 _TOLERANCE_MS = 300_000
@@ -38,17 +39,24 @@ TYPES = (
 )
 
 
-def authentic_event(body: bytes, headers: Mapping[str, str], secrets: Sequence[str], now_ms: int) -> ProviderEvent:
-    """Raises NotAuthenticError unless one of the secrets signed the body, not long ago by our clock."""
+def authentic_event(
+    body: bytes, headers: Mapping[str, str], secrets: Sequence[str], now_ms: int, mode: Mode
+) -> ProviderEvent:
+    """Raises NotAuthenticError unless one of the secrets signed the body, not long ago by our clock, and it is of the
+    mode that the account is used in."""
     header = next((value for name, value in headers.items() if name.lower() == _HEADER), "")
     if abs(now_ms - _signed_ms(header)) > _TOLERANCE_MS:
         raise NotAuthenticError("the signature is older than five minutes, or of no time at all")
     if not any(_signed_with(body, header, secret) for secret in secrets):
         raise NotAuthenticError("none of the webhook's secrets has signed it")
     try:
-        return event_of(orjson.loads(body))
+        document = orjson.loads(body)
+        event = event_of(document)
     except (orjson.JSONDecodeError, KeyError, TypeError, ValueError) as error:
         raise NotAuthenticError(f"it is no event of Stripe ({type(error).__name__})") from None
+    if document.get("livemode") is (mode == "test"):
+        raise NotAuthenticError(f"it is not of {mode} mode, and the API key is")
+    return event
 
 
 def event_of(document: Mapping[str, Any]) -> ProviderEvent:

@@ -7,6 +7,7 @@ import stripe
 from stripe import params
 
 from tollgate_billing.payments.port import (
+    Account,
     CheckoutOrder,
     InvoiceOrder,
     PaymentMethod,
@@ -23,6 +24,7 @@ from tollgate_billing.payments.providers.stripe.errors import speaking
 from tollgate_billing.payments.providers.stripe.events import TYPES, authentic_event, event_of
 from tollgate_billing.payments.providers.stripe.invoices import Invoices
 from tollgate_billing.payments.providers.stripe.objects import PAGE, REFUND, label
+from tollgate_core.payment_keys import Mode
 
 _TIMEOUT_SECONDS = 30
 
@@ -42,24 +44,33 @@ def stripe_client(
 
 
 class StripePort:
-    """One account. ``webhook_secrets``: all that are valid now."""
+    """One account. ``webhook_secrets``: all that are valid now. ``mode`` is the key's, which Stripe has put into it: to
+    ask for it would need a right that a restricted key may lack."""
 
     #: Stripe takes 250; some are left for credits and for what earlier statements carried.
     lines_at_most = 240
 
     def __init__(
-        self, client: stripe.StripeClient, webhook_secrets: Sequence[str], *, automatic_tax: bool = False
+        self,
+        client: stripe.StripeClient,
+        webhook_secrets: Sequence[str],
+        *,
+        automatic_tax: bool = False,
+        mode: Mode = "test",
     ) -> None:
         self._v1 = client.v1
+        self._mode: Mode = mode
         self._secrets = webhook_secrets
         self._invoices = Invoices(client.v1, automatic_tax=automatic_tax)
         self._customers = Customers(client.v1)
         self._checkouts = Checkouts(client.v1, self._customers, automatic_tax=automatic_tax)
 
-    def check(self) -> str:
+    def check(self) -> Account:
         """See ``ProviderPort``."""
         with speaking():
-            return self._v1.accounts.retrieve_current().id
+            found = self._v1.accounts.retrieve_current()
+        profile = getattr(found, "business_profile", None)
+        return Account(found.id, self._mode, getattr(profile, "name", None) or "")
 
     def least_minor(self, currency: str) -> int:
         """See ``ProviderPort``."""
@@ -121,7 +132,7 @@ class StripePort:
 
     def read_event(self, body: bytes, headers: Mapping[str, str], now_ms: int) -> ProviderEvent:
         """See ``ProviderPort``."""
-        return authentic_event(body, headers, self._secrets, now_ms)
+        return authentic_event(body, headers, self._secrets, now_ms, self._mode)
 
     def events_since(self, moment_ms: int) -> Iterator[ProviderEvent]:
         """See ``ProviderPort``. The newest first, as Stripe gives them."""
