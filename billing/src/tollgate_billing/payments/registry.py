@@ -27,10 +27,9 @@ _Stamp = tuple[int, int, int]
 @dataclass(frozen=True)
 class Configured:
     """A provider of the catalog. ``port`` is the same object for as long as neither its spec nor its keys change; None
-    without keys, or where nobody can speak to it yet. ``mode`` is what the key says of itself."""
+    without keys. ``mode`` is what the key says of itself."""
 
     provider: PaymentProvider
-    has_keys: bool
     port: ProviderPort | None
     mode: Mode | None = None
 
@@ -85,17 +84,17 @@ def _stamp(path: Path) -> _Stamp:
 
 def _configure(provider: PaymentProvider, content: bytes) -> Configured:
     if provider.kind == "manual":
-        return Configured(provider, True, ManualPort())
+        return Configured(provider, ManualPort())
     keys = _keys(content)
     mode = mode_of(keys.secret_key) if keys is not None else None
     if keys is None or mode is None:
-        return Configured(provider, False, None)
+        return Configured(provider, None)
     if provider.kind == "paddle":
         paddle = paddle_client(keys.secret_key, sandbox=provider.sandbox, api_url=provider.api_url)
-        return Configured(provider, True, PaddlePort(paddle, keys.webhook_secrets, mode=mode), mode)
+        return Configured(provider, PaddlePort(paddle, keys.webhook_secrets, mode=mode), mode)
     client = stripe_client(keys.secret_key, provider.api_url, provider.account)
     port = StripePort(client, keys.webhook_secrets, automatic_tax=provider.automatic_tax, mode=mode)
-    return Configured(provider, True, port, mode)
+    return Configured(provider, port, mode)
 
 
 def _checked(secret_key: object, webhook_secrets: object) -> PaymentKeys:

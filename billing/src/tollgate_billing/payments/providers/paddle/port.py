@@ -3,6 +3,7 @@
 # The SDK is annotated in part only.
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
 
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -51,7 +52,8 @@ class _Address:
 def paddle_client(secret_key: str, *, sandbox: bool = False, api_url: str = "") -> Client:
     """Tries nothing twice by itself: whether that is right is decided here."""
     environment: Any = _Address(api_url) if api_url else Environment.SANDBOX if sandbox else Environment.PRODUCTION
-    return Client(secret_key, Options(environment), retry_count=0, timeout=_TIMEOUT_SECONDS)
+    silent = logging.Logger("paddle", logging.CRITICAL + 1)  # it would write down addresses and answers
+    return Client(secret_key, Options(environment), logger=silent, retry_count=0, timeout=_TIMEOUT_SECONDS)
 
 
 class PaddlePort:
