@@ -56,9 +56,9 @@ def test_completing_a_checkout_starts_it_with_the_card_saved(api: Any) -> None:
     [first] = of(api, one)
     assert (first.payments[0].payment_method_id, first.origin.value) == (method.id, "api")
     types = event_types(api)
-    assert types[types.index("transaction.paid") :] == [
-        "transaction.paid", "subscription.created", "subscription.activated", "transaction.completed",
-        "payment_method.saved", "subscription.updated",
+    assert types[types.index("payment_method.saved") :] == [
+        "payment_method.saved", "transaction.paid", "subscription.created", "subscription.activated",
+        "transaction.completed",
     ]  # fmt: skip
     assert [found.id for found in api.subscriptions.list(ListSubscriptions(customer_ids=[one.customer_id]))] == [one.id]
 
@@ -216,6 +216,26 @@ def test_items_are_changed_with_proration(sim: Simulated, api: Any) -> None:
     made = statements(api, one)["st_1"]
     assert int(made.details.totals.credit) == int(credit.balance.available)
     assert made.payments[0].amount == made.details.totals.grand_total
+
+
+def test_credit_of_a_prevented_charge_is_given_back(api: Any) -> None:
+    one = subscription(api, LATER_DECLINED, 1000)
+    ids = [one.items[0].price.id, price(api, 100).id]
+    less = UpdateSubscription(
+        items=[SubscriptionUpdateItem(ids[1], 1)],
+        proration_billing_mode=SubscriptionProrationBillingMode("prorated_immediately"),
+    )
+    api.subscriptions.update(one.id, less)
+    [before] = api.customers.credit_balances(one.customer_id)
+    assert refusal(charge, api, one, 5000) == (400, "subscription_payment_declined")
+    assert api.customers.credit_balances(one.customer_id).items == [before]
+
+
+def test_calling_off_a_debt_frees_the_subscription(api: Any, browser: httpx.Client) -> None:
+    one = subscription(api, LATER_DECLINED)
+    charge(api, one, 1234, failure="apply_change")
+    browser.post(f"/dashboard/transactions/{statements(api, one)['st_1'].id}/cancel")
+    assert api.subscriptions.get(one.id).status == "active"
 
 
 def test_a_trial_is_billed_when_it_ends(sim: Simulated, api: Any) -> None:
