@@ -148,7 +148,13 @@ def test_charges_are_limited_by_hour_day_and_size(sim: Simulated, api: Any) -> N
         charge(api, one, 100)
     assert refusal(charge, api, one, 100) == (429, "subscription_immediate_charge_hour_limit_exceeded")
     charge(api, one, 100, at="next_billing_period")
+    for _ in range(4):
+        sim.control("clock", advance_seconds=3601)
+        for _ in range(20):
+            charge(api, one, 100)
     sim.control("clock", advance_seconds=3601)
+    assert refusal(charge, api, one, 100) == (429, "subscription_immediate_charge_24_hour_limit_exceeded")
+    sim.pass_days(1)
     with pytest.raises(ApiError) as small:
         charge(api, one, 10)
     assert small.value.error_code == "subscription_update_transaction_balance_less_than_charge_limit"
