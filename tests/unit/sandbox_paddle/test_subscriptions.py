@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 import pytest
 from paddle_billing.Entities.DateTime import DateTime
-from paddle_billing.Entities.Shared import CustomData, Interval, PriceTrialPeriod
+from paddle_billing.Entities.Shared import CollectionMode, CustomData, Duration, Interval, PriceTrialPeriod
 from paddle_billing.Entities.Subscriptions import (
     SubscriptionEffectiveFrom,
     SubscriptionProrationBillingMode,
@@ -23,7 +23,7 @@ from paddle_billing.Resources.Subscriptions.Operations import (
     SubscriptionIncludes,
     UpdateSubscription,
 )
-from paddle_billing.Resources.Subscriptions.Operations.Update import SubscriptionUpdateItem
+from paddle_billing.Resources.Subscriptions.Operations.Update import SubscriptionUpdateItem, UpdateBillingDetails
 from paddle_billing.Resources.Transactions.Operations import ListTransactions
 
 from tests.unit.sandbox_paddle.builders import (
@@ -268,3 +268,27 @@ def test_without_a_card_payments_fail(api: Any) -> None:
     assert "Save card" in httpx.get(change.checkout.url).text
     pay(change, CARD["number"])
     charge(api, one, 100)
+
+
+def test_a_period_is_moved_and_what_was_billed_keeps_its_own(sim: Simulated, api: Any) -> None:
+    one = subscription(api, amount=1000)
+    sooner = DateTime.from_datetime(datetime.fromtimestamp(sim.see("clock")["now"], UTC) + timedelta(days=5))
+    nothing = SubscriptionProrationBillingMode("do_not_bill")
+    moved = api.subscriptions.update(one.id, UpdateSubscription(next_billed_at=sooner, proration_billing_mode=nothing))
+    assert moved.current_billing_period.ends_at == moved.next_billed_at < one.next_billed_at
+    assert of(api, one)[0].billing_period.ends_at == one.next_billed_at
+    sim.pass_days(6)
+    assert len(of(api, one)) == 2
+
+
+def test_manual_collection_needs_its_details(sim: Simulated, api: Any) -> None:
+    one = subscription(api, amount=1000)
+    manual = UpdateSubscription(collection_mode=CollectionMode("manual"))
+    assert refusal(api.subscriptions.update, one.id, manual) == (400, "bad_request")
+    terms = UpdateBillingDetails(Duration(Interval("day"), 14), True)
+    api.subscriptions.update(one.id, UpdateSubscription(collection_mode=manual.collection_mode, billing_details=terms))
+    sim.pass_days(32)
+    billed = of(api, one)[1]
+    assert (billed.status.value, billed.payments) == ("billed", [])
+    pay(billed)
+    assert api.transactions.get(billed.id).status == "completed"
