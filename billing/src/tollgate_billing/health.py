@@ -88,6 +88,12 @@ class Metrics:
             "Webhooks about payments that nobody signed",
             registry=self.registry,
         )
+        self.drift = Gauge(
+            "tollgate_billing_drift",
+            "Differences between books that nobody has accepted",
+            ["kind"],
+            registry=self.registry,
+        )
         self.hydrations = Counter(
             "tollgate_billing_hydrations", "Times that Redis was filled from SQL", ["cause"], registry=self.registry
         )

@@ -19,6 +19,7 @@ from tollgate_billing.health import Health, surviving
 from tollgate_billing.ledger.database import DATABASE_AWAY, Database
 from tollgate_billing.payments.applying import DriftError, Judge, StaleError, apply_invoice, judge_nobody
 from tollgate_billing.payments.backoff import pause_ms
+from tollgate_billing.payments.drifts import blocking_drift
 from tollgate_billing.payments.ordering import order_of, refund_order
 from tollgate_billing.payments.outbox import (
     Request,
@@ -52,6 +53,8 @@ _LEASE_MS = 600_000
 _NO_PROVIDER_PAUSE_MS = 60_000
 #: Whoever looks too early may not see yet what he sent.
 _AMBIGUOUS_PAUSE_MS = 5_000
+#: How often a request is looked at that waits for books to agree.
+_HELD_PAUSE_MS = 60_000
 
 
 class Sender:
@@ -166,6 +169,9 @@ class Sender:
         """What is to be asked; None where nothing is."""
         if request.kind == "refund":
             return partial(provider.refund, refund_order(connection, request))
+        held = blocking_drift(connection, request.subscription)
+        if held:
+            raise TryLaterError(f"held back until books agree (tollgate reconcile): {held}", _HELD_PAUSE_MS)
         order = order_of(connection, request, provider, self._clock())
         return None if order is None else partial(provider.collect, order)
 

@@ -22,7 +22,9 @@ from tollgate_billing.clock import to_datetime
 from tollgate_billing.payments.port import (
     Account,
     CheckoutOrder,
+    InvoiceLine,
     InvoiceOrder,
+    Labelled,
     PaymentMethod,
     ProviderCheckout,
     ProviderEvent,
@@ -30,7 +32,7 @@ from tollgate_billing.payments.port import (
     RefundOrder,
     RefusedError,
 )
-from tollgate_billing.payments.providers.paddle.amounts import LINES_AT_MOST, least_minor
+from tollgate_billing.payments.providers.paddle.amounts import LINES_AT_MOST, least_minor, without_credits
 from tollgate_billing.payments.providers.paddle.checkouts import Checkouts
 from tollgate_billing.payments.providers.paddle.errors import speaking
 from tollgate_billing.payments.providers.paddle.events import authentic_event, event_of
@@ -60,6 +62,7 @@ class PaddlePort:
     """One account. ``webhook_secrets``: all that are valid now."""
 
     lines_at_most = LINES_AT_MOST
+    keeps_books = True
 
     def __init__(self, client: Client, webhook_secrets: Sequence[str], *, mode: Mode = "test") -> None:
         self._client = client
@@ -91,6 +94,20 @@ class PaddlePort:
     def affected_invoice(self, event: ProviderEvent) -> ProviderInvoice | None:
         """See ``ProviderPort``."""
         return self.read_invoice(event.invoice) if event.invoice else None
+
+    def lines_of(self, reference: str) -> Mapping[str, int]:
+        """See ``ProviderPort``."""
+        with speaking():
+            return self._transactions.lines(reference)
+
+    def as_sent(self, lines: Sequence[InvoiceLine]) -> Sequence[InvoiceLine]:
+        """See ``ProviderPort``."""
+        return without_credits(lines)
+
+    def labelled_since(self, moment_ms: int) -> Iterator[Labelled]:
+        """See ``ProviderPort``."""
+        with speaking():
+            yield from self._transactions.labelled_since(moment_ms)
 
     def void(self, reference: str) -> ProviderInvoice | None:
         """See ``ProviderPort``."""

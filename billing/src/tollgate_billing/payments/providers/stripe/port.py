@@ -9,7 +9,9 @@ from stripe import params
 from tollgate_billing.payments.port import (
     Account,
     CheckoutOrder,
+    InvoiceLine,
     InvoiceOrder,
+    Labelled,
     PaymentMethod,
     ProviderCheckout,
     ProviderEvent,
@@ -49,6 +51,7 @@ class StripePort:
 
     #: Stripe takes 250; some are left for credits and for what earlier statements carried.
     lines_at_most = 240
+    keeps_books = True
 
     def __init__(
         self,
@@ -91,6 +94,20 @@ class StripePort:
         with speaking():
             invoice = event.invoice or (self._invoices.of_payment(event.payment) if event.payment else "")
             return self._invoices.read(invoice) if invoice else None
+
+    def lines_of(self, reference: str) -> Mapping[str, int]:
+        """See ``ProviderPort``."""
+        with speaking():
+            return self._invoices.lines(reference)
+
+    def as_sent(self, lines: Sequence[InvoiceLine]) -> Sequence[InvoiceLine]:
+        """See ``ProviderPort``."""
+        return lines
+
+    def labelled_since(self, moment_ms: int) -> Iterator[Labelled]:
+        """See ``ProviderPort``."""
+        with speaking():
+            yield from self._invoices.labelled_since(moment_ms)
 
     def void(self, reference: str) -> ProviderInvoice | None:
         """See ``ProviderPort``."""
