@@ -25,6 +25,7 @@ Kind = Literal[
     "access.grace",
     "access.throttled",
     "access.suspended",
+    "access.cancelled",
     "access.restored",
 ]
 

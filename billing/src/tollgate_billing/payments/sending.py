@@ -50,11 +50,9 @@ _PAUSE_SECONDS = 1.0
 _THREADS = 8
 #: Longer than all calls of one invoice may take together: nobody else begins before that.
 _LEASE_MS = 600_000
-_NO_PROVIDER_PAUSE_MS = 60_000
+_WAITING_PAUSE_MS = 60_000
 #: Whoever looks too early may not see yet what he sent.
 _AMBIGUOUS_PAUSE_MS = 5_000
-#: How often a request is looked at that waits for books to agree.
-_HELD_PAUSE_MS = 60_000
 
 
 class Sender:
@@ -116,9 +114,12 @@ class Sender:
         """False where somebody else has it."""
         provider = providers.get(request.provider)
         if provider is None:
-            problem, now = f"there is no payment provider {request.provider}, or its keys are missing", self._clock()
-            with self._database.write() as connection:
-                wait_for_provider(connection, request, now, now + _NO_PROVIDER_PAUSE_MS, problem)
+            self._wait(request, f"there is no payment provider {request.provider}, or its keys are missing")
+            return False
+        with self._database.read() as connection:
+            held = blocking_drift(connection, request.subscription) if request.kind == "invoice" else ""
+        if held:  # not an attempt yet
+            self._wait(request, f"held back until books agree (tollgate reconcile): {held}")
             return False
         self._checkpoint("before-attempt")
         with self._database.write() as connection:
@@ -143,6 +144,11 @@ class Sender:
             _log.exception("cannot be sent", request=request.id)
             self._put_aside(request, f"internal: {type(error).__name__}")
         return True
+
+    def _wait(self, request: Request, problem: str) -> None:
+        now = self._clock()
+        with self._database.write() as connection:
+            wait_for_provider(connection, request, now, now + _WAITING_PAUSE_MS, problem)
 
     def _do(self, provider: ProviderPort, request: Request) -> None:
         with self._database.write() as connection:
@@ -169,9 +175,6 @@ class Sender:
         """What is to be asked; None where nothing is."""
         if request.kind == "refund":
             return partial(provider.refund, refund_order(connection, request))
-        held = blocking_drift(connection, request.subscription)
-        if held:
-            raise TryLaterError(f"held back until books agree (tollgate reconcile): {held}", _HELD_PAUSE_MS)
         order = order_of(connection, request, provider, self._clock())
         return None if order is None else partial(provider.collect, order)
 
