@@ -171,6 +171,8 @@ def _settle(services: Services, top_up: str, state: State, asked: Settlement | N
     now = services.clock()
     with services.database.write() as connection:
         found = _existing(connection, top_up)
+        if state == "cancelled" and found.state == "failed":
+            return view_top_up(found)  # its invoice was voided a moment ago
         _require_by_hand(connection, top_up, state)
         row = locked(connection, found.subscription)
         found = find_top_up(connection, top_up) or found

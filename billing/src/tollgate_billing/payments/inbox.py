@@ -84,6 +84,44 @@ def put_event_aside(connection: Connection, received: Received, problem: str) ->
     _change(connection, received, {"state": "stuck", "problem": problem})
 
 
+@dataclass(frozen=True)
+class Aside:
+    """An event that a person has to look at."""
+
+    provider: str
+    id: str
+    kind: str
+    about: str
+    received_ms: int
+    problem: str
+
+
+def events_aside(connection: Connection, limit: int = 1000) -> list[Aside]:
+    """The oldest first."""
+    i = inbox.c
+    query = select(inbox).where(i.state == "stuck").order_by(i.received_ms, i.event_id).limit(limit)
+    return [
+        Aside(
+            provider=row["provider"],
+            id=row["event_id"],
+            kind=row["kind"],
+            about=row["invoice"] or row["payment"] or row["checkout"] or row["customer"],
+            received_ms=row["received_ms"],
+            problem=row["problem"],
+        )
+        for row in connection.execute(query).mappings()
+    ]
+
+
+def decide_event(connection: Connection, event_id: str, again: bool, now_ms: int) -> bool:
+    """To look at it again, or never; False where none of this id waits for a person."""
+    i = inbox.c
+    values = {"state": "pending" if again else "dropped", "due_ms": now_ms, "attempts": 0}
+    return (
+        connection.execute(update(inbox).where(i.event_id == event_id, i.state == "stuck").values(values)).rowcount > 0
+    )
+
+
 def _change(connection: Connection, received: Received, values: dict[str, str | int]) -> None:
     i = inbox.c
     mine = (i.provider == received.provider, i.event_id == received.event.id)
