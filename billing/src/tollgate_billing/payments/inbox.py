@@ -3,7 +3,7 @@
 import hashlib
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, delete, func, insert, select, update
 
 from tollgate_billing.ledger.tables import inbox, milestones
 from tollgate_billing.payments.port import ProviderEvent
@@ -111,6 +111,13 @@ def events_aside(connection: Connection, limit: int = 1000) -> list[Aside]:
         )
         for row in connection.execute(query).mappings()
     ]
+
+
+def count_events(connection: Connection) -> dict[str, int]:
+    """By state, of those that are not over."""
+    i = inbox.c
+    query = select(i.state, func.count()).where(i.state.in_(["pending", "stuck"])).group_by(i.state)
+    return {"pending": 0, "stuck": 0, **{row[0]: int(row[1]) for row in connection.execute(query)}}
 
 
 def decide_event(connection: Connection, event_id: str, again: bool, now_ms: int) -> bool:

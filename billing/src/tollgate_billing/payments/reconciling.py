@@ -21,7 +21,9 @@ from tollgate_billing.payments.applying import DriftError, Judge, StaleError, ap
 from tollgate_billing.payments.comparison import line_differences, payment_differences
 from tollgate_billing.payments.debts import top_up_of
 from tollgate_billing.payments.drifts import Drift, Kind, list_drifts, replace_drifts
+from tollgate_billing.payments.inbox import count_events
 from tollgate_billing.payments.invoices import invoice_lines
+from tollgate_billing.payments.outbox import count_requests
 from tollgate_billing.payments.port import InvoiceLine, Labelled, ProviderError, ProviderInvoice, ProviderPort
 from tollgate_billing.payments.receivables import (
     Receivable,
@@ -115,6 +117,13 @@ class Reconciler:
     def _say(self) -> list[Drift]:
         with self._database.read() as connection:
             found = list_drifts(connection)
+            waiting = (
+                (self._metrics.payment_requests, count_requests(connection)),
+                (self._metrics.payment_events, count_events(connection)),
+            )
+        for gauge, by_state in waiting:
+            for state, number in by_state.items():
+                gauge.labels(state).set(number)
         counts: defaultdict[str, int] = defaultdict(int)
         for drift in found:
             counts[drift.kind] += drift.accepted_ms is None
