@@ -20,6 +20,7 @@ from tollgate_billing.ledger.database import Database
 from tollgate_billing.ledger.subscriptions import existing_subscription, find_subscription
 from tollgate_billing.ledger.tables import money_postings
 from tollgate_billing.ledger.verification import verify
+from tollgate_billing.payments.outbox import decide, list_requests
 from tollgate_billing.payments.port import RefundOrder, RefusedError
 from tollgate_billing.payments.refunds import ask_for_refund
 from tollgate_billing.statements.store import StoredStatement
@@ -341,3 +342,33 @@ def test_what_was_paid_by_other_means_is_not_charged_to_a_new_card(card_shop: Ca
         assert (desk.paid(statement), balance(desk, f"surplus:{SUBSCRIPTION}")) == (5075, -5075)
     else:
         assert (desk.paid(statement), card_shop.collected(desk)) == (5075, 0)
+
+
+def test_a_top_up_that_was_refunded_before_anybody_looked_gives_the_rest(
+    card_shop: CardShop, database: Database
+) -> None:
+    desk = desk_of(card_shop, database)
+    card_shop.check_out(desk.check_out().url, SAVED_AND_DECLINED)
+    follow(desk)
+    desk.pay_in("t1", 2500)
+    follow(desk)
+    card_shop.pay(desk, "top-up.t1")
+    card_shop.give_back(desk, "top-up.t1", 1000)
+    follow(desk)
+    assert (desk.top_up("t1").state, desk.credit(), card_shop.collected(desk)) == ("paid", 1500, 1500)
+
+
+def test_a_refund_that_a_person_dropped_is_not_given_and_leaves_room_for_another(
+    card_shop: CardShop, database: Database
+) -> None:
+    desk = desk_of(card_shop, database)
+    statement = closed(desk, card_shop, "4242424242424242")
+    receivable = desk.receivable(statement)
+    assert receivable
+    with database.write() as connection:
+        ask_for_refund(connection, receivable, "r1", None, "no", desk.now_ms)
+        (request,) = list_requests(connection, "pending")
+        decide(connection, request, again=False, now_ms=desk.now_ms)
+        ask_for_refund(connection, receivable, "r2", 5075, "yes", desk.now_ms)
+    follow(desk)
+    assert card_shop.collected(desk) == 0

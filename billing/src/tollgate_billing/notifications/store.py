@@ -22,6 +22,7 @@ Kind = Literal[
     "top_up.failed",
     "top_up.reversed",
     "top_up.withheld",
+    "payment.surplus",
     "access.grace",
     "access.throttled",
     "access.suspended",
