@@ -5,6 +5,7 @@ from sqlalchemy import func, select
 
 from tests.integration.payments.account import StripeAccount
 from tests.integration.payments.shops import (
+    ASKS,
     SAVED_AND_DECLINED,
     CardShop,
     ManualShop,
@@ -12,6 +13,7 @@ from tests.integration.payments.shops import (
     Shop,
     StripeShop,
     provider_of,
+    reference_of,
 )
 from tests.unit.billing.builders import SUBSCRIPTION, apply_catalog, make_fee, make_price
 from tests.unit.billing.desk import PROVIDER, Desk, collected_catalog
@@ -372,3 +374,66 @@ def test_a_refund_that_a_person_dropped_is_not_given_and_leaves_room_for_another
         ask_for_refund(connection, receivable, "r2", 5075, "yes", desk.now_ms)
     follow(desk)
     assert card_shop.collected(desk) == 0
+
+
+def test_a_bank_that_wants_its_customer_there_is_paid_on_the_page(card_shop: CardShop, database: Database) -> None:
+    desk = desk_of(card_shop, database, policy=POLICY)
+    statement = closed(desk, card_shop, ASKS[card_shop.kind])
+    if not desk.paid(statement):
+        assert desk.level() == "grace"
+        card_shop.pay(desk, statement.id)
+        follow(desk)
+    assert (desk.paid(statement), desk.level()) == (5075, "active")
+
+
+def test_an_invoice_that_a_person_voids_is_owed_and_not_collected_again(
+    card_shop: CardShop, database: Database
+) -> None:
+    desk = desk_of(card_shop, database, policy=POLICY)
+    statement = closed(desk, card_shop)
+    assert desk.level() == "grace"
+    card_shop.void(desk, statement.id)
+    follow(desk)
+    receivable = desk.receivable(statement)
+    assert receivable
+    assert (receivable.status, left_to_pay(desk), desk.level()) == ("void", 5075, "active")
+    card_shop.check_out(desk.check_out().url)
+    follow(desk)
+    assert (desk.paid(statement), card_shop.collected(desk)) == (0, 0)
+
+
+def test_more_lines_than_a_provider_takes_are_grouped(card_shop: CardShop, database: Database) -> None:
+    fees = [make_fee(name=f"fee-{number}", in_arrears=True, amount=f"{number + 1}") for number in range(251)]
+    catalog = collected_catalog(*fees, provider=provider_of(card_shop.kind))
+    apply_catalog(database, catalog, START)
+    desk = Desk(database, {PROVIDER: card_shop.port}, catalog)
+    statement = closed(desk, card_shop, "4242424242424242")
+    assert desk.paid(statement) == card_shop.collected(desk) == statement.due_minor
+    lines = card_shop.port.lines_of(reference_of(desk, statement.id))
+    assert len(lines) <= card_shop.port.lines_at_most
+    assert sum(lines.values()) == statement.due_minor
+
+
+def test_what_is_too_little_is_carried_to_the_next_invoice(card_shop: CardShop, database: Database) -> None:
+    desk = desk_of(card_shop, database, amount="0.10")
+    card_shop.check_out(desk.check_out().url)
+    follow(desk)
+    desk.close(MONTHS[0])
+    follow(desk)
+    assert card_shop.collected(desk) == 0
+    use(desk.database, "a", MONTHS[0] + DAY, "7")
+    desk.close(MONTHS[1])
+    follow(desk)
+    assert card_shop.collected(desk) == 10 + 10 + 175
+    assert left_to_pay(desk) == 0
+
+
+def test_credit_that_an_invoice_holds_is_taken_off(card_shop: CardShop, database: Database) -> None:
+    desk = desk_of(card_shop, database)
+    card_shop.check_out(desk.check_out().url)
+    follow(desk)
+    desk.pay_in("t1", 2500)
+    follow(desk)
+    statement = closed(desk, card_shop)
+    assert statement.due_minor == 5075 - 2500
+    assert (desk.paid(statement), card_shop.collected(desk), left_to_pay(desk)) == (2575, 5075, 0)
