@@ -172,6 +172,11 @@ def test_a_checkout_that_is_left_begins_nothing(card_shop: CardShop, database: D
     found = desk.checking_out.look("c1")
     assert found
     assert found.status == "open"
+    desk.now_ms += 3 * DAY
+    follow(desk)
+    found = desk.checking_out.look("c1")
+    assert found
+    assert (found.status, found.url) == ("expired", "")
     with database.read() as connection:
         assert find_subscription(connection, "team/new") is None
 

@@ -263,6 +263,10 @@ class ProviderPort(Protocol):
         none."""
         ...
 
+    def end_checkout(self, reference: str) -> ProviderCheckout | None:
+        """Nobody can complete it any more, unless somebody has. None where there is none."""
+        ...
+
     def portal_url(self, customer: str, return_url: str) -> str:
         """A page for a customer, named as the provider does: his invoices and payment methods. It works for a while."""
         ...

@@ -137,6 +137,11 @@ class StripePort:
         with speaking():
             return self._checkouts.read(reference)
 
+    def end_checkout(self, reference: str) -> ProviderCheckout | None:
+        """See ``ProviderPort``."""
+        with speaking():
+            return self._checkouts.end(reference)
+
     def portal_url(self, customer: str, return_url: str) -> str:
         """See ``ProviderPort``."""
         with speaking():
