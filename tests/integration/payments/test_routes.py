@@ -215,3 +215,18 @@ def test_a_provider_that_is_gone_is_said_in_one_sentence(office: Office) -> None
         office.account.control.post("/sandbox/keys", json={"restore": SECRET_KEY}).raise_for_status()
     assert "does not accept the API key" in answer["detail"]
     assert "canary" not in answer["detail"]
+
+
+def test_a_chargeback_can_be_paid_in_another_way(office: Office) -> None:
+    name = office.check_out()
+    office.work()
+    office.post(f"/subscriptions/{name}/top-ups", {"id": "t1", "amount": "25"})
+    office.post("/top-ups/t1/payments", {"id": "early"}, 409)
+    office.work()
+    (charge,) = (one for one in office.account.client.charges.list().data if one.amount == 2500)
+    office.account.control.post(f"/dashboard/charges/{charge.id}/dispute")
+    office.work()
+    assert office.get(f"/subscriptions/{name}/wallet")["settled"] == "0.00"
+    paid = office.post("/top-ups/t1/payments", {"id": "bank-1", "reference": "transfer 17"})
+    assert (paid["remaining"], paid["paid"]) == ("0.00", "25.00")
+    assert office.get(f"/subscriptions/{name}/wallet")["settled"] == "25.00"
