@@ -66,7 +66,7 @@ def office(account: StripeAccount, valkey: Valkey, tmp_path: Path) -> Iterator[O
     keys = tmp_path / "keys"
     keys.mkdir()
     (keys / keys_file(SHOP)).write_text(json.dumps({"secretKey": SECRET_KEY, "webhookSecrets": [WEBHOOK_SECRET]}))
-    clock = Clock()
+    clock = Clock(1_770_000_000_000)  # before the simulator's, which lists events by its own time
     settings = Settings(
         redis_url=valkey.url,
         database_url=f"sqlite:///{tmp_path / 'ledger.db'}",
