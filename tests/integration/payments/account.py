@@ -91,6 +91,13 @@ class PaddleAccount:
     def pass_time(self, seconds: int) -> None:
         self.control.post("/sandbox/clock", json={"advance_seconds": seconds}).raise_for_status()
 
+    def state(self) -> Any:
+        return self.control.get("/sandbox/state").json()
+
+    def lag(self, seconds: int) -> None:
+        """Lists do not show what is younger."""
+        self.control.post("/sandbox/lag", json={"seconds": seconds}).raise_for_status()
+
     def raw(self, path: str) -> Any:
         """JSON of the API, as its owner may read it."""
         answer = self.control.get(path, headers={"Authorization": f"Bearer {PADDLE_KEY}"})

@@ -27,6 +27,7 @@ from tollgate_billing.payments.outbox import (
     due_requests,
     finish,
     postpone,
+    postpone_unsent,
     put_aside,
     wait_for_provider,
     waiting_providers,
@@ -38,6 +39,7 @@ from tollgate_billing.payments.port import (
     RefusedError,
     TryLaterError,
     UnauthorizedError,
+    UnseenError,
     suspect_nobody,
 )
 from tollgate_billing.payments.receivables import find_receivable
@@ -129,7 +131,9 @@ class Sender:
         except TryLaterError as error:
             if isinstance(error, UnauthorizedError):
                 self._suspect(request.provider)
-            self._postpone(request, error.after_ms or pause_ms(request.attempts), str(error))
+            self._postpone(request, error.after_ms or pause_ms(request.attempts), str(error), sent=False)
+        except UnseenError as error:
+            self._postpone(request, error.after_ms, str(error), sent=False)
         except AmbiguousError as error:
             self._postpone(request, max(_AMBIGUOUS_PAUSE_MS, pause_ms(request.attempts)), str(error))
         except (RefusedError, DriftError, PaymentRefusedError) as error:
@@ -165,14 +169,15 @@ class Sender:
     ) -> Callable[[], ProviderInvoice] | None:
         """What is to be asked; None where nothing is."""
         if request.kind == "refund":
-            return partial(provider.refund, refund_order(connection, request))
+            return partial(provider.refund, refund_order(connection, request, self._clock()))
         order = order_of(connection, request, provider, self._clock())
         return None if order is None else partial(provider.collect, order)
 
-    def _postpone(self, request: Request, after_ms: int, problem: str) -> None:
+    def _postpone(self, request: Request, after_ms: int, problem: str, *, sent: bool = True) -> None:
         _log.warning("is sent later", request=request.id, problem=problem)
+        write = postpone if sent else postpone_unsent
         with self._database.write() as connection:
-            postpone(connection, request, self._clock() + after_ms, problem)
+            write(connection, request, self._clock() + after_ms, problem)
 
     def _put_aside(self, request: Request, problem: str) -> None:
         _log.error("a person has to decide", request=request.id, problem=problem)
