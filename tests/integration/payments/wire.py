@@ -2,6 +2,7 @@
 request."""
 
 import re
+from collections.abc import Callable
 from typing import Any
 
 import requests
@@ -29,17 +30,25 @@ class KilledError(BaseException):
 
 class Wire(HTTPAdapter):
     """``calls``: method and path of every request, ids as stars. Asked to, the process ends before the request with
-    this number is sent, or when it was answered."""
+    this number is sent, or when it was answered; or ``watch`` is asked before it is sent."""
 
-    def __init__(self, kill_before: int | None = None, kill_after: int | None = None) -> None:
+    def __init__(
+        self,
+        kill_before: int | None = None,
+        kill_after: int | None = None,
+        watch: tuple[int, Callable[[], object]] | None = None,
+    ) -> None:
         super().__init__()
         self.calls: list[str] = []
-        self._before, self._after = kill_before, kill_after
+        self.seen: object = None
+        self._before, self._after, self._watch = kill_before, kill_after, watch
 
     def send(self, request: requests.PreparedRequest, *args: Any, **more: Any) -> requests.Response:
         number = len(self.calls)
         path = (request.url or "").partition("?")[0].partition("//")[2].partition("/")[2]
         self.calls.append(f"{request.method} {_ID.sub('/*', f'/{path}')}")
+        if self._watch and number == self._watch[0]:
+            self.seen = self._watch[1]()
         if number == self._before:
             raise KilledError
         answer = super().send(request, *args, **more)

@@ -95,6 +95,12 @@ def postpone_unsent(connection: Connection, request: Request, due_ms: int, probl
     _change(connection, request, due_ms=due_ms, leased_ms=0, problem=problem, attempted_ms=request.attempted_ms or 0)
 
 
+def postpone_unseen(connection: Connection, request: Request, due_ms: int, problem: str) -> None:
+    """It was only looked for, which is no attempt."""
+    before = {"attempted_ms": request.attempted_ms or 0, "attempts": request.attempts}
+    _change(connection, request, due_ms=due_ms, leased_ms=0, problem=problem, **before)
+
+
 def wait_for_provider(connection: Connection, request: Request, now_ms: int, due_ms: int, problem: str) -> None:
     """Nobody can send it now. Where somebody is at it all the same, it stays his."""
     o = outbox.c

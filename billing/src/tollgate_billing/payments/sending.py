@@ -27,6 +27,7 @@ from tollgate_billing.payments.outbox import (
     due_requests,
     finish,
     postpone,
+    postpone_unseen,
     postpone_unsent,
     put_aside,
     wait_for_provider,
@@ -54,6 +55,7 @@ _LEASE_MS = 600_000
 _NO_PROVIDER_PAUSE_MS = 60_000
 #: Whoever looks too early may not see yet what he sent.
 _AMBIGUOUS_PAUSE_MS = 5_000
+_Postpone = Callable[[Connection, Request, int, str], None]
 
 
 class Sender:
@@ -131,9 +133,9 @@ class Sender:
         except TryLaterError as error:
             if isinstance(error, UnauthorizedError):
                 self._suspect(request.provider)
-            self._postpone(request, error.after_ms or pause_ms(request.attempts), str(error), sent=False)
+            self._postpone(request, error.after_ms or pause_ms(request.attempts), str(error), postpone_unsent)
         except UnseenError as error:
-            self._postpone(request, error.after_ms, str(error), sent=False)
+            self._postpone(request, error.after_ms, str(error), postpone_unseen)
         except AmbiguousError as error:
             self._postpone(request, max(_AMBIGUOUS_PAUSE_MS, pause_ms(request.attempts)), str(error))
         except (RefusedError, DriftError, PaymentRefusedError) as error:
@@ -173,9 +175,8 @@ class Sender:
         order = order_of(connection, request, provider, self._clock())
         return None if order is None else partial(provider.collect, order)
 
-    def _postpone(self, request: Request, after_ms: int, problem: str, *, sent: bool = True) -> None:
+    def _postpone(self, request: Request, after_ms: int, problem: str, write: _Postpone = postpone) -> None:
         _log.warning("is sent later", request=request.id, problem=problem)
-        write = postpone if sent else postpone_unsent
         with self._database.write() as connection:
             write(connection, request, self._clock() + after_ms, problem)
 

@@ -212,11 +212,23 @@ class Transactions:
             return self.view(offer)
         if offer.status == TransactionStatus.Canceled:  # by an attempt that may have charged after it
             require_settled(order.attempted, order.age_ms, order.subject)
-        else:
-            marks = CustomData({SUBJECT: order.subject, WITHDRAWN: "true"})
-            withdrawn = UpdateTransaction(status=TransactionStatus.Canceled, custom_data=marks)
-            self._client.transactions.update(offer.id, withdrawn)
+        elif not self._withdraw(order, offer):
+            return self.view(self.get(offer.id) or offer)
         return self._charge(order, subscription, offer.id)
+
+    def _withdraw(self, order: InvoiceOrder, offer: Transaction) -> bool:
+        """Marked first: what else comes with a cancellation may not be kept. False where somebody has just paid it."""
+        marks = CustomData({SUBJECT: order.subject, WITHDRAWN: "true"})
+        try:
+            self._client.transactions.update(offer.id, UpdateTransaction(custom_data=marks))
+            self._client.transactions.update(offer.id, UpdateTransaction(status=TransactionStatus.Canceled))
+        except ApiError:
+            with looking():
+                now = self.get(offer.id)
+            if now is not None and not _is_offer(now):
+                return False
+            raise
+        return True
 
     def _charge(self, order: InvoiceOrder, subscription: Subscription, offer: str = "") -> ProviderInvoice:
         """The answer names no transaction: it is found by its items."""
