@@ -126,6 +126,7 @@ def stripe_account(folder: Path, *options: str) -> Generator[StripeAccount]:
 def simulator(folder: Path, kind: str, key: str, *options: str) -> Generator[str]:
     """Its address."""
     ready = folder / f"{kind}.url"
+    ready.unlink(missing_ok=True)
     command = [sys.executable, "-m", "tollgate_sandbox", kind, "--port", "0", "--ready-file", str(ready)]
     process = subprocess.Popen([*command, "--key", key, *options], stdout=subprocess.DEVNULL)
     try:

@@ -52,7 +52,8 @@ _PAUSE_SECONDS = 1.0
 _THREADS = 8
 #: Longer than all calls of one invoice may take together: nobody else begins before that.
 _LEASE_MS = 600_000
-_NO_PROVIDER_PAUSE_MS = 60_000
+#: After a start, keys are known to be right within a second or two.
+_NO_PROVIDER_PAUSE_MS = 10_000
 #: Whoever looks too early may not see yet what he sent.
 _AMBIGUOUS_PAUSE_MS = 5_000
 _Postpone = Callable[[Connection, Request, int, str], None]
