@@ -1,6 +1,7 @@
 """``make bench``: the data path; ``make bench ARGS=kubernetes``: the operator on Kubernetes; ``ARGS=expressions``:
 evaluation in place and in a worker; ``ARGS=pricing``: the ledger, drafts and closing; ``ARGS=backtest``: rating
-recorded usage. Prints tables; ``--json`` for machines."""
+recorded usage; ``ARGS=payments``: statements sent, webhooks taken, events worked off. Prints tables;
+``--json`` for machines."""
 
 import argparse
 import json
@@ -13,9 +14,9 @@ import psutil
 from rich.console import Console
 from rich.table import Table
 
-from tests.bench import backtest, expressions, ingest, kubernetes, pricing, streams
+from tests.bench import backtest, expressions, ingest, kubernetes, payments, pricing, streams
 
-_PARTS = ("streams", "kubernetes", "expressions", "backtest", "pricing")
+_PARTS = ("streams", "kubernetes", "expressions", "backtest", "pricing", "payments")
 
 
 def main() -> None:
@@ -28,12 +29,16 @@ def main() -> None:
     parser.add_argument("--idle-streams", type=int, default=1000)
     parser.add_argument("--events", type=int, default=20_000, help="events for the ledger's ingest")
     parser.add_argument("--rated", type=int, default=1_000_000, help="events for the backtest")
+    parser.add_argument("--statements", type=int, default=10_000, help="to be exported to payment providers")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     figures: dict[str, Any]
     with tempfile.TemporaryDirectory(prefix="tollgate-bench-") as directory:
         if options.part == "expressions":
             print(json.dumps(expressions.run(), indent=2))
+            return
+        if options.part == "payments":
+            print(json.dumps(payments.run(Path(directory), options.statements, options.seconds), indent=2))
             return
         if options.part == "pricing":
             found = pricing.run(Path(directory), options.events, options.subscriptions)

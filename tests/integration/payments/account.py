@@ -91,6 +91,13 @@ class PaddleAccount:
     def pass_time(self, seconds: int) -> None:
         self.control.post("/sandbox/clock", json={"advance_seconds": seconds}).raise_for_status()
 
+    def state(self) -> Any:
+        return self.control.get("/sandbox/state").json()
+
+    def lag(self, seconds: int) -> None:
+        """Lists do not show what is younger."""
+        self.control.post("/sandbox/lag", json={"seconds": seconds}).raise_for_status()
+
     def raw(self, path: str) -> Any:
         """JSON of the API, as its owner may read it."""
         answer = self.control.get(path, headers={"Authorization": f"Bearer {PADDLE_KEY}"})
@@ -119,6 +126,7 @@ def stripe_account(folder: Path, *options: str) -> Generator[StripeAccount]:
 def simulator(folder: Path, kind: str, key: str, *options: str) -> Generator[str]:
     """Its address."""
     ready = folder / f"{kind}.url"
+    ready.unlink(missing_ok=True)
     command = [sys.executable, "-m", "tollgate_sandbox", kind, "--port", "0", "--ready-file", str(ready)]
     process = subprocess.Popen([*command, "--key", key, *options], stdout=subprocess.DEVNULL)
     try:

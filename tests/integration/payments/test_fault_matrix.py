@@ -1,9 +1,10 @@
-"""Whatever goes wrong at any call of a collection: the money of the statement comes in, once.
+"""Whatever goes wrong at any call of any operation: money, credit and subscriptions are there once.
 
-Every case is one call of the provider, one way in which it fails, and when it is tried again: soon, or when the
-provider has forgotten the idempotency keys. The table in the documentation is written by this test.
+Every case is one call of a provider, one way in which it fails, and when it is tried again: soon, or when the
+provider has forgotten idempotency keys. The table in the documentation is written by this test.
 """
 
+import json
 import os
 from collections.abc import Iterator
 from itertools import product
@@ -11,27 +12,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import stripe
 
 from tests.integration.billing.neighbours import wait_until
-from tests.integration.payments.account import SECRET_KEY, WEBHOOK_SECRET, StripeAccount
-from tests.unit.billing.builders import apply_catalog, make_fee, make_price
-from tests.unit.billing.desk import PROVIDER, Desk, collected_catalog
-from tests.unit.billing.test_statements import DAY, MONTHS, START, use
+from tests.integration.payments.operations import OPERATIONS, Scene, require_sound, scene_of
+from tests.integration.payments.shops import PaddleShop, StripeShop
+from tests.integration.payments.wire import KilledError, Wire, wired
+from tests.unit.billing.desk import PROVIDER
 from tollgate_billing.ledger.database import Database
-from tollgate_billing.payments.providers.stripe.port import StripePort, stripe_client
 
+_CALLS = Path(__file__).parent / "calls.json"
+CALLS: dict[str, dict[str, list[str]]] = json.loads(_CALLS.read_text())
 _PAGE = Path(__file__).parents[3] / "docs" / "payments" / "fault-matrix.md"
-CALLS = {
-    "find the customer": ("GET", "/v1/customers/search", 0),
-    "make the customer": ("POST", "/v1/customers", 0),
-    "make the draft": ("POST", "/v1/invoices", 0),
-    "add the first line": ("POST", "/v1/invoiceitems", 0),
-    "add the last line": ("POST", "/v1/invoiceitems", 1),
-    "read the draft": ("GET", "/v1/invoices/*", 0),
-    "finalise": ("POST", "/v1/invoices/*/finalize", 0),
-    "read what was paid": ("GET", "/v1/invoice_payments", 0),
-}
 FAULTS: dict[str, dict[str, Any]] = {
     "answer lost after the effect": {"kind": "answer_lost"},
     "connection refused before it": {"kind": "refused"},
@@ -43,112 +34,101 @@ FAULTS: dict[str, dict[str, Any]] = {
     "killed after the call": {},
 }
 WHEN = {"soon": 120, "after a day": 25 * 3600}
-_LEAVES_SOMETHING = {"answer lost after the effect", "500 after the effect", "killed after the call"}
+_SHORT = {"stripe": ("answer lost after the effect", "after a day"), "paddle": ("answer lost after the effect", "soon")}
 _TIMEOUT_SECONDS = 0.3
-
-
-class KilledError(BaseException):
-    """The process ends here: nothing of it runs any more."""
-
-
-class DyingClient(stripe.RequestsClient):
-    """The SDK's own client, in a process that is killed around one request."""
-
-    def __init__(self, call: tuple[str, str, int], *, after: bool) -> None:
-        super().__init__(timeout=20)
-        self._method, self._path, self._left = call
-        self._after = after
-
-    def request(self, method: str, url: str, headers: Any, post_data: Any = None, **more: Any) -> Any:
-        mine = method.upper() == self._method and Path(url.partition("?")[0].partition("/v1/")[2]).match(
-            self._path.removeprefix("/v1/")
-        )
-        self._left -= mine
-        if mine and self._left < 0 and not self._after:
-            raise KilledError
-        answer = super().request(method, url, headers, post_data, **more)
-        if mine and self._left < 0:
-            raise KilledError
-        return answer
+_LEASE_SECONDS = 601
 
 
 def _cases() -> Iterator[Any]:
-    """The short form leaves out calls that only read, and those waits of a day that no idempotency key is about."""
-    for call, fault, when in product(CALLS, FAULTS, WHEN):
-        changes, about_keys = CALLS[call][0] == "POST", when == "soon" or fault in _LEAVES_SOMETHING
-        yield pytest.param(call, fault, when, marks=() if changes and about_keys else pytest.mark.slow)
+    """The short form has calls that change something, and the fault that leaves most behind."""
+    for provider, operation in product(CALLS, OPERATIONS):
+        calls = CALLS[provider].get(operation, [])
+        for number, fault, when in product(range(len(calls)), FAULTS, WHEN):
+            short = not calls[number].startswith("GET") and (fault, when) == _SHORT[provider]
+            case, marks = (provider, operation, number, fault, when), () if short else pytest.mark.slow
+            yield pytest.param(*case, id="-".join(map(str, case)).replace(" ", "_"), marks=marks)
 
 
-@pytest.mark.parametrize(("call", "fault", "when"), list(_cases()))
-def test_the_money_of_a_statement_comes_in_once(
-    call: str, fault: str, when: str, account: StripeAccount, sqlite: Database
+def _scene(provider: str, database: Database, request: pytest.FixtureRequest) -> Scene:
+    if provider == "stripe":
+        return scene_of(StripeShop(request.getfixturevalue("account")), database)
+    return scene_of(PaddleShop(request.getfixturevalue("paddle")), database)
+
+
+def _over(scene: Scene, wire: Wire, timeout: float = 20) -> None:
+    scene.desk.providers = {PROVIDER: wired(scene.shop.account, wire, timeout)}
+
+
+@pytest.mark.parametrize(("provider", "operation"), list(product(("stripe", "paddle"), OPERATIONS)))
+def test_the_calls_of_an_operation_are_those_of_the_list(
+    provider: str, operation: str, sqlite: Database, request: pytest.FixtureRequest
 ) -> None:
-    if call == "read what was paid":  # which is so where he pays at once
-        account.customer()
-    desk = _desk(sqlite, account)
-    (statement,) = desk.statements()
-    assert statement.due_minor == 5600
-    _fail(desk, account, call, fault)
-    account.pass_time(WHEN[when])
-    desk.now_ms += max(601, WHEN[when]) * 1000  # a lease of somebody who was killed has run out
-    for _ in range(3):
-        assert account.faults_left() == 0
-        desk.providers = {PROVIDER: account.port}
-        desk.send()
-        _pay_what_is_open(account)
-        desk.now_ms += 700_000
-        desk.follower.tick()
-    customers = account.client.customers.list().data
-    invoices = [(invoice.status, invoice.total) for invoice in account.invoices()]
-    assert (len(customers), invoices) == (1, [("paid", 5600)])
-    assert account.collected() == desk.paid(statement) == 5600
-    assert desk.requests("stuck") == desk.requests("pending") == []
+    scene, wire = _scene(provider, sqlite, request), Wire()
+    OPERATIONS[operation].prepare(scene)
+    _over(scene, wire)
+    OPERATIONS[operation].act(scene)
+    found = list(wire.calls)
+    scene.rest()
+    OPERATIONS[operation].require(scene)
+    require_sound(scene)
+    if os.environ.get("UPDATE_GOLDENS"):
+        CALLS[provider][operation] = found
+        _CALLS.write_text(json.dumps(CALLS, indent=2) + "\n")
+    assert CALLS[provider][operation] == found, "if the change is meant: UPDATE_GOLDENS=1"
 
 
-def _desk(database: Database, account: StripeAccount) -> Desk:
-    """A statement with two lines. Nobody knows the customer yet."""
-    catalog = collected_catalog(make_fee(in_arrears=True), make_price(per="1", included="0", amount="1"))
-    apply_catalog(database, catalog, START)
-    use(database, "a", START + DAY, "7")
-    desk = Desk(database, {PROVIDER: account.port}, catalog)
-    desk.close(MONTHS[0])
-    return desk
+@pytest.mark.parametrize(("provider", "operation", "number", "fault", "when"), list(_cases()))
+def test_it_happens_once(
+    provider: str,
+    operation: str,
+    number: int,
+    fault: str,
+    when: str,
+    sqlite: Database,
+    request: pytest.FixtureRequest,
+) -> None:
+    scene, done = _scene(provider, sqlite, request), OPERATIONS[operation]
+    done.prepare(scene)
+    _fail(scene, done.act, number, fault, CALLS[provider][operation][number])
+    scene.shop.account.pass_time(WHEN[when])
+    scene.desk.now_ms += max(_LEASE_SECONDS, WHEN[when]) * 1000
+    scene.desk.providers = {PROVIDER: scene.shop.port}
+    done.act(scene)
+    scene.rest(4)
+    done.require(scene)
+    require_sound(scene)
 
 
-def _fail(desk: Desk, account: StripeAccount, call: str, fault: str) -> None:
-    """The first attempt meets the fault."""
-    method, path, skip = CALLS[call]
+def _fail(scene: Scene, act: Any, number: int, fault: str, call: str) -> None:
+    """The first attempt meets the fault at the call with this number."""
+    account = scene.shop.account
     if fault.startswith("killed"):
-        client = DyingClient(CALLS[call], after=fault == "killed after the call")
-        desk.providers = {PROVIDER: StripePort(stripe_client(SECRET_KEY, account.url, http=client), (WEBHOOK_SECRET,))}
+        wire = Wire(**{"kill_before" if fault == "killed before the call" else "kill_after": number})
+        _over(scene, wire)
         with pytest.raises(KilledError):
-            desk.send()
-        return
-    account.fault(path=path, method=method, skip=skip, **FAULTS[fault])
-    http = stripe.RequestsClient(timeout=_TIMEOUT_SECONDS)
-    desk.providers = {PROVIDER: StripePort(stripe_client(SECRET_KEY, account.url, http=http), (WEBHOOK_SECRET,))}
-    desk.send()
-    assert account.faults_left() == 0, "the call was made"
-    if fault == "timeout" and method == "POST":  # its effect comes when nobody listens any more
-        seen = account.state()
-        wait_until(lambda: account.state() != seen)
+            act(scene)
+    else:
+        wire = Wire(watch=(number, account.state)) if fault == "timeout" else Wire()
+        account.fault(skip=number, **FAULTS[fault])
+        _over(scene, wire, _TIMEOUT_SECONDS)
+        act(scene)
+        assert account.faults_left() == 0, "the call was made"
+        if fault == "timeout" and not call.startswith("GET"):  # its effect comes when nobody listens any more
+            wait_until(lambda: account.state() != wire.seen)
+    assert wire.calls[number] == call
 
 
-def _pay_what_is_open(account: StripeAccount) -> None:
-    """As a customer would, with a new card."""
-    for invoice in account.invoices():
-        if invoice.status == "open":
-            assert isinstance(invoice.customer, str)
-            method = account.client.payment_methods.attach("pm_card_visa", {"customer": invoice.customer})
-            account.client.invoices.pay(invoice.id, {"payment_method": method.id})
-
-
-def test_the_page_has_the_table_of_all_cases() -> None:
-    cells = [f"| {call} | `{' '.join(CALLS[call][:2])}` |{' once |' * (len(FAULTS) * len(WHEN))}" for call in CALLS]
-    head = [f"{fault}, {when}" for fault, when in product(FAULTS, WHEN)]
-    table = "\n".join([f"| call | request | {' | '.join(head)} |", f"|---|---|{'---|' * len(head)}", *cells])
-    page = _PAGE.read_text() if _PAGE.exists() else ""
-    start, end = page.find("| call |"), page.rfind("|\n") + 2
+def test_the_page_has_the_table_of_all_calls() -> None:
+    """A row says in how many ways its call was disturbed: a cell for each would be a wall of the same word."""
+    cases = f"{len(FAULTS)} × {len(WHEN)}"
+    rows = ["| provider | operation | call | disturbed | ends |", "|---|---|---|---|---|"]
+    for provider, operation in product(CALLS, OPERATIONS):
+        for number, call in enumerate(CALLS[provider][operation], 1):
+            title = OPERATIONS[operation].title
+            rows.append(f"| {provider} | {title} | {number}. `{call}` | {cases} | once |")
+    table = "\n".join(rows)
+    page = _PAGE.read_text()
+    start, end = page.find("| provider |"), page.rfind("|\n") + 2
     current = f"{page[:start]}{table}\n{page[end:]}"
     if os.environ.get("UPDATE_GOLDENS"):
         _PAGE.write_text(current)

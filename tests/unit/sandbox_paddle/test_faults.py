@@ -72,3 +72,14 @@ def test_everything_survives_a_restart(tmp_path: Any) -> None:
         assert found.next_billed_at == one.next_billed_at
         again.pass_days(29)
         assert api.subscriptions.get(one.id).status == "past_due"
+
+
+def test_lists_may_be_late_and_objects_that_are_named_are_not(sim: Simulated, api: Any) -> None:
+    old = customer(api)
+    sim.control("clock", advance_seconds=120)
+    sim.control("lag", seconds=60)
+    new = customer(api, "grace@example.com")
+    assert [one.id for one in api.customers.list()] == [old.id]
+    assert api.customers.get(new.id).id == new.id
+    sim.control("clock", advance_seconds=61)
+    assert {one.id for one in api.customers.list()} == {old.id, new.id}

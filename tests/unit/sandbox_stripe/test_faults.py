@@ -100,3 +100,11 @@ def test_unclear_orders_are_explained(sim: Simulated, path: str, body: dict[str,
     assert answer.status_code == 400
     assert message in answer.json()["error"]
     assert loopback.post(f"{sim.url}/sandbox/{path}", content=b"{").status_code == 400
+
+
+def test_searches_may_be_late_and_lists_are_not(sim: Simulated, api: Any) -> None:
+    sim.control("lag", seconds=60)
+    api.customers.create({"name": "Ada"})
+    assert (api.customers.search({"query": "name:'Ada'"}).data, len(api.customers.list().data)) == ([], 1)
+    sim.control("clock", advance_seconds=61)
+    assert len(api.customers.search({"query": "name:'Ada'"}).data) == 1

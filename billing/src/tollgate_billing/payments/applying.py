@@ -61,6 +61,8 @@ def apply_invoice(
     if found.status == "draft":
         return False  # it may be deleted, and is nobody's debt yet
     if receivable.reference not in {"", found.reference, found.replaces} and receivable.status != "void":
+        if found.status == "void":
+            return False  # it was withdrawn for the one that is known
         raise DriftError(f"{found.reference} is another invoice of {found.subject} than {receivable.reference}")
     together = [receivable, *carried_with(connection, receivable.subject)]
     _require_equal(together, found)

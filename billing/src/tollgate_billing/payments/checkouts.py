@@ -78,6 +78,7 @@ def order_of_checkout(connection: Connection, checkout: Checkout, now_ms: int) -
         success_url=checkout.success_url,
         cancel_url=checkout.cancel_url,
         attempted=checkout.attempted_ms is not None,
+        asked_ms=checkout.created_ms,
     )
 
 

@@ -5,8 +5,11 @@ difference.
 """
 
 import threading
-from collections.abc import Callable, Mapping
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 
 import structlog
 from sqlalchemy import Connection
@@ -23,13 +26,14 @@ from tollgate_billing.payments.checkouts import Checkout, apply_checkout, list_c
 from tollgate_billing.payments.debts import top_up_of
 from tollgate_billing.payments.inbox import (
     Received,
+    by_look,
     due_events,
     last_poll,
-    postpone_event,
-    put_event_aside,
+    postpone_events,
+    put_events_aside,
     receive,
     remember_poll,
-    settle_event,
+    settle_events,
 )
 from tollgate_billing.payments.outbox import send_again
 from tollgate_billing.payments.port import (
@@ -53,6 +57,7 @@ from tollgate_core.catalog import Catalog
 
 _log = structlog.get_logger("payments")
 _PAUSE_SECONDS = 0.5
+_THREADS = 8
 #: How often invoices are looked at that nothing was heard of.
 _POLL_MS = 600_000
 #: Events are asked for a while back: clocks differ, and so do the times at which they can be listed.
@@ -93,29 +98,34 @@ class Follower:
 
     def run(self, stop: threading.Event) -> None:
         """Until ``stop`` is set."""
-        while not stop.is_set():
-            done = 0
-            with surviving(self._health, "payment events", _log):
-                done = self.tick()
-                self._health.fine("payment events")
-            if not done:
-                stop.wait(_PAUSE_SECONDS)
+        with ThreadPoolExecutor(_THREADS, "follower") as pool:
+            while not stop.is_set():
+                done = 0
+                with surviving(self._health, "payment events", _log):
+                    done = self.tick(pool)
+                    self._health.fine("payment events")
+                if not done:
+                    stop.wait(_PAUSE_SECONDS)
 
-    def tick(self) -> int:
-        """Answers how many events were looked at."""
+    def tick(self, pool: ThreadPoolExecutor | None = None) -> int:
+        """Answers how many events were looked at. Those about the same thing need one look."""
         providers = self._providers()
         for name, provider in providers.items():
             if self._clock() - self._polled.get(name, 0) >= _POLL_MS:
                 self._poll(name, provider)
         with self._database.read() as connection:
             due = due_events(connection, self._clock())
-        for received in due:
-            self._look(providers.get(received.provider), received)
+        look = partial(self._look, providers)
+        alike = by_look(due)
+        looked: Iterable[None] = pool.map(look, alike) if pool else map(look, alike)
+        deque(looked, 0)
         return len(due)
 
-    def _look(self, provider: ProviderPort | None, received: Received) -> None:
+    def _look(self, providers: Mapping[str, ProviderPort], alike: Sequence[Received]) -> None:
+        received = alike[0]
+        provider = providers.get(received.provider)
         if provider is None:
-            self._postpone(received, f"there is no payment provider {received.provider}")
+            self._postpone(alike, f"there is no payment provider {received.provider}")
             return
         try:
             checkout = provider.read_checkout(received.event.checkout) if received.event.checkout else None
@@ -127,21 +137,21 @@ class Follower:
                 self._changed_customer(
                     connection, received, self._apply_checkout(connection, received.provider, checkout)
                 )
-                settle_event(connection, received)
+                settle_events(connection, alike)
                 self._checkpoint("before-commit-applied")
             self._checkpoint("after-commit-applied")
         except StaleError:
-            self._postpone(received, "somebody else has looked meanwhile", at_once=True)
+            self._postpone(alike, "somebody else has looked meanwhile", at_once=True)
         except (ProviderError, IntegrityError) as error:  # the latter: another worker was faster
             if isinstance(error, UnauthorizedError):
                 self._suspect(received.provider)
-            self._postpone(received, str(error) if isinstance(error, ProviderError) else type(error).__name__)
+            self._postpone(alike, str(error) if isinstance(error, ProviderError) else type(error).__name__)
         except DATABASE_AWAY:
             raise
         except Exception as error:
             problem = _problem(error)
             with self._database.write() as connection:
-                put_event_aside(connection, received, problem)
+                put_events_aside(connection, alike, problem)
             _log.error("a person has to look", provider=received.provider, id=received.event.id, problem=problem)
 
     def _changed_customer(self, connection: Connection, received: Received, checkout: Checkout | None) -> None:
@@ -171,10 +181,10 @@ class Follower:
             found = provider.affected_invoice(event) or found  # read again: now it is known what was known before
         return found, known.version if known else 0
 
-    def _postpone(self, received: Received, problem: str, *, at_once: bool = False) -> None:
-        pause = 0 if at_once else pause_ms(received.attempts)
+    def _postpone(self, alike: Sequence[Received], problem: str, *, at_once: bool = False) -> None:
+        pause = 0 if at_once else pause_ms(max(one.attempts for one in alike))
         with self._database.write() as connection:
-            postpone_event(connection, received, self._clock() + pause, problem)
+            postpone_events(connection, alike, self._clock() + pause, problem)
 
     def _poll(self, name: str, provider: ProviderPort) -> None:
         """What is missing in the inbox, and every invoice that may still change."""

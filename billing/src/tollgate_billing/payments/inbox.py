@@ -1,6 +1,7 @@
 """Events of payment providers, as they came: written down before they are answered, looked at afterwards."""
 
 import hashlib
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, delete, func, insert, select, update
@@ -43,7 +44,7 @@ def receive(connection: Connection, provider: str, event: ProviderEvent, now_ms:
     return True
 
 
-def due_events(connection: Connection, now_ms: int, limit: int = 200) -> list[Received]:
+def due_events(connection: Connection, now_ms: int, limit: int = 1000) -> list[Received]:
     """The oldest first."""
     i = inbox.c
     columns = (i.provider, i.event_id, i.kind, i.at_ms, i.invoice, i.payment, i.checkout, i.customer, i.attempts)
@@ -69,19 +70,31 @@ def _poll_name(provider: str) -> str:
     return f"polled {hashlib.sha256(provider.encode()).hexdigest()[:40]}"
 
 
-def settle_event(connection: Connection, received: Received) -> None:
-    """It was looked at."""
-    _change(connection, received, {"state": "done", "problem": ""})
+def by_look(due: Iterable[Received]) -> list[list[Received]]:
+    """Those that say to look at the same thing are one look, in the order of the oldest of each."""
+    found: dict[tuple[str, ...], list[Received]] = {}
+    for received in due:
+        event = received.event
+        about = ("checkout", event.checkout) if event.checkout else ("invoice", event.invoice or event.payment)
+        nothing = event.id if about == ("invoice", "") and not event.customer else ""
+        found.setdefault((received.provider, *about, event.customer, nothing), []).append(received)
+    return list(found.values())
 
 
-def postpone_event(connection: Connection, received: Received, due_ms: int, problem: str) -> None:
-    """It is looked at again then."""
-    _change(connection, received, {"due_ms": due_ms, "attempts": received.attempts + 1, "problem": problem})
+def settle_events(connection: Connection, alike: Sequence[Received]) -> None:
+    """They were looked at."""
+    _change(connection, alike, {"state": "done", "problem": ""})
 
 
-def put_event_aside(connection: Connection, received: Received, problem: str) -> None:
+def postpone_events(connection: Connection, alike: Sequence[Received], due_ms: int, problem: str) -> None:
+    """They are looked at again then."""
+    attempts = max(received.attempts for received in alike) + 1
+    _change(connection, alike, {"due_ms": due_ms, "attempts": attempts, "problem": problem})
+
+
+def put_events_aside(connection: Connection, alike: Sequence[Received], problem: str) -> None:
     """A person has to look."""
-    _change(connection, received, {"state": "stuck", "problem": problem})
+    _change(connection, alike, {"state": "stuck", "problem": problem})
 
 
 @dataclass(frozen=True)
@@ -129,7 +142,8 @@ def decide_event(connection: Connection, event_id: str, again: bool, now_ms: int
     )
 
 
-def _change(connection: Connection, received: Received, values: dict[str, str | int]) -> None:
+def _change(connection: Connection, alike: Sequence[Received], values: dict[str, str | int]) -> None:
+    """Of one provider."""
     i = inbox.c
-    mine = (i.provider == received.provider, i.event_id == received.event.id)
+    mine = (i.provider == alike[0].provider, i.event_id.in_([received.event.id for received in alike]))
     connection.execute(update(inbox).where(*mine).values(values))

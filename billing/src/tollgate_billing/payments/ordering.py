@@ -1,5 +1,8 @@
 """From a request of the outbox to what the provider is asked: read in one transaction, sent after it."""
 
+from dataclasses import replace
+from typing import Any
+
 import orjson
 from sqlalchemy import Connection
 
@@ -28,7 +31,7 @@ def order_of(connection: Connection, request: Request, provider: ProviderPort, n
     carries it. The caller commits. Raises RefusedError where a part of it was paid by other means."""
     lock_subscription(connection, request.subscription)
     if request.kind == "top_up":
-        return _order_of_top_up(connection, request, provider)
+        return _order_of_top_up(connection, request, provider, now_ms)
     statement, receivable = find_statement(connection, request.subject), find_receivable(connection, request.subject)
     if statement is None or receivable is None:
         raise ValueError(f"there is no statement {request.subject} to be collected")
@@ -43,7 +46,18 @@ def order_of(connection: Connection, request: Request, provider: ProviderPort, n
         carry(connection, receivable, now_ms)
         release_carried(connection, receivable.subject)
         return None
-    return _order(connection, request, provider, statement, carried)
+    order = _order(connection, request, provider, statement, carried)
+    return replace(order, **_history(request, receivable, now_ms))
+
+
+def _history(request: Request, receivable: Receivable, now_ms: int) -> dict[str, Any]:
+    """What is known of earlier attempts."""
+    return {
+        "attempted": request.attempted_ms is not None,
+        "age_ms": now_ms - (request.attempted_ms or 0),
+        "asked_ms": request.created_ms,
+        "reference": receivable.reference,
+    }
 
 
 def _is_unpaid(connection: Connection, statement: StoredStatement) -> bool:
@@ -70,7 +84,7 @@ def _order(
         payer=Payer(statement.customer, document["customer_name"], reference),
         currency=statement.currency,
         lines=invoice_lines(document, provider.lines_at_most, [(one.subject, one.due_minor) for one in carried]),
-        attempted=request.attempted_ms is not None,
+        attempted=False,
     )
     due = statement.due_minor + sum(one.due_minor for one in carried)
     if order.total_minor != due:
@@ -78,7 +92,9 @@ def _order(
     return order
 
 
-def _order_of_top_up(connection: Connection, request: Request, provider: ProviderPort) -> InvoiceOrder | None:
+def _order_of_top_up(
+    connection: Connection, request: Request, provider: ProviderPort, now_ms: int
+) -> InvoiceOrder | None:
     """Nobody waits for an automatic one: where the first attempt fails it is given up."""
     top_up, receivable = (
         find_top_up(connection, top_up_of(request.subject)),
@@ -102,12 +118,12 @@ def _order_of_top_up(connection: Connection, request: Request, provider: Provide
         ),
         currency=top_up.currency,
         lines=(InvoiceLine("credit", "Prepaid credit", top_up.minor, top_up.created_ms, top_up.created_ms),),
-        attempted=request.attempted_ms is not None,
         collection="once" if top_up.reason == "automatic" else "attended",
+        **_history(request, receivable, now_ms),
     )
 
 
-def refund_order(connection: Connection, request: Request) -> RefundOrder:
+def refund_order(connection: Connection, request: Request, now_ms: int) -> RefundOrder:
     """Raises RefusedError where there is no invoice to give anything back of."""
     refund = find_refund(connection, request.subject)
     receivable = find_receivable(connection, refund.subject) if refund else None
@@ -120,4 +136,5 @@ def refund_order(connection: Connection, request: Request) -> RefundOrder:
         currency=refund.currency,
         reason=refund.reason,
         attempted=request.attempted_ms is not None,
+        age_ms=now_ms - (request.attempted_ms or 0),
     )

@@ -1,7 +1,8 @@
 """What is to be asked of a payment provider: rows that commit with what they follow from, and are sent afterwards.
 
 ``attempted_ms`` is written down before anything is sent, so that whoever takes a row over knows that he must look
-first. A row belongs to one sender at a time, for as long as its lease.
+first, and how long ago it was that something may have had an effect. A row belongs to one sender at a time, for as
+long as its lease.
 """
 
 from dataclasses import dataclass, replace
@@ -73,7 +74,7 @@ def claim(connection: Connection, request: Request, now_ms: int, lease_ms: int) 
     mine = (o.id == request.id, o.state == "pending", o.leased_ms == request.leased_ms, o.attempts == request.attempts)
     values = {
         "attempts": request.attempts + 1,
-        "attempted_ms": request.attempted_ms or now_ms,
+        "attempted_ms": now_ms,
         "leased_ms": now_ms + lease_ms,
     }
     return connection.execute(update(outbox).where(*mine).values(values)).rowcount == 1
@@ -87,6 +88,17 @@ def finish(connection: Connection, request: Request, now_ms: int) -> None:
 def postpone(connection: Connection, request: Request, due_ms: int, problem: str) -> None:
     """It is tried again then."""
     _change(connection, request, due_ms=due_ms, leased_ms=0, problem=problem)
+
+
+def postpone_unsent(connection: Connection, request: Request, due_ms: int, problem: str) -> None:
+    """This attempt had no effect: what counts is the one before, if there was one."""
+    _change(connection, request, due_ms=due_ms, leased_ms=0, problem=problem, attempted_ms=request.attempted_ms or 0)
+
+
+def postpone_unseen(connection: Connection, request: Request, due_ms: int, problem: str) -> None:
+    """It was only looked for, which is no attempt."""
+    before = {"attempted_ms": request.attempted_ms or 0, "attempts": request.attempts}
+    _change(connection, request, due_ms=due_ms, leased_ms=0, problem=problem, **before)
 
 
 def wait_for_provider(connection: Connection, request: Request, now_ms: int, due_ms: int, problem: str) -> None:

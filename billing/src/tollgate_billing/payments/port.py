@@ -25,6 +25,14 @@ class AmbiguousError(ProviderError):
     """Nobody knows whether it had an effect: look before it is sent again."""
 
 
+class UnseenError(AmbiguousError):
+    """What an earlier attempt has left may not be shown yet. Nothing was sent now: look again after ``after_ms``."""
+
+    def __init__(self, message: str, after_ms: int) -> None:
+        super().__init__(message)
+        self.after_ms = after_ms
+
+
 class TryLaterError(ProviderError):
     """It had no effect and may work later."""
 
@@ -81,7 +89,9 @@ class InvoiceLine:
 
 @dataclass(frozen=True)
 class InvoiceOrder:
-    """What is to be invoiced and collected. ``attempted`` says that an earlier attempt may have left something."""
+    """What is to be invoiced and collected. ``attempted`` says that an earlier attempt may have left something,
+    ``age_ms`` how long ago the last such one began. Nothing was there before ``asked_ms``. ``reference`` is what the
+    provider called it when it was seen last."""
 
     subject: str
     title: str
@@ -91,6 +101,9 @@ class InvoiceOrder:
     lines: tuple[InvoiceLine, ...]
     attempted: bool
     collection: Collection = "retried"
+    age_ms: int = 0
+    asked_ms: int = 0
+    reference: str = ""
 
     @property
     def total_minor(self) -> int:
@@ -146,6 +159,7 @@ class CheckoutOrder:
     success_url: str
     cancel_url: str
     attempted: bool
+    asked_ms: int = 0
 
 
 @dataclass(frozen=True)
@@ -169,6 +183,7 @@ class RefundOrder:
     currency: str
     reason: str
     attempted: bool
+    age_ms: int = 0
 
 
 @dataclass(frozen=True)

@@ -10,11 +10,13 @@ from typing import cast
 
 import orjson
 import structlog
+from requests import Session
 
 from tollgate_billing.payments.port import ProviderPort
 from tollgate_billing.payments.providers.manual import ManualPort
 from tollgate_billing.payments.providers.paddle.port import PaddlePort, paddle_client
-from tollgate_billing.payments.providers.stripe.port import StripePort, stripe_client
+from tollgate_billing.payments.providers.session import paced
+from tollgate_billing.payments.providers.stripe.port import StripePort, stripe_client, stripe_http
 from tollgate_core.catalog import Catalog, PaymentProvider
 from tollgate_core.payment_keys import Mode, PaymentKeys, keys_file, mode_of
 
@@ -91,8 +93,10 @@ def _configure(provider: PaymentProvider, content: bytes) -> Configured:
         return Configured(provider, None)
     if provider.kind == "paddle":
         paddle = paddle_client(keys.secret_key, sandbox=provider.sandbox, api_url=provider.api_url)
+        paced(paddle.client, "paddle")
         return Configured(provider, PaddlePort(paddle, keys.webhook_secrets, mode=mode), mode)
-    client = stripe_client(keys.secret_key, provider.api_url, provider.account)
+    http = stripe_http(paced(Session(), "stripe"))
+    client = stripe_client(keys.secret_key, provider.api_url, provider.account, http)
     port = StripePort(client, keys.webhook_secrets, automatic_tax=provider.automatic_tax, mode=mode)
     return Configured(provider, port, mode)
 

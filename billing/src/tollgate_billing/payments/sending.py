@@ -28,6 +28,8 @@ from tollgate_billing.payments.outbox import (
     due_requests,
     finish,
     postpone,
+    postpone_unseen,
+    postpone_unsent,
     put_aside,
     wait_for_provider,
     waiting_providers,
@@ -39,6 +41,7 @@ from tollgate_billing.payments.port import (
     RefusedError,
     TryLaterError,
     UnauthorizedError,
+    UnseenError,
     suspect_nobody,
 )
 from tollgate_billing.payments.receivables import find_receivable
@@ -50,9 +53,11 @@ _PAUSE_SECONDS = 1.0
 _THREADS = 8
 #: Longer than all calls of one invoice may take together: nobody else begins before that.
 _LEASE_MS = 600_000
-_WAITING_PAUSE_MS = 60_000
+#: After a start, keys are known to be right within a second or two.
+_WAITING_PAUSE_MS = 10_000
 #: Whoever looks too early may not see yet what he sent.
 _AMBIGUOUS_PAUSE_MS = 5_000
+_Postpone = Callable[[Connection, Request, int, str], None]
 
 
 class Sender:
@@ -133,7 +138,9 @@ class Sender:
         except TryLaterError as error:
             if isinstance(error, UnauthorizedError):
                 self._suspect(request.provider)
-            self._postpone(request, error.after_ms or pause_ms(request.attempts), str(error))
+            self._postpone(request, error.after_ms or pause_ms(request.attempts), str(error), postpone_unsent)
+        except UnseenError as error:
+            self._postpone(request, error.after_ms, str(error), postpone_unseen)
         except AmbiguousError as error:
             self._postpone(request, max(_AMBIGUOUS_PAUSE_MS, pause_ms(request.attempts)), str(error))
         except (RefusedError, DriftError, PaymentRefusedError) as error:
@@ -174,14 +181,14 @@ class Sender:
     ) -> Callable[[], ProviderInvoice] | None:
         """What is to be asked; None where nothing is."""
         if request.kind == "refund":
-            return partial(provider.refund, refund_order(connection, request))
+            return partial(provider.refund, refund_order(connection, request, self._clock()))
         order = order_of(connection, request, provider, self._clock())
         return None if order is None else partial(provider.collect, order)
 
-    def _postpone(self, request: Request, after_ms: int, problem: str) -> None:
+    def _postpone(self, request: Request, after_ms: int, problem: str, write: _Postpone = postpone) -> None:
         _log.warning("is sent later", request=request.id, problem=problem)
         with self._database.write() as connection:
-            postpone(connection, request, self._clock() + after_ms, problem)
+            write(connection, request, self._clock() + after_ms, problem)
 
     def _put_aside(self, request: Request, problem: str) -> None:
         _log.error("a person has to decide", request=request.id, problem=problem)

@@ -9,6 +9,7 @@ from starlette.responses import Response
 from tollgate_sandbox.jsons import Json
 from tollgate_sandbox.paddle.errors import bad_request
 from tollgate_sandbox.paddle.listing import MOST, Filter, matching, page
+from tollgate_sandbox.paddle.times import text_of_micros
 from tollgate_sandbox.paddle.world import World
 from tollgate_sandbox.payments.params import Params as Read
 from tollgate_sandbox.payments.store import Objects
@@ -74,6 +75,9 @@ class Call:
         most: int = MOST,
     ) -> Answer:
         """A page of what the query lets through."""
+        shown_until = text_of_micros((self.world.now() - self.world.lag) * 1_000_000)
+        if self.world.lag:
+            things = [thing for thing in things if thing.get("created_at", "") <= shown_until]
         found = matching(things, self.query, special or {})
         shown, pagination = page(found, self.query, self.world.base_url + self.path, most)
         return Answer([show(one) for one in shown], pagination=pagination)

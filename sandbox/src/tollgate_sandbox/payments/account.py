@@ -26,6 +26,8 @@ class Account:
         self.rates = rates
         self.revoked: set[str] = set()
         self.base_url = ""
+        self.lag = 0
+        """Lists and searches do not show what was made within so many seconds."""
 
     def now(self) -> int:
         """The time as everything here sees it."""
@@ -75,6 +77,7 @@ class Account:
     def reset(self) -> None:
         """As new; the clock goes on."""
         self.faults.clear()
+        self.lag = 0
         self.deliveries.clear()
         self.revoked.clear()
         self.start()

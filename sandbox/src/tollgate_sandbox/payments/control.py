@@ -21,6 +21,7 @@ def control_routes(simulator: Account) -> list[Route]:
     handlers: dict[str, tuple[list[str], Handler]] = {
         "/sandbox/clock": (["GET", "POST"], control.clock),
         "/sandbox/faults": (["GET", "POST", "DELETE"], control.faults),
+        "/sandbox/lag": (["GET", "POST"], control.lag),
         "/sandbox/rates": (["GET", "POST"], control.rates),
         "/sandbox/webhooks": (["GET", "POST"], control.webhooks),
         "/sandbox/webhooks/deliver": (["POST"], control.deliver),
@@ -73,6 +74,13 @@ class _Control:
             fields.end()
             rates.limit(account, endpoint)
         return json_response({"account": rates.account, "endpoint": rates.endpoint})
+
+    async def lag(self, request: Request) -> Response:
+        if request.method == "POST":
+            fields = Fields(await body_of(request))
+            self._simulator.lag = fields.whole("seconds", 0)
+            fields.end()
+        return json_response({"seconds": self._simulator.lag})
 
     async def webhooks(self, request: Request) -> Response:
         sender = self._simulator.sender

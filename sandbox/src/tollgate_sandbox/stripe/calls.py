@@ -57,7 +57,9 @@ class Call:
 
     def searched(self, kind: str) -> Json:
         """Search results of a kind."""
-        return search(self.store.all(kind), self.params, self.path)
+        shown_until = self.world.now() - self.world.lag
+        things = self.store.all(kind, lambda one: not self.world.lag or bool(one["created"] <= shown_until))
+        return search(things, self.params, self.path)
 
 
 Act: TypeAlias = Callable[[Call], Json]

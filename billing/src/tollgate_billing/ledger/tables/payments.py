@@ -36,7 +36,8 @@ payments = Table(
     Index("ix_payments_subscription", "subscription"),
 )
 
-#: What is to be asked of a provider. ``attempted_ms`` is when that was tried first: written before it is.
+#: What is to be asked of a provider. ``attempted_ms`` is when that was tried last in a way that may have had an effect:
+#: written before it is.
 outbox = Table(
     "outbox",
     metadata,

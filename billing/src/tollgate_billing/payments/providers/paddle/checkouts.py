@@ -36,6 +36,7 @@ from tollgate_billing.payments.providers.paddle.objects import (
     CUSTOMER,
     PAGE,
     SUBSCRIPTION,
+    created_since,
     is_missing,
     label,
 )
@@ -73,7 +74,8 @@ class Checkouts:
         return found
 
     def _find(self, order: CheckoutOrder) -> Transaction | None:
-        wanted = ListTransactions(pager=Pager(order_by=OrderBy.id_descending(), per_page=PAGE))
+        pager = Pager(order_by=OrderBy.id_descending(), per_page=PAGE)
+        wanted = ListTransactions(pager, created_at=created_since(order.asked_ms))
         return next((one for one in self._client.transactions.list(wanted) if label(one, CHECKOUT) == order.id), None)
 
     def _change_card(self, order: CheckoutOrder) -> Transaction | None:

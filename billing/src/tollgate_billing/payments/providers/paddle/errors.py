@@ -6,8 +6,9 @@ from typing import Any
 
 from paddle_billing.Exceptions.ApiError import ApiError
 from requests import RequestException
+from urllib3.exceptions import MaxRetryError, NewConnectionError
 
-from tollgate_billing.payments.port import AmbiguousError, RefusedError, TryLaterError, UnauthorizedError
+from tollgate_billing.payments.port import AmbiguousError, RefusedError, TryLaterError, UnauthorizedError, UnseenError
 
 _KEY_PAUSE_MS = 300_000
 _RENEWAL_PAUSE_MS = 1_800_000
@@ -27,8 +28,38 @@ def speaking() -> Generator[None]:
         status = error.response.status_code if error.response is not None else 0
         if status == _TOO_MANY:  # an answer that is not Paddle's JSON, as of a proxy
             raise TryLaterError("Paddle asks for fewer requests", 0) from None
+        if _never_arrived(error):
+            raise TryLaterError("Paddle cannot be reached") from None
         said = f"failed with status {status}" if status else "did not answer"
         raise AmbiguousError(f"Paddle {said}") from None
+
+
+@contextmanager
+def looking() -> Generator[None]:
+    """Around calls that only read, before anything is sent: whatever fails, nothing has happened."""
+    try:
+        with speaking():
+            yield
+    except UnseenError:
+        raise
+    except AmbiguousError as error:
+        raise TryLaterError(str(error)) from None
+
+
+@contextmanager
+def having_sent() -> Generator[None]:
+    """Around what follows a request that had its effect: whatever fails, that remains."""
+    try:
+        with speaking():
+            yield
+    except (TryLaterError, RefusedError) as error:
+        raise AmbiguousError(str(error)) from None
+
+
+def _never_arrived(error: RequestException) -> bool:
+    """There was no connection that anything could have been sent on."""
+    cause: object = error.args[0] if error.args else None
+    return isinstance(cause, MaxRetryError) and isinstance(cause.reason, NewConnectionError)
 
 
 def _meaning(error: ApiError) -> Exception:

@@ -30,12 +30,12 @@ def authentic_event(body: bytes, headers: Mapping[str, str], secrets: Sequence[s
         raise NotAuthenticError("none of the webhook's secrets has signed it") from None
     try:
         return event_of(orjson.loads(body))
-    except (orjson.JSONDecodeError, KeyError, TypeError, ValueError) as error:
+    except (orjson.JSONDecodeError, AttributeError, KeyError, TypeError, ValueError) as error:
         raise NotAuthenticError(f"it is no event of Paddle ({type(error).__name__})") from None
 
 
 def event_of(document: Mapping[str, Any]) -> ProviderEvent:
-    """Of an event's JSON. Raises KeyError, TypeError or ValueError for what is none."""
+    """Of an event's JSON. Raises AttributeError, KeyError, TypeError or ValueError for what is none."""
     kind, data = str(document["event_type"]), document["data"]
     transaction = data["id"] if kind.startswith("transaction.") else data.get("transaction_id") or ""
     is_checkout = kind.startswith("transaction.") and CHECKOUT in data_of(data.get("custom_data"))

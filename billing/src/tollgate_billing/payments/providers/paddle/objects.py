@@ -6,10 +6,35 @@ from typing import Any, cast
 from paddle_billing.Entities.Shared import CustomData
 from paddle_billing.Entities.Transaction import Transaction
 from paddle_billing.Exceptions.ApiError import ApiError
+from paddle_billing.Resources.Shared.Operations import DateComparison
+from paddle_billing.Resources.Shared.Operations.List.Comparator import Comparator
+
+from tollgate_billing.clock import to_datetime
+from tollgate_billing.payments.port import UnseenError
 
 SUBJECT, LINE, CUSTOMER = "tollgate_subject", "tollgate_line", "tollgate_customer"
 CHECKOUT, SUBSCRIPTION, WITHDRAWN = "tollgate_checkout", "tollgate_subscription", "tollgate_withdrawn"
+#: Of a charge: the offer that it was made in the stead of; and that an offer follows where it is declined.
+REPLACES, TRIED = "tollgate_replaces", "tollgate_tried"
 PAGE = 100
+#: A list may not show yet what was made. For so long a request that was attempted is looked for and not sent again.
+SETTLED_MS = 900_000
+_LOOK_AGAIN_MS = 30_000
+_CLOCKS_DIFFER_MS = 3_600_000
+
+
+def require_settled(attempted: bool, age_ms: int, what: str) -> None:
+    """Before anything is sent that has no idempotency. Raises UnseenError while an earlier attempt may show yet."""
+    left = SETTLED_MS - age_ms
+    if attempted and left > 0:
+        raise UnseenError(
+            f"Paddle shows nothing of {what}, which may be there: not sent again yet", min(left, _LOOK_AGAIN_MS)
+        )
+
+
+def created_since(moment_ms: int) -> DateComparison:
+    """Of lists, with room for clocks that differ."""
+    return DateComparison(to_datetime(max(0, moment_ms - _CLOCKS_DIFFER_MS)), Comparator.GTE)
 
 
 def data_of(custom_data: CustomData | Mapping[str, Any] | None) -> Mapping[str, Any]:

@@ -10,7 +10,6 @@ from typing import Any
 
 from paddle_billing import Client, Environment, Options
 from paddle_billing.Entities.DateTime import DateTime
-from paddle_billing.Exceptions.ApiError import ApiError
 from paddle_billing.Resources.CustomerPortalSessions.Operations import CreateCustomerPortalSession
 from paddle_billing.Resources.Events.Operations import ListEvents
 from paddle_billing.Resources.PaymentMethods.Operations import ListPaymentMethods
@@ -34,9 +33,9 @@ from tollgate_billing.payments.port import (
 )
 from tollgate_billing.payments.providers.paddle.amounts import LINES_AT_MOST, least_minor, without_credits
 from tollgate_billing.payments.providers.paddle.checkouts import Checkouts
-from tollgate_billing.payments.providers.paddle.errors import speaking
+from tollgate_billing.payments.providers.paddle.errors import having_sent, looking, speaking
 from tollgate_billing.payments.providers.paddle.events import authentic_event, event_of
-from tollgate_billing.payments.providers.paddle.objects import PAGE, is_missing
+from tollgate_billing.payments.providers.paddle.objects import PAGE, require_settled
 from tollgate_billing.payments.providers.paddle.refunds import has_refund, write_refund
 from tollgate_billing.payments.providers.paddle.transactions import Transactions
 from tollgate_core.payment_keys import Mode
@@ -117,16 +116,17 @@ class PaddlePort:
     def refund(self, order: RefundOrder) -> ProviderInvoice:
         """See ``ProviderPort``."""
         with speaking():
-            try:
-                transaction = self._client.transactions.get(order.invoice)
-            except ApiError as error:
-                if is_missing(error):
-                    raise RefusedError(f"Paddle has no transaction {order.invoice} any more") from None
-                raise
-            made = self._transactions.adjustments(order.invoice)
-            if not (order.attempted and has_refund(made, order)):
-                write_refund(self._client, transaction, made, order)
-            return self._transactions.view(self._client.transactions.get(order.invoice))
+            with looking():
+                found = self._transactions.get(order.invoice)
+            if found is None:
+                raise RefusedError(f"Paddle has no transaction {order.invoice} any more")
+            made = found.adjustments or []
+            if order.attempted and has_refund(made, order):
+                return self._transactions.view(found)
+            require_settled(order.attempted, order.age_ms, f"the refund {order.id}")
+            write_refund(self._client, found, made, order)
+            with having_sent():
+                return self._transactions.read(order.invoice) or self._transactions.view(found)
 
     def check_out(self, order: CheckoutOrder) -> ProviderCheckout:
         """See ``ProviderPort``."""

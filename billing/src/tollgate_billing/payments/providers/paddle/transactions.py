@@ -9,6 +9,7 @@ transaction with a page on which anybody can pay it. Paddle knows no idempotency
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
+from typing import Any
 
 from paddle_billing import Client
 from paddle_billing.Entities.Adjustment import Adjustment
@@ -29,7 +30,6 @@ from paddle_billing.Entities.Subscriptions import (
 )
 from paddle_billing.Entities.Transaction import Transaction
 from paddle_billing.Exceptions.ApiError import ApiError
-from paddle_billing.Resources.Adjustments.Operations import ListAdjustments
 from paddle_billing.Resources.Shared.Operations import Comparator, DateComparison, Pager
 from paddle_billing.Resources.Shared.Operations.List.OrderBy import OrderBy
 from paddle_billing.Resources.Subscriptions.Operations import CreateOneTimeCharge, ListSubscriptions
@@ -41,7 +41,12 @@ from paddle_billing.Resources.Subscriptions.Operations.Price import (
     SubscriptionNonCatalogPriceWithProduct,
     SubscriptionNonCatalogProduct,
 )
-from paddle_billing.Resources.Transactions.Operations import CreateTransaction, ListTransactions, UpdateTransaction
+from paddle_billing.Resources.Transactions.Operations import (
+    CreateTransaction,
+    ListTransactions,
+    TransactionIncludes,
+    UpdateTransaction,
+)
 from paddle_billing.Resources.Transactions.Operations.Create import (
     TransactionCreateItem,
     TransactionCreateItemWithPrice,
@@ -60,17 +65,21 @@ from tollgate_billing.payments.port import (
     InvoiceStatus,
     Labelled,
     ProviderInvoice,
-    RefusedError,
 )
 from tollgate_billing.payments.providers.paddle.amounts import without_credits
+from tollgate_billing.payments.providers.paddle.errors import having_sent, looking
 from tollgate_billing.payments.providers.paddle.objects import (
     LINE,
     PAGE,
+    REPLACES,
     SUBJECT,
+    TRIED,
     WITHDRAWN,
+    created_since,
     data_of,
     is_missing,
     label,
+    require_settled,
     total_of,
 )
 
@@ -98,22 +107,30 @@ class Transactions:
         self._client = client
 
     def collect(self, order: InvoiceOrder) -> ProviderInvoice:
-        """See ``ProviderPort.collect``."""
-        found = self.find(order.payer.reference, order.subject) if order.attempted else None
-        subscription = self.chargeable(order.payer.reference, order.currency)
+        """See ``ProviderPort.collect``. First it is only read, then at most one thing is sent, then what came of it is
+        read."""
+        with looking():
+            found = self._find(order) if order.attempted else None
+            subscription = self._chargeable_for(order)
         if found is None:
-            return self._charge(order, subscription) if subscription else self.view(self._offer(order))
+            require_settled(order.attempted, order.age_ms, order.subject)
+            return self._charge(order, subscription) if subscription else self._offer(order)
         if found.status == TransactionStatus.Canceled and order.collection == "attended":
-            return self.view(self._offer(order))  # the charge was declined before the page was there
+            require_settled(order.attempted, order.age_ms, order.subject)
+            return self._offer(order)  # the charge was declined before the page was there
         if subscription is None or not _is_offer(found) or order.collection != "retried":
             return self.view(found)
-        self._withdraw(order, found)
-        return replace(self._charge(order, subscription), replaces=found.id)
+        return self._charge_instead(order, found, subscription)
 
     def read(self, reference: str) -> ProviderInvoice | None:
         """None where there is none."""
+        found = self.get(reference)
+        return None if found is None else self.view(found)
+
+    def get(self, reference: str) -> Transaction | None:
+        """With whatever was given or taken back of it. None where there is none."""
         try:
-            return self.view(self._client.transactions.get(reference))
+            return self._client.transactions.get(reference, [TransactionIncludes.Adjustment])
         except ApiError as error:
             if is_missing(error):
                 return None
@@ -137,20 +154,11 @@ class Transactions:
 
     def void(self, reference: str) -> ProviderInvoice | None:
         """One that waits for its customer. What Paddle tries to collect by itself it does not let go."""
-        try:
-            found = self._client.transactions.get(reference)
-        except ApiError as error:
-            if is_missing(error):
-                return None
-            raise
-        if found.status.value in _CANCELLABLE:
-            found = self._client.transactions.update(reference, UpdateTransaction(status=TransactionStatus.Canceled))
-        return self.view(found)
-
-    def find(self, customer: str, subject: str) -> Transaction | None:
-        """What is not cancelled comes first. Offers have no customer before they are paid."""
-        mine = [one for one in self._recent(customer) if label(one, SUBJECT) == subject]
-        return next((one for one in mine if one.status != TransactionStatus.Canceled), next(iter(mine), None))
+        found = self.get(reference)
+        if found is not None and found.status.value in _CANCELLABLE:
+            self._client.transactions.update(reference, UpdateTransaction(status=TransactionStatus.Canceled))
+            found = self.get(reference)
+        return None if found is None else self.view(found)
 
     def chargeable(self, customer: str, currency: str) -> Subscription | None:
         """The newest of a customer whose card can be charged in this currency."""
@@ -162,17 +170,12 @@ class Transactions:
                 return subscription
         return None
 
-    def adjustments(self, transaction: str) -> list[Adjustment]:
-        """Whatever was given or taken back of it."""
-        wanted = ListAdjustments(pager=_newest_first(), transaction_ids=[transaction])
-        return list(self._client.adjustments.list(wanted))
-
     def view(self, transaction: Transaction) -> ProviderInvoice:
         """With what was paid, given and taken back."""
-        status = _STATUSES[transaction.status.value]
+        status = _status(transaction)
         captured = [one for one in transaction.payments if one.status == PaymentAttemptStatus.Captured]
         newest = max(captured, key=lambda one: one.captured_at or one.created_at, default=None)
-        made = self.adjustments(transaction.id) if captured else []
+        made = transaction.adjustments or []
         taken_back = _taken_back(made)
         kept = max(0, total_of(one.amount for one in captured) - taken_back)
         last = transaction.payments[0] if transaction.payments else None
@@ -193,22 +196,66 @@ class Transactions:
             url=(transaction.checkout.url or "") if transaction.checkout and status == "open" else "",
             underway=last is not None and last.status.value in _UNDERWAY,
             failure=_failure(last.status, last.error_code) if last is not None and status == "open" else "",
+            replaces=label(transaction, REPLACES),
         )
 
-    def _withdraw(self, order: InvoiceOrder, offer: Transaction) -> None:
-        """There is a card now that can be charged instead. It says so, because one that a person cancelled is left
-        alone."""
-        if offer.status != TransactionStatus.Canceled:
-            marks = CustomData({SUBJECT: order.subject, WITHDRAWN: "true"})
-            withdrawn = UpdateTransaction(status=TransactionStatus.Canceled, custom_data=marks)
-            self._client.transactions.update(offer.id, withdrawn)
+    def _chargeable_for(self, order: InvoiceOrder) -> Subscription | None:
+        return self.chargeable(order.payer.reference, order.currency)
 
-    def _charge(self, order: InvoiceOrder, subscription: Subscription) -> ProviderInvoice:
+    def _find(self, order: InvoiceOrder) -> Transaction | None:
+        """What is not cancelled comes first. Offers have no customer before they are paid, so where nothing is known
+        yet all are looked at that are not older than what was asked."""
+        known = self.get(order.reference) if order.reference else None
+        if known is not None and known.status != TransactionStatus.Canceled:
+            return known
+        customer = order.payer.reference
+        mine = list(self._named(order, customer_ids=[customer])) if customer else []
+        if not mine and known is None:
+            mine = list(self._named(order, created_at=created_since(order.asked_ms)))
+        alive = (one for one in mine if one.status != TransactionStatus.Canceled)
+        return next(alive, None) or next(iter(mine), known)
+
+    def _named(self, order: InvoiceOrder, **wanted: Any) -> Iterator[Transaction]:
+        """The newest first."""
+        include = [TransactionIncludes.Adjustment]
+        for one in self._client.transactions.list(ListTransactions(_newest_first(), includes=include, **wanted)):
+            if label(one, SUBJECT) == order.subject:
+                yield one
+
+    def _charge_instead(self, order: InvoiceOrder, listed: Transaction, subscription: Subscription) -> ProviderInvoice:
+        """There is a card now that can be charged instead of what was offered. The offer is withdrawn before, and says
+        so: one that a person cancelled is left alone."""
+        with looking():
+            offer = self.get(listed.id) or listed  # a list may be late
+        if not _is_offer(offer):
+            return self.view(offer)
+        if offer.status == TransactionStatus.Canceled:  # by an attempt that may have charged after it
+            require_settled(order.attempted, order.age_ms, order.subject)
+        elif not self._withdraw(order, offer):
+            return self.view(self.get(offer.id) or offer)
+        return self._charge(order, subscription, offer.id)
+
+    def _withdraw(self, order: InvoiceOrder, offer: Transaction) -> bool:
+        """Marked first: what else comes with a cancellation may not be kept. False where somebody has just paid it."""
+        marks = CustomData({SUBJECT: order.subject, WITHDRAWN: "true"})
+        try:
+            self._client.transactions.update(offer.id, UpdateTransaction(custom_data=marks))
+            self._client.transactions.update(offer.id, UpdateTransaction(status=TransactionStatus.Canceled))
+        except ApiError:
+            with looking():
+                now = self.get(offer.id)
+            if now is not None and not _is_offer(now):
+                return False
+            raise
+        return True
+
+    def _charge(self, order: InvoiceOrder, subscription: Subscription, offer: str = "") -> ProviderInvoice:
         """The answer names no transaction: it is found by its items."""
         retried = order.collection == "retried"
         failing = SubscriptionOnPaymentFailure.ApplyChange if retried else SubscriptionOnPaymentFailure.PreventChange
         items: list[SubscriptionChargeItem | SubscriptionChargeItemWithPrice] = [
-            SubscriptionChargeItemWithPrice(_charge_price(order, line), 1) for line in without_credits(order.lines)
+            SubscriptionChargeItemWithPrice(_charge_price(order, line, offer), 1)
+            for line in without_credits(order.lines)
         ]
         charge = CreateOneTimeCharge(SubscriptionEffectiveFrom.Immediately, items, failing)
         try:
@@ -216,21 +263,23 @@ class Transactions:
         except ApiError as error:
             if error.error_code != _DECLINED:
                 raise
-            return self._declined(order)
-        found = self.find(order.payer.reference, order.subject)
+            return self._declined(order, subscription)
+        with having_sent():
+            found = next(self._named(order, subscription_ids=[subscription.id]), None)
         if found is None:
             raise AmbiguousError(f"Paddle took the charge for {order.subject}, and does not show it yet")
         return self.view(found)
 
-    def _declined(self, order: InvoiceOrder) -> ProviderInvoice:
-        if order.collection == "attended":
-            return replace(self.view(self._offer(order)), failure="declined")
-        found = self.find(order.payer.reference, order.subject)
+    def _declined(self, order: InvoiceOrder, subscription: Subscription) -> ProviderInvoice:
+        with having_sent():
+            if order.collection == "attended":
+                return replace(self._offer(order), failure="declined")
+            found = next(self._named(order, subscription_ids=[subscription.id]), None)
         if found is None:
-            raise RefusedError("the card was declined")
+            raise AmbiguousError(f"Paddle declined the charge for {order.subject}, and does not show it yet")
         return replace(self.view(found), failure=self.view(found).failure or "declined")
 
-    def _offer(self, order: InvoiceOrder) -> Transaction:
+    def _offer(self, order: InvoiceOrder) -> ProviderInvoice:
         """Whoever opens its page can pay it."""
         items: list[TransactionCreateItem | TransactionCreateItemWithPrice] = [
             TransactionCreateItemWithPrice(_offer_price(order, line), 1) for line in without_credits(order.lines)
@@ -241,11 +290,13 @@ class Transactions:
             custom_data=CustomData({SUBJECT: order.subject}),
             customer_id=order.payer.reference or Undefined(),
         )
-        return self._client.transactions.create(made)
+        return self.view(self._client.transactions.create(made))
 
-    def _recent(self, customer: str) -> Iterator[Transaction]:
-        customers = [customer] if customer else None
-        yield from self._client.transactions.list(ListTransactions(pager=_newest_first(), customer_ids=customers))
+
+def _status(transaction: Transaction) -> InvoiceStatus:
+    """A charge that was declined, and that an offer follows, is as if it had never been."""
+    status = _STATUSES[transaction.status.value]
+    return "draft" if status == "void" and label(transaction, TRIED) else status
 
 
 def _is_offer(transaction: Transaction) -> bool:
@@ -283,13 +334,20 @@ def _description(line: InvoiceLine) -> str:
     return line.description[:_DESCRIPTION_AT_MOST]
 
 
-def _charge_price(order: InvoiceOrder, line: InvoiceLine) -> SubscriptionNonCatalogPriceWithProduct:
+def _charge_price(order: InvoiceOrder, line: InvoiceLine, offer: str) -> SubscriptionNonCatalogPriceWithProduct:
     return SubscriptionNonCatalogPriceWithProduct(
         description=_description(line),
         name=order.title[:150],
         unit_price=_money(order, line),
         product=SubscriptionNonCatalogProduct(_description(line)[:150], TaxCategory.Standard),
-        custom_data=CustomData({SUBJECT: order.subject, LINE: line.key}),
+        custom_data=CustomData(
+            {
+                SUBJECT: order.subject,
+                LINE: line.key,
+                **({REPLACES: offer} if offer else {}),
+                **({TRIED: "true"} if order.collection == "attended" else {}),
+            }
+        ),
         tax_mode=TaxMode.External,
     )
 

@@ -52,7 +52,7 @@ def authentic_event(
     try:
         document = orjson.loads(body)
         event = event_of(document)
-    except (orjson.JSONDecodeError, KeyError, TypeError, ValueError) as error:
+    except (orjson.JSONDecodeError, AttributeError, KeyError, TypeError, ValueError) as error:
         raise NotAuthenticError(f"it is no event of Stripe ({type(error).__name__})") from None
     if document.get("livemode") is (mode == "test"):
         raise NotAuthenticError(f"it is not of {mode} mode, and the API key is")

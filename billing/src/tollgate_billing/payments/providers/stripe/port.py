@@ -4,6 +4,7 @@ from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 import stripe
+from requests import Session
 from stripe import params
 
 from tollgate_billing.payments.port import (
@@ -31,6 +32,11 @@ from tollgate_core.payment_keys import Mode
 _TIMEOUT_SECONDS = 30
 
 
+def stripe_http(session: Session) -> stripe.HTTPClient:
+    """The SDK's own client on a session."""
+    return stripe.RequestsClient(timeout=_TIMEOUT_SECONDS, session=session)
+
+
 def stripe_client(
     secret_key: str, api_url: str = "", account: str = "", http: stripe.HTTPClient | None = None
 ) -> stripe.StripeClient:
@@ -41,7 +47,7 @@ def stripe_client(
         stripe_account=account or None,
         base_addresses=base,  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
         max_network_retries=0,
-        http_client=http or stripe.RequestsClient(timeout=_TIMEOUT_SECONDS),
+        http_client=http or stripe_http(Session()),
     )
 
 
