@@ -103,7 +103,7 @@ def _fail(scene: Scene, act: Any, number: int, fault: str, call: str) -> None:
     """The first attempt meets the fault at the call with this number."""
     account = scene.shop.account
     if fault.startswith("killed"):
-        wire = Wire(**{"kill_before" if fault == "killed before the call" else "kill_after": number})
+        wire = Wire(kill_before=number) if fault == "killed before the call" else Wire(kill_after=number)
         _over(scene, wire)
         with pytest.raises(KilledError):
             act(scene)

@@ -97,7 +97,7 @@ def test_killed_anywhere_between_closing_and_access_the_money_comes_in_once(
     keys.mkdir()
     (keys / keys_file(PROVIDER)).write_text(PaymentKeys(SECRET_KEY, (WEBHOOK_SECRET,)).encode())
     process = BillingProcess(valkey, url, tmp_path)
-    settings = {"TOLLGATE_PAYMENT_KEYS_DIR": str(keys), "TOLLGATE_CLOSE_DELAY_SECONDS": "0"}
+    settings: dict[str, Any] = {"TOLLGATE_PAYMENT_KEYS_DIR": str(keys), "TOLLGATE_CLOSE_DELAY_SECONDS": "0"}
     listening = {**settings, "TOLLGATE_BILLING_LISTEN": f"127.0.0.1:{port}"}
     valkey.publish(_catalog(account.url))
     database = Database(url)

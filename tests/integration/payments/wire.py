@@ -21,7 +21,7 @@ from tollgate_billing.payments.port import ProviderPort
 from tollgate_billing.payments.providers.paddle.port import PaddlePort, paddle_client
 from tollgate_billing.payments.providers.stripe.port import StripePort, stripe_client
 
-_ID = re.compile(r"/[a-z]+_(?=\w*\d)\w+(?=/|$)")
+_ID = re.compile(r"/[a-z]+_(?=\w*[0-9A-Z])\w+(?=/|$)")
 
 
 class KilledError(BaseException):

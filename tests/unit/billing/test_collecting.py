@@ -299,6 +299,23 @@ def test_an_event_that_cannot_be_applied_stops_no_other(database: Database, caps
     desk.providers = {PROVIDER: Drifting(good)}
     with database.write() as connection:
         for name in ("bad", "good"):
-            receive(connection, PROVIDER, ProviderEvent(name, "invoice.paid", 1, reference), desk.now_ms)
+            event = ProviderEvent(name, "invoice.paid", 1, reference, customer=name)  # two looks, not one for both
+            receive(connection, PROVIDER, event, desk.now_ms)
     assert desk.follower.tick() == 2
     assert desk.paid(statement) == 4900
+
+
+def test_events_about_one_invoice_are_one_look(database: Database) -> None:
+    looks: list[str] = []
+
+    class Watched(ManualPort):
+        def affected_invoice(self, event: ProviderEvent) -> ProviderInvoice | None:
+            looks.append(event.invoice)
+            return None
+
+    desk = desk_with_a_fee(database, {PROVIDER: Watched()})
+    with database.write() as connection:
+        for number in range(6):
+            receive(connection, PROVIDER, ProviderEvent(f"e{number}", "x", 1, f"in_{number % 2}"), desk.now_ms)
+    assert (desk.follower.tick(), sorted(looks)) == (6, ["in_0", "in_1"])
+    assert desk.follower.tick() == 0

@@ -9,7 +9,7 @@ from requests.adapters import HTTPAdapter
 
 from tollgate_billing.payments.pace import LIMITS, Pace
 
-_ID = re.compile(r"/[a-z]+_(?=\w*\d)\w+(?=/|$)")
+_ID = re.compile(r"/[a-z]+_(?=\w*[0-9A-Z])\w+(?=/|$)")
 _CONNECTIONS = 16
 _TOO_MANY = 429
 _LONGEST_HOLD_SECONDS = 60
