@@ -68,6 +68,9 @@ def up(
     workers: Annotated[int, typer.Option(min=1, max=64, help="Processes of gate and meter.")] = 1,
     hold_seconds: Annotated[int, typer.Option(min=1, help="How long a request may hold quota unsettled.")] = 3600,
     join_grace_seconds: Annotated[int, typer.Option(min=1, help="How long the meter's word waits for the log's.")] = 10,
+    real_payments: Annotated[
+        bool, typer.Option("--real-payments", help="Use the real payment providers: customers are charged.")
+    ] = False,
     month: Annotated[
         bool, typer.Option("--month", help="Invent a month of customers instead, bill it in seconds, and stop.")
     ] = False,
@@ -90,6 +93,7 @@ def up(
         workers,
         hold_seconds,
         join_grace_seconds,
+        real_payments,
     )
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):

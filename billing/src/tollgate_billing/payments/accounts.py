@@ -205,7 +205,7 @@ def _without_asking(one: Configured) -> Outcome:
     if one.provider.kind == "manual":
         return _outcome(one, "Synced")
     if one.has_keys:
-        return _outcome(one, "Unsupported", f"this version cannot collect by {one.provider.kind} yet")
+        return _outcome(one, "Unsupported", one.problem or f"this version cannot collect by {one.provider.kind} yet")
     return _outcome(one, "KeysMissing", "its keys have not reached billing, or are not usable")
 
 
