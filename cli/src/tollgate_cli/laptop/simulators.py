@@ -1,12 +1,12 @@
 """Simulated payment providers, one for each PaymentProvider of the manifests that names no address of its own.
 
-The real ones are never spoken to, unless that was asked for: a folder that is tried out may be a copy of one that sells.
+The real ones are never spoken to, unless that was asked for: what is tried out may be a copy of what sells.
 """
 
 import json
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from tollgate_cli.errors import CommandError
@@ -32,6 +32,7 @@ class Simulated:
     name: str
     kind: str
     url: str
+    key: str = field(repr=False)
 
     @property
     def dashboard(self) -> str:
@@ -75,8 +76,8 @@ class Simulators:
         for (provider, keys), port in zip(found, ports, strict=True):
             self._start(provider, keys, port, billing_port)
         self.running = tuple(
-            Simulated(provider.qualified_name, provider.spec.kind, f"http://127.0.0.1:{port}")
-            for (provider, _), port in zip(found, ports, strict=True)
+            Simulated(provider.qualified_name, provider.spec.kind, f"http://127.0.0.1:{port}", keys.secret_key)
+            for (provider, keys), port in zip(found, ports, strict=True)
         )
 
     def wait(self) -> None:

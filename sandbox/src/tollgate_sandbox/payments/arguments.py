@@ -9,7 +9,7 @@ from typing import Any
 
 from tollgate_sandbox.payments.settings import PaymentSettings
 
-SECRET_VARIABLE = "TOLLGATE_SANDBOX_WEBHOOK_SECRET"
+SECRET_VARIABLE = "TOLLGATE_SANDBOX_WEBHOOK_SECRET"  # noqa: S105 (the variable's name)
 
 
 def payment_arguments(parser: argparse.ArgumentParser, prefixes: Sequence[str], tax_percent: str) -> None:
