@@ -7,6 +7,7 @@ gateway. What the provider says in the end is read at the provider, and compared
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
+from functools import partial
 from itertools import count
 from typing import Any
 
@@ -37,6 +38,9 @@ class Journey:
     customer: str
     name: str
     subscription: str
+    #: As the customer types it on the provider's page: none of ours to know.
+    cardholder: str
+    email: str
     calls: list[DemoCall] = field(default_factory=list[DemoCall])
     checkout: str = ""
     metered: Decimal = Decimal(0)
@@ -91,7 +95,7 @@ class Journeys:
             subscription = free_name(f"{customer}-{_short(product.name)}", taken)
             taken.add(subscription)
             currency = self._currencies.get(product.name, "")
-            yield Journey(one, product, currency, customer, name, subscription)
+            yield Journey(one, product, currency, customer, name, subscription, name, f"{customer}@example.com")
 
     def begin(self) -> None:
         """Each customer checks out and gets a key."""
@@ -104,7 +108,7 @@ class Journeys:
 
     def _check_out(self, journey: Journey) -> None:
         url = checkout_page(self._billing, journey, journey.subscription, journey.customer, journey.name)
-        give_card(url, journey.name)
+        give_card(url, journey.cardholder, journey.email)
         if not wait_for(lambda: self._status(journey) != "open", 20):
             raise CommandError("its checkout does not end")
         key = self._billing.create_key(journey.subscription)
@@ -119,8 +123,14 @@ class Journeys:
             self._billing.post(of_subscription(journey.subscription, "/cancel"), {"at": "now"})
         wait_for(lambda: all(self._settled(journey) for journey in open_), _SECONDS)
         for journey in open_:
+            wait_for(partial(self._all_delivered, journey), 5)
             if not journey.paid_at and not journey.short:
                 journey.problem = f"not paid after {_SECONDS} s; see billing.log"
+
+    def _all_delivered(self, journey: Journey) -> bool:
+        """The last ones are on their way when the money is there."""
+        journey.webhooks = webhooks_delivered(journey.provider)
+        return journey.webhooks[0] == journey.webhooks[1]
 
     def _settled(self, journey: Journey) -> bool:
         if journey.paid_at or journey.short:
@@ -135,7 +145,6 @@ class Journeys:
         if journey.statement["payment_status"] == "paid":
             payments = self._billing.get(f"/v1/statements/{found[-1]['id']}/payments")["payments"]
             journey.invoice = read_invoice(journey.provider, journey.statement["invoice"]["reference"])
-            journey.webhooks = webhooks_delivered(journey.provider)
             journey.paid_at = payments[-1]["paid_at"]
         return bool(journey.paid_at)
 
@@ -180,7 +189,7 @@ def _too_little(statement: Json) -> str:
     return f"{due} is less than the provider collects" if carried else ""
 
 
-def give_card(url: str, name: str) -> None:
+def give_card(url: str, name: str, email: str) -> None:
     """What a customer types into a provider's page. Raises CommandError where it is not taken."""
     page = loopback.get(url, timeout=30)
     form = {
@@ -188,7 +197,7 @@ def give_card(url: str, name: str) -> None:
         "expiry": "12 / 40",
         "cvc": "123",
         "name": name,
-        "email": "demo@example.com",
+        "email": email,
         "country": "DE",
     }
     answer = loopback.post(url, data=form, timeout=30) if page.is_success else page

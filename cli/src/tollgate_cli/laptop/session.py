@@ -95,13 +95,13 @@ class Session:
         answer = loopback.get(f"{self.system.api_url}/v1/usage", headers={"authorization": f"Bearer {key}"}, timeout=10)
         return answer.status_code == 200
 
-    def run_demo(self, requests: int, progress: Progress) -> Outcome:
+    def run_demo(self, requests: int, progress: Progress, journeys: Journeys | None = None) -> Outcome:
         """Send, wait for the ledger, compare; a customer of each payment provider comes, pays and goes meanwhile."""
         calls = plan_calls(self.catalog(), self.keys, self.simulated(), requests)
         if not calls:
             return Outcome()
         paying = progress.add_task("customers check out", total=None)
-        journeys = self.journeys()
+        journeys = journeys or self.journeys()
         journeys.begin()
         progress.remove_task(paying)
         calls += [call for journey in journeys.all for call in journey.calls]

@@ -17,6 +17,7 @@ from tollgate_cli.operate.subscriptions import IdOption, NameArgument, made_up_i
 Json = dict[str, Any]
 checkouts_app = typer.Typer(help="Pages on which customers give a card.", no_args_is_help=True)
 ReturnOption = Annotated[str, typer.Option(help="Where the customer goes afterwards: http:// or https://.")]
+_NOWHERE = "https://example.com/"
 
 
 class Status(StrEnum):
@@ -31,12 +32,12 @@ class Status(StrEnum):
 @at_billing
 def create(
     billing: BillingClient,
-    success_url: ReturnOption,
     product: Annotated[str, typer.Option(help="What begins; without it a subscription gets another card.")] = "",
     customer: Annotated[str, typer.Option(help="Id of who pays; needed with --product.")] = "",
     customer_name: Annotated[str, typer.Option(help="The customer's name for people.")] = "",
     subscription: Annotated[str, typer.Option(help="Its name; customer and product if absent.")] = "",
     currency: Annotated[str, typer.Option(help="Of the product's prices; needed where they have several.")] = "",
+    success_url: Annotated[str, typer.Option(help="Where the customer goes then: a page of yours.")] = _NOWHERE,
     cancel_url: Annotated[str, typer.Option(help="Where who gives up goes; the same if absent.")] = "",
     id_: IdOption = "",
     as_json: JsonOption = False,
