@@ -88,6 +88,24 @@ class Metrics:
             "Webhooks about payments that nobody signed",
             registry=self.registry,
         )
+        self.drift = Gauge(
+            "tollgate_billing_drift",
+            "Differences between books that nobody has accepted",
+            ["kind"],
+            registry=self.registry,
+        )
+        self.payment_requests = Gauge(
+            "tollgate_billing_payment_requests",
+            "What payment providers are to be asked for",
+            ["state"],
+            registry=self.registry,
+        )
+        self.payment_events = Gauge(
+            "tollgate_billing_payment_events",
+            "What payment providers said and nobody has looked at",
+            ["state"],
+            registry=self.registry,
+        )
         self.hydrations = Counter(
             "tollgate_billing_hydrations", "Times that Redis was filled from SQL", ["cause"], registry=self.registry
         )

@@ -36,6 +36,7 @@ from tollgate_billing.payments.checking_out import CheckingOut
 from tollgate_billing.payments.collecting import Collecting, PayingIn
 from tollgate_billing.payments.dunning import Dunning
 from tollgate_billing.payments.following import Follower
+from tollgate_billing.payments.reconciling import Reconciler
 from tollgate_billing.payments.registry import Registry
 from tollgate_billing.payments.sending import Sender
 from tollgate_billing.redis_link import RedisLink
@@ -85,6 +86,15 @@ class Billing:
         self.follower = Follower(
             self.database, providers, clock, self.health, checkpoint, judge, suspect, lambda: self.catalog.current
         )
+        self.reconciler = Reconciler(
+            self.database,
+            providers,
+            clock,
+            self.health,
+            self.metrics,
+            lambda: restorer.wallet_differences(self.catalog.current),
+            judge,
+        )
         self.watcher = Watcher(self.database, lambda: self.catalog.current, clock, self.health, pay_in)
         self.consumer = Consumer(self.streams, poster, clock, self.health, self.metrics, checkpoint)
         self.services = Services(
@@ -100,6 +110,7 @@ class Billing:
             outcomes=self.checker.outcomes,
             judge=judge,
             pay_in=pay_in,
+            reconcile=self.reconciler.reconcile,
             checking_out=CheckingOut(self.database, lambda: self.catalog.current, providers, clock),
             admin_token=settings.admin_token,
         )
@@ -155,6 +166,7 @@ def _run(billing: Billing, stop: threading.Event) -> None:
     threads.append(_start("sender", billing.sender.run, stop))
     threads.append(_start("follower", billing.follower.run, stop))
     threads.append(_start("dunning", billing.dunning.run, stop))
+    threads.append(_start("reconciler", billing.reconciler.run, stop))
 
     def on_serving() -> None:
         _log.info("serving", url=url, consumer=settings.consumer)

@@ -33,6 +33,9 @@
 {{- if and $v.httpRoute.enabled (not $v.httpRoute.parentRefs) -}}
 {{- fail "httpRoute.enabled needs httpRoute.parentRefs: the Gateway that it belongs to." -}}
 {{- end -}}
+{{- if and $v.webhooks.ingress.enabled (not $v.webhooks.ingress.hosts) -}}
+{{- fail "webhooks.ingress.enabled needs webhooks.ingress.hosts." -}}
+{{- end -}}
 {{- if and $v.ingress.enabled (not $v.ingress.hosts) -}}
 {{- fail "ingress.enabled needs ingress.hosts." -}}
 {{- end -}}

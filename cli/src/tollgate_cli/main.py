@@ -24,6 +24,7 @@ from tollgate_cli.operate.grants import grants_app
 from tollgate_cli.operate.limits import limits_app
 from tollgate_cli.operate.migrate import migrate_command
 from tollgate_cli.operate.payments import payments_app
+from tollgate_cli.operate.reconcile import reconcile_command
 from tollgate_cli.operate.refunds import refund_statement, refund_top_up
 from tollgate_cli.operate.statements import statements_app
 from tollgate_cli.operate.subscriptions import subscriptions_app
@@ -46,6 +47,7 @@ app.command("quote")(quote_command)
 app.command("explain")(explain_command)
 app.command("backtest")(backtest_command)
 app.command("migrate")(migrate_command)
+app.command("reconcile")(reconcile_command)
 app.add_typer(subscriptions_app, name="subscriptions")
 app.add_typer(statements_app, name="statements")
 app.add_typer(payments_app, name="payments")

@@ -45,6 +45,7 @@ REFUSED = {
     "gateway.autoscaling.enabled=true,gateway.autoscaling.minReplicas=20": "gateway.autoscaling.minReplicas is greater",
     "httpRoute.enabled=true": "httpRoute.enabled needs httpRoute.parentRefs",
     "ingress.enabled=true": "ingress.enabled needs ingress.hosts",
+    "webhooks.ingress.enabled=true": "webhooks.ingress.enabled needs webhooks.ingress.hosts",
     "gateway.service.nodePort=30080": "gateway.service.nodePort needs gateway.service.type",
     "gateway.service.externalTrafficPolicy=Local": "gateway.service.externalTrafficPolicy needs",
     "gateway.service.loadBalancerClass=x": "loadBalancerClass and loadBalancerSourceRanges need",

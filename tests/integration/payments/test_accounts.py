@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from tests.integration.payments.account import StripeAccount, stripe_account
+from tests.integration.payments.account import PADDLE_KEY, PADDLE_SECRET, PaddleAccount, StripeAccount, stripe_account
 from tests.unit.billing.desk import PROVIDER, desk_with_a_fee
 from tollgate_billing.health import Health
 from tollgate_billing.ledger.database import Database
@@ -178,15 +178,19 @@ def test_a_provider_that_is_away_is_asked_again_soon(till: Till, simulated: Stri
     assert (till.said()[0], till.used()) == ("Unreachable", True), "what is known of the key still is"
 
 
-def test_manual_and_what_is_not_supported(till: Till) -> None:
+def test_manual_and_paddle(till: Till, paddle: PaddleAccount) -> None:
     till.provider = PaymentProvider(name=NAME, kind="manual")
     assert till.used()
     till.checker.tick()
     assert (till.said()[0], till.used()) == ("Synced", True)
-    till.provider = PaymentProvider(name=NAME, kind="paddle")
-    till.put("pdl_live_apikey_canary", "pdl_ntfset_canary")
+    till.provider = PaymentProvider(name="team/paddle", kind="paddle", sandbox=True, api_url=paddle.url)
+    till.name = "team/paddle"
+    till.put(PADDLE_KEY, PADDLE_SECRET)
     till.checker.tick()
-    assert (till.said()[0], till.used()) == ("Unsupported", False)
+    assert (till.said()[0], till.said()[3], till.used()) == ("Synced", "test", True)
+    till.put(PADDLE_KEY.replace("sdbx", "live"), PADDLE_SECRET)
+    till.checker.tick()
+    assert not till.used()
 
 
 def test_files_are_read_where_they_changed(till: Till, monkeypatch: pytest.MonkeyPatch) -> None:

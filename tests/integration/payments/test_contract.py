@@ -5,6 +5,7 @@ from sqlalchemy import func, select
 
 from tests.integration.payments.account import StripeAccount
 from tests.integration.payments.shops import (
+    ASKS,
     SAVED_AND_DECLINED,
     CardShop,
     ManualShop,
@@ -12,6 +13,7 @@ from tests.integration.payments.shops import (
     Shop,
     StripeShop,
     provider_of,
+    reference_of,
 )
 from tests.unit.billing.builders import SUBSCRIPTION, apply_catalog, make_fee, make_price
 from tests.unit.billing.desk import PROVIDER, Desk, collected_catalog
@@ -20,6 +22,7 @@ from tollgate_billing.ledger.database import Database
 from tollgate_billing.ledger.subscriptions import existing_subscription, find_subscription
 from tollgate_billing.ledger.tables import money_postings
 from tollgate_billing.ledger.verification import verify
+from tollgate_billing.payments.outbox import decide, list_requests
 from tollgate_billing.payments.port import RefundOrder, RefusedError
 from tollgate_billing.payments.refunds import ask_for_refund
 from tollgate_billing.statements.store import StoredStatement
@@ -169,6 +172,11 @@ def test_a_checkout_that_is_left_begins_nothing(card_shop: CardShop, database: D
     found = desk.checking_out.look("c1")
     assert found
     assert found.status == "open"
+    desk.now_ms += 3 * DAY
+    follow(desk)
+    found = desk.checking_out.look("c1")
+    assert found
+    assert (found.status, found.url) == ("expired", "")
     with database.read() as connection:
         assert find_subscription(connection, "team/new") is None
 
@@ -341,3 +349,96 @@ def test_what_was_paid_by_other_means_is_not_charged_to_a_new_card(card_shop: Ca
         assert (desk.paid(statement), balance(desk, f"surplus:{SUBSCRIPTION}")) == (5075, -5075)
     else:
         assert (desk.paid(statement), card_shop.collected(desk)) == (5075, 0)
+
+
+def test_a_top_up_that_was_refunded_before_anybody_looked_gives_the_rest(
+    card_shop: CardShop, database: Database
+) -> None:
+    desk = desk_of(card_shop, database)
+    card_shop.check_out(desk.check_out().url, SAVED_AND_DECLINED)
+    follow(desk)
+    desk.pay_in("t1", 2500)
+    follow(desk)
+    card_shop.pay(desk, "top-up.t1")
+    card_shop.give_back(desk, "top-up.t1", 1000)
+    follow(desk)
+    assert (desk.top_up("t1").state, desk.credit(), card_shop.collected(desk)) == ("paid", 1500, 1500)
+
+
+def test_a_refund_that_a_person_dropped_is_not_given_and_leaves_room_for_another(
+    card_shop: CardShop, database: Database
+) -> None:
+    desk = desk_of(card_shop, database)
+    statement = closed(desk, card_shop, "4242424242424242")
+    receivable = desk.receivable(statement)
+    assert receivable
+    with database.write() as connection:
+        ask_for_refund(connection, receivable, "r1", None, "no", desk.now_ms)
+        (request,) = list_requests(connection, "pending")
+        decide(connection, request, again=False, now_ms=desk.now_ms)
+        ask_for_refund(connection, receivable, "r2", 5075, "yes", desk.now_ms)
+    follow(desk)
+    assert card_shop.collected(desk) == 0
+
+
+def test_a_bank_that_wants_its_customer_there_is_paid_on_the_page(card_shop: CardShop, database: Database) -> None:
+    desk = desk_of(card_shop, database, policy=POLICY)
+    statement = closed(desk, card_shop, ASKS[card_shop.kind])
+    if not desk.paid(statement):
+        assert desk.level() == "grace"
+        card_shop.pay(desk, statement.id)
+        follow(desk)
+    assert (desk.paid(statement), desk.level()) == (5075, "active")
+
+
+def test_an_invoice_that_a_person_voids_is_owed_and_not_collected_again(
+    card_shop: CardShop, database: Database
+) -> None:
+    desk = desk_of(card_shop, database, policy=POLICY)
+    statement = closed(desk, card_shop)
+    assert desk.level() == "grace"
+    card_shop.void(desk, statement.id)
+    follow(desk)
+    receivable = desk.receivable(statement)
+    assert receivable
+    assert (receivable.status, left_to_pay(desk), desk.level()) == ("void", 5075, "active")
+    card_shop.check_out(desk.check_out().url)
+    follow(desk)
+    assert (desk.paid(statement), card_shop.collected(desk)) == (0, 0)
+
+
+def test_more_lines_than_a_provider_takes_are_grouped(card_shop: CardShop, database: Database) -> None:
+    fees = [make_fee(name=f"fee-{number}", in_arrears=True, amount=f"{number + 1}") for number in range(251)]
+    catalog = collected_catalog(*fees, provider=provider_of(card_shop.kind))
+    apply_catalog(database, catalog, START)
+    desk = Desk(database, {PROVIDER: card_shop.port}, catalog)
+    statement = closed(desk, card_shop, "4242424242424242")
+    assert desk.paid(statement) == card_shop.collected(desk) == statement.due_minor
+    lines = card_shop.port.lines_of(reference_of(desk, statement.id))
+    assert len(lines) <= card_shop.port.lines_at_most
+    assert sum(lines.values()) == statement.due_minor
+
+
+def test_what_is_too_little_is_carried_to_the_next_invoice(card_shop: CardShop, database: Database) -> None:
+    desk = desk_of(card_shop, database, amount="0.10")
+    card_shop.check_out(desk.check_out().url)
+    follow(desk)
+    desk.close(MONTHS[0])
+    follow(desk)
+    assert card_shop.collected(desk) == 0
+    use(desk.database, "a", MONTHS[0] + DAY, "7")
+    desk.close(MONTHS[1])
+    follow(desk)
+    assert card_shop.collected(desk) == 10 + 10 + 175
+    assert left_to_pay(desk) == 0
+
+
+def test_credit_that_an_invoice_holds_is_taken_off(card_shop: CardShop, database: Database) -> None:
+    desk = desk_of(card_shop, database)
+    card_shop.check_out(desk.check_out().url)
+    follow(desk)
+    desk.pay_in("t1", 2500)
+    follow(desk)
+    statement = closed(desk, card_shop)
+    assert statement.due_minor == 5075 - 2500
+    assert (desk.paid(statement), card_shop.collected(desk), left_to_pay(desk)) == (2575, 5075, 0)

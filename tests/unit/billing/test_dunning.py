@@ -12,7 +12,7 @@ from tests.unit.billing.builders import SUBSCRIPTION
 from tests.unit.billing.desk import PROVIDER, Desk, desk_with_a_fee
 from tests.unit.billing.test_statements import DAY
 from tollgate_billing.ledger.database import Database
-from tollgate_billing.ledger.subscriptions import existing_subscription
+from tollgate_billing.ledger.subscriptions import change_subscription, existing_subscription
 from tollgate_billing.notifications.store import list_notifications
 from tollgate_billing.payments.access import GOOD, Level, Unpaid, access
 from tollgate_billing.payments.applying import apply_invoice
@@ -22,7 +22,7 @@ from tollgate_billing.payments.providers.manual import ManualPort
 from tollgate_core import catalog as c
 
 POLICY = c.Dunning(grace_days=7, throttle_days=3, requests_per_minute=6)
-ORDER: list[Level] = ["active", "grace", "throttled", "suspended"]
+ORDER: list[Level] = ["active", "grace", "throttled", "suspended", "cancelled"]
 
 
 @pytest.mark.parametrize(
@@ -45,17 +45,18 @@ def test_what_is_hopeless_suspends_at_once() -> None:
     dues=st.lists(st.integers(0, 40), min_size=1, max_size=4),
     grace=st.integers(0, 9),
     throttle=st.integers(0, 9),
+    cancel=st.integers(-1, 9),
     days=st.integers(0, 60),
 )
 def test_time_never_makes_it_better_and_is_said_beforehand(
-    dues: list[int], grace: int, throttle: int, days: int
+    dues: list[int], grace: int, throttle: int, cancel: int, days: int
 ) -> None:
-    policy = c.Dunning(grace_days=grace, throttle_days=throttle, requests_per_minute=1)
+    policy = c.Dunning(grace_days=grace, throttle_days=throttle, requests_per_minute=1, cancel_days=cancel)
     unpaid = [Unpaid(f"st{number}", due * DAY) for number, due in enumerate(dues)]
     now, later = (access(unpaid, policy, day * DAY) for day in (days, days + 1))
     assert ORDER.index(now.level) <= ORDER.index(later.level)
     if now.next_ms is None:
-        assert now.level == "suspended"
+        assert now.level == ("suspended" if cancel < 0 else "cancelled")
     else:
         assert access(unpaid, policy, now.next_ms - 1).level == now.level
         assert access(unpaid, policy, now.next_ms).level != now.level
@@ -152,3 +153,49 @@ def test_another_policy_is_applied_at_once(database: Database) -> None:
     changed = tuple(msgspec.structs.replace(product, dunning=lenient) for product in catalog.products)
     court.desk.catalog = msgspec.structs.replace(catalog, products=changed)
     assert court.pass_days(9) == "grace"
+
+
+def test_who_does_not_pay_for_long_is_cancelled_and_has_to_be_asked_back(database: Database) -> None:
+    policy = replace_policy(cancel_days=5)
+    desk = desk_with_a_fee(database, {PROVIDER: ManualPort()}, dunning=policy)
+    with database.write() as connection:
+        row = existing_subscription(connection, SUBSCRIPTION)
+        change_subscription(connection, row, {"origin": "api"})
+    desk.send()
+    began = desk.now_ms
+    for days, level in ((10, "suspended"), (14.9, "suspended"), (15.1, "cancelled")):
+        desk.now_ms = began + int(days * DAY)
+        desk.dunning.tick()
+        assert desk.level() == level
+    with database.read() as connection:
+        assert existing_subscription(connection, SUBSCRIPTION).state == "cancelled"
+        assert [told.kind for told in list_notifications(connection, SUBSCRIPTION)][-1] == "access.cancelled"
+
+
+def test_what_a_manifest_declares_stays_suspended(database: Database) -> None:
+    desk = desk_with_a_fee(database, {PROVIDER: ManualPort()}, dunning=replace_policy(cancel_days=5))
+    desk.send()
+    desk.now_ms += 30 * DAY
+    desk.dunning.tick()
+    assert desk.level() == "suspended"
+
+
+def test_another_rate_of_a_policy_reaches_the_throttled(database: Database) -> None:
+    desk = desk_with_a_fee(database, {PROVIDER: ManualPort()}, dunning=POLICY)
+    desk.send()
+    desk.now_ms += 8 * DAY
+    desk.dunning.tick()
+    with database.read() as connection:
+        before = existing_subscription(connection, SUBSCRIPTION).revision
+    products = tuple(
+        msgspec.structs.replace(product, dunning=replace_policy(requests_per_minute=60))
+        for product in desk.catalog.products
+    )
+    desk.catalog = msgspec.structs.replace(desk.catalog, products=products)
+    desk.dunning.tick()
+    with database.read() as connection:
+        assert existing_subscription(connection, SUBSCRIPTION).revision > before
+
+
+def replace_policy(**changes: int) -> c.Dunning:
+    return msgspec.structs.replace(POLICY, **changes)

@@ -3,8 +3,10 @@
 from typing import Any
 
 import httpx
+import pytest
 from paddle_billing.Entities.Shared import CurrencyCode, CustomData, Duration, Interval, Money, TaxCategory
 from paddle_billing.Entities.Subscriptions import SubscriptionEffectiveFrom, SubscriptionOnPaymentFailure
+from paddle_billing.Exceptions.ApiError import ApiError
 from paddle_billing.Resources.Customers.Operations import CreateCustomer
 from paddle_billing.Resources.Prices.Operations import CreatePrice
 from paddle_billing.Resources.Products.Operations import CreateProduct
@@ -75,3 +77,11 @@ def statements(api: Any, of: Any) -> dict[str, Any]:
 def event_types(api: Any) -> list[str]:
     """All events so far, oldest first."""
     return [event.event_type.value for event in api.events.list()]
+
+
+def refusal(call: Any, *given: Any) -> tuple[int, str]:
+    """Status and code of the refusal that a call meets."""
+    with pytest.raises(ApiError) as refused:
+        call(*given)
+    assert refused.value.response is not None
+    return refused.value.response.status_code, refused.value.error_code

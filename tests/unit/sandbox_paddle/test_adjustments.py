@@ -7,7 +7,7 @@ import pytest
 from paddle_billing.Entities.Shared import Action, AdjustmentStatus, AdjustmentType, TransactionStatus
 from paddle_billing.Exceptions.ApiError import ApiError
 from paddle_billing.Resources.Adjustments.Operations import CreateAdjustment, ListAdjustments
-from paddle_billing.Resources.Adjustments.Operations.Create import AdjustmentItem
+from paddle_billing.Resources.Adjustments.Operations.Create.AdjustmentItem import AdjustmentItem
 from paddle_billing.Resources.Transactions.Operations import TransactionIncludes, UpdateTransaction
 
 from tests.unit.sandbox_paddle.builders import (
@@ -80,7 +80,7 @@ def test_only_what_is_owed_can_be_credited(api: Any) -> None:
 
 def test_refunds_may_wait_for_approval() -> None:
     with run_paddle("--adjustments", "pending") as sim:
-        api = sim.client("pdl_sdbx_apikey_any")
+        api: Any = sim.client("pdl_sdbx_apikey_any")
         made = paid(api)
         first, second = (api.adjustments.create(part(made, 100)) for _ in range(2))
         assert first.status == "pending_approval"

@@ -12,14 +12,14 @@ from paddle_billing.Resources.Prices.Operations import ListPrices, UpdatePrice
 from paddle_billing.Resources.Products.Operations import CreateProduct, ListProducts
 from paddle_billing.Resources.Shared.Operations import OrderBy, Pager
 
-from tests.unit.sandbox_paddle.builders import customer, event_types, price
+from tests.unit.sandbox_paddle.builders import customer, event_types, price, refusal
 
 
 def test_an_email_belongs_to_one_customer_and_the_refusal_names_it(api: Any) -> None:
     first = customer(api)
     with pytest.raises(ApiError) as refused:
         customer(api, "ADA@example.com")
-    assert (refused.value.error_code, refused.value.response.status_code) == ("customer_already_exists", 409)
+    assert refusal(customer, api) == (409, "customer_already_exists")
     assert refused.value.detail == f"customer email conflicts with customer of id {first.id}"
     assert [one.id for one in api.customers.list(ListCustomers(emails=["ada@example.com"]))] == [first.id]
 

@@ -6,15 +6,9 @@ import pytest
 import requests
 from paddle_billing.Exceptions.ApiError import ApiError
 
-from tests.unit.sandbox_paddle.builders import charge, customer, statements, subscription
+from tests.unit.sandbox_paddle.builders import charge, customer, refusal, statements, subscription
 from tests.unit.sandbox_paddle.conftest import KEY, Simulated, run_paddle
 from tollgate_cli.laptop import loopback
-
-
-def refusal(call: Any, *given: Any) -> tuple[int, str]:
-    with pytest.raises(ApiError) as refused:
-        call(*given)
-    return refused.value.response.status_code, refused.value.error_code
 
 
 def test_a_charge_whose_answer_is_lost_is_found_again(sim: Simulated, api: Any) -> None:
@@ -42,10 +36,11 @@ def test_an_error_after_the_effect(sim: Simulated, api: Any) -> None:
 
 def test_too_many_requests_are_told_when_to_come_back(sim: Simulated, api: Any) -> None:
     sim.control("rates", account=2)
+    for _ in range(2):
+        api.customers.list()
     with pytest.raises(ApiError) as limited:
-        for _ in range(5):
-            api.customers.list()
-    assert (limited.value.response.status_code, limited.value.error_code) == (429, "too_many_requests")
+        api.customers.list()
+    assert limited.value.error_code == "too_many_requests"
     assert limited.value.retry_after is not None
     assert 0 < limited.value.retry_after <= 60
     sim.control("clock", advance_seconds=60)

@@ -100,7 +100,7 @@ def test_the_portal_shows_payments_and_changes_the_card(api: Any, browser: httpx
     assert "Canceled" in browser.post(links.cancel_subscription).text
     assert api.subscriptions.get(one.id).scheduled_change.action == "cancel"
     assert browser.get(one.management_urls.cancel).status_code == 200
-    [method] = [each for each in api.payment_methods.list(one.customer_id)][1:]
+    [method] = list(api.payment_methods.list(one.customer_id))[1:]
     browser.post(session.urls.general.overview, data={"remove": method.id})
     assert len(list(api.payment_methods.list(one.customer_id))) == 1
 
@@ -113,7 +113,7 @@ def test_a_person_acts_in_the_dashboard(sim: Simulated, api: Any, browser: httpx
     browser.post(f"{at}/refund", data={"amount": "400"})
     assert api.transactions.get(made.id).details.adjusted_totals.total == "1980"
     assert browser.post(f"{at}/refund", data={"amount": "9999"}).status_code == 400
-    draft = transaction(api, price(api, 5, "JPY"))
+    draft = transaction(api, price(api, 500, "JPY"))
     browser.post(f"/dashboard/transactions/{draft.id}/edit", data={"number": "PO <b>7</b>"})
     assert api.transactions.get(draft.id).billing_details.purchase_order_number == "PO <b>7</b>"
     browser.post(f"/dashboard/transactions/{draft.id}/cancel")

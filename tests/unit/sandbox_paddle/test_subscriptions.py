@@ -6,10 +6,11 @@ from typing import Any
 import httpx
 import pytest
 from paddle_billing.Entities.DateTime import DateTime
-from paddle_billing.Entities.Shared import CustomData, Interval, PriceTrialPeriod
+from paddle_billing.Entities.Shared import CollectionMode, CustomData, Duration, Interval, PriceTrialPeriod
 from paddle_billing.Entities.Subscriptions import (
     SubscriptionEffectiveFrom,
     SubscriptionProrationBillingMode,
+    SubscriptionResumeEffectiveFrom,
     SubscriptionStatus,
 )
 from paddle_billing.Exceptions.ApiError import ApiError
@@ -22,7 +23,7 @@ from paddle_billing.Resources.Subscriptions.Operations import (
     SubscriptionIncludes,
     UpdateSubscription,
 )
-from paddle_billing.Resources.Subscriptions.Operations.Update import SubscriptionUpdateItem
+from paddle_billing.Resources.Subscriptions.Operations.Update import SubscriptionUpdateItem, UpdateBillingDetails
 from paddle_billing.Resources.Transactions.Operations import ListTransactions
 
 from tests.unit.sandbox_paddle.builders import (
@@ -32,6 +33,7 @@ from tests.unit.sandbox_paddle.builders import (
     event_types,
     pay,
     price,
+    refusal,
     statements,
     subscription,
     transaction,
@@ -54,9 +56,9 @@ def test_completing_a_checkout_starts_it_with_the_card_saved(api: Any) -> None:
     [first] = of(api, one)
     assert (first.payments[0].payment_method_id, first.origin.value) == (method.id, "api")
     types = event_types(api)
-    assert types[types.index("transaction.paid") :] == [
-        "transaction.paid", "subscription.created", "subscription.activated", "transaction.completed",
-        "payment_method.saved", "subscription.updated",
+    assert types[types.index("payment_method.saved") :] == [
+        "payment_method.saved", "transaction.paid", "subscription.created", "subscription.activated",
+        "transaction.completed",
     ]  # fmt: skip
     assert [found.id for found in api.subscriptions.list(ListSubscriptions(customer_ids=[one.customer_id]))] == [one.id]
 
@@ -130,7 +132,7 @@ def test_dunning_ends_with_a_pause(sim: Simulated, api: Any) -> None:
 
 def test_dunning_may_cancel() -> None:
     with run_paddle("--after-retries", "cancel") as sim:
-        api = sim.client("pdl_sdbx_apikey_any")
+        api: Any = sim.client("pdl_sdbx_apikey_any")
         one = subscription(api, LATER_DECLINED, 1000)
         sim.pass_days(32)
         assert api.subscriptions.get(one.id).status == "past_due"
@@ -142,16 +144,17 @@ def test_dunning_may_cancel() -> None:
 def test_charges_are_limited_by_hour_day_and_size(sim: Simulated, api: Any) -> None:
     one = subscription(api)
 
-    def refusal() -> tuple[str, int]:
-        with pytest.raises(ApiError) as refused:
-            charge(api, one, 100)
-        return refused.value.error_code, refused.value.response.status_code
-
     for _ in range(20):
         charge(api, one, 100)
-    assert refusal() == ("subscription_immediate_charge_hour_limit_exceeded", 429)
+    assert refusal(charge, api, one, 100) == (429, "subscription_immediate_charge_hour_limit_exceeded")
     charge(api, one, 100, at="next_billing_period")
+    for _ in range(4):
+        sim.control("clock", advance_seconds=3601)
+        for _ in range(20):
+            charge(api, one, 100)
     sim.control("clock", advance_seconds=3601)
+    assert refusal(charge, api, one, 100) == (429, "subscription_immediate_charge_24_hour_limit_exceeded")
+    sim.pass_days(1)
     with pytest.raises(ApiError) as small:
         charge(api, one, 10)
     assert small.value.error_code == "subscription_update_transaction_balance_less_than_charge_limit"
@@ -160,9 +163,7 @@ def test_charges_are_limited_by_hour_day_and_size(sim: Simulated, api: Any) -> N
 def test_nothing_is_charged_shortly_before_a_renewal(sim: Simulated, api: Any) -> None:
     one = subscription(api)
     sim.control("clock", now=int(one.next_billed_at.timestamp()) - 1000)
-    with pytest.raises(ApiError) as refused:
-        charge(api, one, 100)
-    assert (refused.value.error_code, refused.value.response.status_code) == ("subscription_locked_renewal", 409)
+    assert refusal(charge, api, one, 100) == (409, "subscription_locked_renewal")
     sim.control("clock", advance_seconds=1100)
     charge(api, one, 100)
 
@@ -192,7 +193,10 @@ def test_a_pause_ends_when_it_is_told_to(sim: Simulated, api: Any) -> None:
     sim.pass_days(2)
     assert (api.subscriptions.get(one.id).status.value, len(of(api, one))) == ("active", 2)
     api.subscriptions.pause(one.id, PauseSubscription(NOW))
-    assert api.subscriptions.resume(one.id, ResumeSubscription(NOW)).status == "active"
+    assert (
+        api.subscriptions.resume(one.id, ResumeSubscription(SubscriptionResumeEffectiveFrom("immediately"))).status
+        == "active"
+    )
     assert [word for word in event_types(api) if word.startswith("subscription.") and "updated" not in word][2:] == [
         "subscription.paused", "subscription.resumed", "subscription.paused", "subscription.resumed",
     ]  # fmt: skip
@@ -210,7 +214,7 @@ def test_items_are_changed_with_proration(sim: Simulated, api: Any) -> None:
     changed = api.subscriptions.update(one.id, more)
     assert (changed.items[0].quantity, [made.origin.value for made in of(api, one)][1:]) == (3, ["subscription_update"])
     less = SubscriptionProrationBillingMode("prorated_immediately")
-    items = [SubscriptionUpdateItem(one.items[0].price.id, 1)]
+    items: list[Any] = [SubscriptionUpdateItem(one.items[0].price.id, 1)]
     api.subscriptions.update(one.id, UpdateSubscription(items=items, proration_billing_mode=less))
     [credit] = api.customers.credit_balances(one.customer_id)
     assert 1990 <= int(credit.balance.available) <= 2000
@@ -218,6 +222,26 @@ def test_items_are_changed_with_proration(sim: Simulated, api: Any) -> None:
     made = statements(api, one)["st_1"]
     assert int(made.details.totals.credit) == int(credit.balance.available)
     assert made.payments[0].amount == made.details.totals.grand_total
+
+
+def test_credit_of_a_prevented_charge_is_given_back(api: Any) -> None:
+    one = subscription(api, LATER_DECLINED, 1000)
+    ids = [one.items[0].price.id, price(api, 100).id]
+    less = UpdateSubscription(
+        items=[SubscriptionUpdateItem(ids[1], 1)],
+        proration_billing_mode=SubscriptionProrationBillingMode("prorated_immediately"),
+    )
+    api.subscriptions.update(one.id, less)
+    [before] = api.customers.credit_balances(one.customer_id)
+    assert refusal(charge, api, one, 5000) == (400, "subscription_payment_declined")
+    assert api.customers.credit_balances(one.customer_id).items == [before]
+
+
+def test_calling_off_a_debt_frees_the_subscription(api: Any, browser: httpx.Client) -> None:
+    one = subscription(api, LATER_DECLINED)
+    charge(api, one, 1234, failure="apply_change")
+    browser.post(f"/dashboard/transactions/{statements(api, one)['st_1'].id}/cancel")
+    assert api.subscriptions.get(one.id).status == "active"
 
 
 def test_a_trial_is_billed_when_it_ends(sim: Simulated, api: Any) -> None:
@@ -244,3 +268,27 @@ def test_without_a_card_payments_fail(api: Any) -> None:
     assert "Save card" in httpx.get(change.checkout.url).text
     pay(change, CARD["number"])
     charge(api, one, 100)
+
+
+def test_a_period_is_moved_and_what_was_billed_keeps_its_own(sim: Simulated, api: Any) -> None:
+    one = subscription(api, amount=1000)
+    sooner = DateTime.from_datetime(datetime.fromtimestamp(sim.see("clock")["now"], UTC) + timedelta(days=5))
+    nothing = SubscriptionProrationBillingMode("do_not_bill")
+    moved = api.subscriptions.update(one.id, UpdateSubscription(next_billed_at=sooner, proration_billing_mode=nothing))
+    assert moved.current_billing_period.ends_at == moved.next_billed_at < one.next_billed_at
+    assert of(api, one)[0].billing_period.ends_at == one.next_billed_at
+    sim.pass_days(6)
+    assert len(of(api, one)) == 2
+
+
+def test_manual_collection_needs_its_details(sim: Simulated, api: Any) -> None:
+    one = subscription(api, amount=1000)
+    manual = UpdateSubscription(collection_mode=CollectionMode("manual"))
+    assert refusal(api.subscriptions.update, one.id, manual) == (400, "bad_request")
+    terms = UpdateBillingDetails(Duration(Interval("day"), 14), True)
+    api.subscriptions.update(one.id, UpdateSubscription(collection_mode=manual.collection_mode, billing_details=terms))
+    sim.pass_days(32)
+    billed = of(api, one)[1]
+    assert (billed.status.value, billed.payments) == ("billed", [])
+    pay(billed)
+    assert api.transactions.get(billed.id).status == "completed"

@@ -1,6 +1,6 @@
 """Transactions from draft to completed, and their sums."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import httpx
@@ -152,3 +152,9 @@ def test_mixed_cycles_and_currencies_are_refused(api: Any) -> None:
     with pytest.raises(ApiError) as mixed:
         transaction(api, month, price(api, 100, "USD"))
     assert mixed.value.field_errors[0].field == "currency_code"
+
+
+def test_the_sdk_sends_times_of_other_zones_as_if_they_were_in_utc() -> None:
+    """A reason to give it nothing but UTC."""
+    noon_in_berlin = datetime(2026, 1, 1, 12, tzinfo=timezone(timedelta(hours=1)))
+    assert DateComparison(noon_in_berlin).formatted() == "2026-01-01T12:00:00.000000Z"

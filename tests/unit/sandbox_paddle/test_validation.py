@@ -63,6 +63,7 @@ def test_what_is_not_there_is_404(api: Any) -> None:
     for call in (lambda: api.customers.get("ctm_nobody"), api.discounts.list):
         with pytest.raises(ApiError) as missing:
             call()
+        assert missing.value.response is not None
         assert missing.value.response.status_code == 404
 
 

@@ -19,6 +19,7 @@ from tollgate_billing.http.payment_providers import payment_provider_routes
 from tollgate_billing.http.payments import payment_routes
 from tollgate_billing.http.provider import letter_routes, usage_routes
 from tollgate_billing.http.quotes import quote_routes
+from tollgate_billing.http.reconciliation import reconciliation_routes
 from tollgate_billing.http.refunds import refund_routes
 from tollgate_billing.http.services import Services
 from tollgate_billing.http.statements import margin_routes, statement_routes
@@ -63,6 +64,7 @@ def build_app(services: Services, on_serving: Callable[[], None] | None = None) 
         checkout_routes(services),
         portal_routes(services),
         refund_routes(services),
+        reconciliation_routes(services),
         subscription_routes(services),
     ):
         app.include_router(router, prefix="/v1", dependencies=admin)

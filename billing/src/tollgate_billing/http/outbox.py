@@ -1,4 +1,4 @@
-"""Routes of the provider API for what payment providers are asked, and for what a person must decide of it."""
+"""Routes of the provider API for what payment providers are asked and say, and for what a person must decide of it."""
 
 from typing import Annotated, Literal
 
@@ -7,6 +7,7 @@ from fastapi import APIRouter, Query
 from tollgate_billing.http.problems import Problem
 from tollgate_billing.http.services import Services
 from tollgate_billing.http.views import Json
+from tollgate_billing.payments.inbox import Aside, decide_event, events_aside
 from tollgate_billing.payments.outbox import Request, decide, find_request, list_requests
 from tollgate_core.events import rfc3339
 
@@ -31,7 +32,38 @@ def outbox_routes(services: Services) -> APIRouter:
     def drop(request: str) -> Json:
         return _decide(services, request, again=False)
 
+    @router.get("/inbox")
+    def events() -> Json:
+        with services.database.read() as connection:
+            return {"events": [_view_event(event) for event in events_aside(connection)]}
+
+    @router.post("/inbox/{event}/retry")
+    def retry_event(event: str) -> Json:
+        return _decide_event(services, event, again=True)
+
+    @router.post("/inbox/{event}/drop")
+    def drop_event(event: str) -> Json:
+        return _decide_event(services, event, again=False)
+
     return router
+
+
+def _decide_event(services: Services, event: str, *, again: bool) -> Json:
+    with services.database.write() as connection:
+        if not decide_event(connection, event, again, services.clock()):
+            raise Problem(404, f"no event {event} waits for a person")
+    return {"event": event}
+
+
+def _view_event(event: Aside) -> Json:
+    return {
+        "id": event.id,
+        "provider": event.provider,
+        "kind": event.kind,
+        "about": event.about,
+        "received_at": rfc3339(event.received_ms),
+        "problem": event.problem,
+    }
 
 
 def _decide(services: Services, request_id: str, *, again: bool) -> Json:

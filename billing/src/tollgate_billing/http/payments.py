@@ -14,11 +14,13 @@ from tollgate_billing.http.statements import existing_statement
 from tollgate_billing.http.subscriptions import locked
 from tollgate_billing.http.views import Json, view_payment
 from tollgate_billing.ledger.money import SETTLING
-from tollgate_billing.payments.debts import debt_of_statement
+from tollgate_billing.payments.debts import Debt, debt_of_statement, debt_of_top_up
 from tollgate_billing.payments.outbox import find_request
+from tollgate_billing.payments.paid_in import follow_money
 from tollgate_billing.payments.receivables import CARRIED, find_receivable
 from tollgate_billing.payments.received import MANUAL, Payment, PaymentRefusedError, payments_of, record_payment
 from tollgate_billing.statements.store import StoredStatement
+from tollgate_billing.wallets.top_ups import find_top_up
 from tollgate_core.money import Money
 
 _FUTURE_MS = 86_400_000
@@ -37,42 +39,43 @@ class NewPayment(BaseModel):
 
 
 def payment_routes(services: Services) -> APIRouter:
-    """Of one statement."""
+    """Of one statement; of a top-up whose money a bank took back, and that is paid in another way."""
     router = APIRouter()
 
     @router.get("/statements/{statement}/payments")
     def listed(statement: str) -> Json:
         with services.database.read() as connection:
-            return _view(connection, existing_statement(connection, statement))
+            return _view(connection, debt_of_statement(existing_statement(connection, statement)))
 
     @router.post("/statements/{statement}/payments", status_code=201)
     def record(statement: str, asked: NewPayment, preview: Preview = False) -> Json:
-        now = services.clock()
-        at_ms = to_milliseconds(asked.paid_at) if asked.paid_at else now
-        if at_ms > now + _FUTURE_MS:
-            raise Problem(422, "paid_at is in the future")
+        now, at_ms = _moments(services, asked)
         with changing(services, preview) as connection:
             found = existing_statement(connection, statement)
             locked(connection, found.subscription)
             _require_by_hand(services, connection, found)
-            payment = Payment(
-                id=asked.id,
-                subject=found.id,
-                subscription=found.subscription,
-                customer=found.customer,
-                provider=MANUAL,
-                reference=asked.reference,
-                minor=_minor(connection, found, asked),
-                currency=found.currency,
-                at_ms=at_ms,
-                recorded_ms=now,
-            )
-            try:
-                if record_payment(connection, debt_of_statement(found), payment):
-                    services.judge(connection, found.subscription)
-            except PaymentRefusedError as error:
-                raise Problem(409, str(error)) from error
-            return {**_view(connection, found), "preview": preview}
+            debt = debt_of_statement(found)
+            if _record(connection, debt, asked, at_ms, now):
+                services.judge(connection, found.subscription)
+            return {**_view(connection, debt), "preview": preview}
+
+    @router.post("/top-ups/{top_up}/payments", status_code=201)
+    def repay(top_up: str, asked: NewPayment, preview: Preview = False) -> Json:
+        now, at_ms = _moments(services, asked)
+        with changing(services, preview) as connection:
+            found = find_top_up(connection, top_up)
+            if found is None:
+                raise Problem(404, f"there is no top-up {top_up}")
+            row = locked(connection, found.subscription)
+            if found.state != "paid":
+                raise Problem(
+                    409, f"the top-up {top_up} is {found.state}: 'tollgate top-ups paid' says that it is paid"
+                )
+            debt = debt_of_top_up(found)
+            if _record(connection, debt, asked, at_ms, now):
+                follow_money(connection, row, found, now)
+                services.judge(connection, row.name)
+            return {**_view(connection, debt), "preview": preview}
 
     return router
 
@@ -91,12 +94,40 @@ def _require_by_hand(services: Services, connection: Connection, statement: Stor
             raise Problem(409, f"{where}: {what}")
 
 
-def _minor(connection: Connection, statement: StoredStatement, asked: NewPayment) -> int:
+def _moments(services: Services, asked: NewPayment) -> tuple[int, int]:
+    """(now, when it was paid)."""
+    now = services.clock()
+    at_ms = to_milliseconds(asked.paid_at) if asked.paid_at else now
+    if at_ms > now + _FUTURE_MS:
+        raise Problem(422, "paid_at is in the future")
+    return now, at_ms
+
+
+def _record(connection: Connection, debt: Debt, asked: NewPayment, at_ms: int, now_ms: int) -> bool:
+    payment = Payment(
+        id=asked.id,
+        subject=debt.subject,
+        subscription=debt.subscription,
+        customer=debt.customer,
+        provider=MANUAL,
+        reference=asked.reference,
+        minor=_minor(connection, debt, asked),
+        currency=debt.currency,
+        at_ms=at_ms,
+        recorded_ms=now_ms,
+    )
+    try:
+        return record_payment(connection, debt, payment)
+    except PaymentRefusedError as error:
+        raise Problem(409, str(error)) from error
+
+
+def _minor(connection: Connection, debt: Debt, asked: NewPayment) -> int:
     if asked.amount is not None:
-        return minor_of(asked.amount, statement.currency)
-    paid = payments_of(connection, statement.id)
+        return minor_of(asked.amount, debt.currency)
+    paid = payments_of(connection, debt.subject)
     again = next((payment for payment in paid if payment.id == asked.id), None)
-    return again.minor if again else statement.due_minor - _paid(paid)
+    return again.minor if again else debt.due_minor - _paid(paid)
 
 
 def _paid(found: list[Payment]) -> int:
@@ -104,12 +135,12 @@ def _paid(found: list[Payment]) -> int:
     return sum(payment.minor for payment in found if payment.kind in SETTLING)
 
 
-def _view(connection: Connection, statement: StoredStatement) -> Json:
-    found = payments_of(connection, statement.id)
+def _view(connection: Connection, debt: Debt) -> Json:
+    found = payments_of(connection, debt.subject)
     paid = _paid(found)
     return {
         "payments": [view_payment(payment) for payment in found],
-        "paid": Money(paid, statement.currency).amount,
-        "remaining": Money(statement.due_minor - paid, statement.currency).amount,
-        "currency": statement.currency,
+        "paid": Money(paid, debt.currency).amount,
+        "remaining": Money(debt.due_minor - paid, debt.currency).amount,
+        "currency": debt.currency,
     }

@@ -62,6 +62,7 @@ def refund_routes(services: Services) -> APIRouter:
 def _ask(services: Services, subject: str, asked: NewRefund) -> Json:
     with services.database.write() as connection:
         receivable = _collected(connection, subject)
+        _require_provider(services, receivable)
         locked(connection, receivable.subscription)
         receivable = _collected(connection, subject)
         minor = minor_of(asked.amount, receivable.currency) if asked.amount is not None else None
@@ -82,6 +83,12 @@ def _collected(connection: Connection, subject: str) -> Receivable:
     if found is None:
         raise Problem(404, "no payment provider collects it: record a negative payment where money goes back")
     return found
+
+
+def _require_provider(services: Services, receivable: Receivable) -> None:
+    kinds = {provider.name: provider.kind for provider in services.catalog.current.payment_providers}
+    if kinds.get(receivable.provider) == "manual":
+        raise Problem(409, "it was collected by hand: give the money back, and record a negative payment")
 
 
 def _view(connection: Connection, refund: Refund) -> Json:

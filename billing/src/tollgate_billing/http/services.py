@@ -12,6 +12,7 @@ from tollgate_billing.ledger.database import Database
 from tollgate_billing.ledger.subscriptions import Subscription
 from tollgate_billing.payments.accounts import Outcome
 from tollgate_billing.payments.checking_out import CheckingOut
+from tollgate_billing.payments.drifts import Drift
 from tollgate_billing.payments.port import ProviderPort
 from tollgate_billing.sync.catalog_sync import CatalogSync
 from tollgate_billing.wallets.topping_up import TopUp
@@ -32,6 +33,7 @@ class Services:
     is_warm: Callable[[], bool]
     judge: Callable[[Connection, str], object]
     checking_out: CheckingOut
+    reconcile: Callable[[], Sequence[Drift]]
     pay_in: Callable[[Connection, Subscription, TopUp], None]
     providers: Callable[[], Mapping[str, ProviderPort]]
     outcomes: Callable[[], Sequence[Outcome]]

@@ -65,7 +65,7 @@ def top_up_routes(services: Services) -> APIRouter:
     @router.get("/top-ups")
     def pending() -> Json:
         with services.database.read() as connection:
-            return {"top_ups": [view_top_up(top_up) for top_up in pending_top_ups(connection)]}
+            return {"top_ups": [_view_with_invoice(connection, top_up) for top_up in pending_top_ups(connection)]}
 
     @router.get("/subscriptions/{name:path}/top-ups")
     def listed(name: str) -> Json:
@@ -171,6 +171,8 @@ def _settle(services: Services, top_up: str, state: State, asked: Settlement | N
     now = services.clock()
     with services.database.write() as connection:
         found = _existing(connection, top_up)
+        if state == "cancelled" and found.state == "failed":
+            return view_top_up(found)  # its invoice was voided a moment ago
         _require_by_hand(connection, top_up, state)
         row = locked(connection, found.subscription)
         found = find_top_up(connection, top_up) or found

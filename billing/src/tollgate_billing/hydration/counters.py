@@ -1,5 +1,6 @@
 """Restoring the counters of metric limits from the ledger. The package's docstring says how exact that is."""
 
+import math
 from collections import defaultdict
 from collections.abc import Iterable
 from fractions import Fraction
@@ -96,6 +97,28 @@ class CounterRestorer:
                 if not self._link.call("EVAL", self._script, 2, Keys.events(partition), value.key, *arguments):
                     later.add(name)
         return later
+
+    def wallet_differences(self, catalog: Catalog) -> list[tuple[str, str, str]]:
+        """(subscription, spent as the gate counts it, as the ledger does) of prepaid ones whose usage is all recorded;
+        after the counter was set anew where they differed. Raises RedisError."""
+        with self._database.read() as connection:
+            names = [row.name for row in list_subscriptions(connection) if row.overdraft and row.currency]
+        wrong = [name for name in names if self._wallet_difference(catalog, name)]
+        self.restore_wallets(catalog, wrong)
+        found = ((name, self._wallet_difference(catalog, name)) for name in wrong)
+        return [(name, *difference) for name, difference in found if difference]
+
+    def _wallet_difference(self, catalog: Catalog, name: str) -> tuple[str, str] | None:
+        """None too where events are on their way: neither is known then."""
+        if self._last_id(partition_of(name), "exact") is None:
+            return None
+        with self._database.read() as connection:
+            row = find_subscription(connection, name)
+            value = self._wallet(connection, terms_now(connection, catalog), row) if row else None
+        counted = self._link.call("GET", Keys.wallet(name)) if value else None
+        if value is None or counted is None or math.isclose(float(text(counted)), float(value.used), abs_tol=1e-6):
+            return None  # what is not there is filled before it is used
+        return text(counted), value.used
 
     def _wallet(self, connection: Connection, terms: Terms, row: Subscription) -> CounterValue | None:
         if not row.overdraft or not row.currency:

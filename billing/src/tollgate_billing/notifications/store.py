@@ -22,9 +22,11 @@ Kind = Literal[
     "top_up.failed",
     "top_up.reversed",
     "top_up.withheld",
+    "payment.surplus",
     "access.grace",
     "access.throttled",
     "access.suspended",
+    "access.cancelled",
     "access.restored",
 ]
 

@@ -29,9 +29,7 @@ _AGAIN_MS = 600_000
 #: And what may pass by itself.
 _SOON_MS = 30_000
 
-Reason = Literal[
-    "Synced", "KeysMissing", "Unauthorized", "Unreachable", "Refused", "AccountChanged", "Unsupported", "Pending"
-]
+Reason = Literal["Synced", "KeysMissing", "Unauthorized", "Unreachable", "Refused", "AccountChanged", "Pending"]
 
 
 @dataclass(frozen=True)
@@ -204,8 +202,8 @@ def _reason(error: ProviderError) -> Reason:
 def _without_asking(one: Configured) -> Outcome:
     if one.provider.kind == "manual":
         return _outcome(one, "Synced")
-    if one.has_keys:
-        return _outcome(one, "Unsupported", one.problem or f"this version cannot collect by {one.provider.kind} yet")
+    if one.problem:
+        return _outcome(one, "Refused", one.problem)
     return _outcome(one, "KeysMissing", "its keys have not reached billing, or are not usable")
 
 

@@ -5,20 +5,24 @@ import threading
 from collections.abc import Callable, Mapping
 
 import structlog
+from msgspec.structs import replace
 from sqlalchemy import Connection, delete, func, insert, select
 
 from tollgate_billing.clock import Clock
 from tollgate_billing.health import Health, surviving
 from tollgate_billing.ledger.database import DATABASE_AWAY, Database
 from tollgate_billing.ledger.money import SETTLING
-from tollgate_billing.ledger.subscriptions import Subscription, bump_revision, lock_subscription
+from tollgate_billing.ledger.subscriptions import CATALOG_ORIGIN, Subscription, bump_revision, lock_subscription
 from tollgate_billing.ledger.tables import access as access_table
 from tollgate_billing.ledger.tables import invoices, payments, statements
 from tollgate_billing.notifications.store import Kind, notify
 from tollgate_billing.payments.access import GOOD, Access, Level, Unpaid, access
 from tollgate_billing.payments.debts import top_up_of
 from tollgate_billing.payments.paid_in import shortfall_minor
-from tollgate_core.catalog import Catalog
+from tollgate_billing.subscriptions.beginning import after_closing
+from tollgate_billing.subscriptions.changes import cancel
+from tollgate_core.catalog import Catalog, Product
+from tollgate_core.catalog import Dunning as Policy
 from tollgate_core.pricing.document import Json
 
 _log = structlog.get_logger("payments")
@@ -31,6 +35,7 @@ _KINDS: dict[Level, Kind] = {
     "grace": "access.grace",
     "throttled": "access.throttled",
     "suspended": "access.suspended",
+    "cancelled": "access.cancelled",
 }
 
 
@@ -58,12 +63,22 @@ class Dunning:
         now, catalog = self._clock(), self._catalog()
         with self._database.read() as connection:
             names = _whose_time_has_come(connection, now)
-            if catalog is not self._judged or now >= self._all_ms:  # products change, by other hands too
+            changed = catalog is not self._judged
+            if changed or now >= self._all_ms:  # products change, by other hands too
                 names |= _who_owes(connection)
                 self._all_ms = now + _ALL_MS
+        if changed and self._judged is not None:
+            self._tell_gate()
         for name in sorted(names):
             self._judge_alone(name)
         self._judged = catalog
+
+    def _tell_gate(self) -> None:
+        """How many requests a throttled one may send is in the catalog, and may have changed."""
+        with self._database.write() as connection:
+            for (name, _), level in levels(connection).items():
+                if level == "throttled":
+                    bump_revision(connection, name)
 
     def _judge_alone(self, name: str) -> None:
         """One that cannot be judged does not stop the others."""
@@ -83,11 +98,13 @@ class Dunning:
             return GOOD
         _forget_others(connection, row)
         product = next((p for p in self._catalog().products if p.name == row.product), None)
-        policy = product.dunning if product else None
+        policy = _policy(row, product)
         wanted = access(_unpaid(connection, row, self._days_until_due()), policy, now)
         before = access_of(connection, row)
         if wanted != before:
             _keep(connection, row, wanted)
+            if wanted.level == "cancelled" and row.ended_ms is None:
+                cancel(connection, row, after_closing(row, now), at_period_end=False)
             if wanted.level != before.level:
                 bump_revision(connection, name)  # the gate must know
                 _tell(connection, row, before.level, wanted, now)
@@ -95,6 +112,12 @@ class Dunning:
 
     def _days_until_due(self) -> dict[str, int]:
         return {provider.name: provider.days_until_due for provider in self._catalog().payment_providers}
+
+
+def _policy(row: Subscription, product: Product | None) -> Policy | None:
+    """What a manifest declares ends with the manifest."""
+    policy = product.dunning if product else None
+    return replace(policy, cancel_days=-1) if policy and row.origin == CATALOG_ORIGIN else policy
 
 
 def access_of(connection: Connection, row: Subscription) -> Access:

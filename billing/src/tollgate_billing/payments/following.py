@@ -62,6 +62,8 @@ _FAR_BACK_MS = 29 * 86_400_000
 _POLL_AGAIN_MS = 60_000
 #: How long a customer may take to pay a top-up.
 _TOP_UP_MS = 86_400_000
+#: How long a link to a checkout works.
+_CHECKOUT_MS = 2 * 86_400_000
 
 
 class Follower:
@@ -209,7 +211,9 @@ class Follower:
             return sum(receive(connection, name, event, now_ms) for event in events)
 
     def _read_checkout(self, name: str, provider: ProviderPort, checkout: Checkout) -> None:
-        found = provider.read_checkout(checkout.reference) if checkout.reference else None
+        old = self._clock() - checkout.created_ms > _CHECKOUT_MS
+        look = provider.end_checkout if old else provider.read_checkout
+        found = look(checkout.reference) if checkout.reference else None
         if found is not None and found.status != "open":
             with self._database.write() as connection:
                 self._apply_checkout(connection, name, found)

@@ -3,7 +3,7 @@
 import hashlib
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, delete, func, insert, select, update
 
 from tollgate_billing.ledger.tables import inbox, milestones
 from tollgate_billing.payments.port import ProviderEvent
@@ -82,6 +82,51 @@ def postpone_event(connection: Connection, received: Received, due_ms: int, prob
 def put_event_aside(connection: Connection, received: Received, problem: str) -> None:
     """A person has to look."""
     _change(connection, received, {"state": "stuck", "problem": problem})
+
+
+@dataclass(frozen=True)
+class Aside:
+    """An event that a person has to look at."""
+
+    provider: str
+    id: str
+    kind: str
+    about: str
+    received_ms: int
+    problem: str
+
+
+def events_aside(connection: Connection, limit: int = 1000) -> list[Aside]:
+    """The oldest first."""
+    i = inbox.c
+    query = select(inbox).where(i.state == "stuck").order_by(i.received_ms, i.event_id).limit(limit)
+    return [
+        Aside(
+            provider=row["provider"],
+            id=row["event_id"],
+            kind=row["kind"],
+            about=row["invoice"] or row["payment"] or row["checkout"] or row["customer"],
+            received_ms=row["received_ms"],
+            problem=row["problem"],
+        )
+        for row in connection.execute(query).mappings()
+    ]
+
+
+def count_events(connection: Connection) -> dict[str, int]:
+    """By state, of those that are not over."""
+    i = inbox.c
+    query = select(i.state, func.count()).where(i.state.in_(["pending", "stuck"])).group_by(i.state)
+    return {"pending": 0, "stuck": 0, **{row[0]: int(row[1]) for row in connection.execute(query)}}
+
+
+def decide_event(connection: Connection, event_id: str, again: bool, now_ms: int) -> bool:
+    """To look at it again, or never; False where none of this id waits for a person."""
+    i = inbox.c
+    values = {"state": "pending" if again else "dropped", "due_ms": now_ms, "attempts": 0}
+    return (
+        connection.execute(update(inbox).where(i.event_id == event_id, i.state == "stuck").values(values)).rowcount > 0
+    )
 
 
 def _change(connection: Connection, received: Received, values: dict[str, str | int]) -> None:

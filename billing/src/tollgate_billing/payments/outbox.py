@@ -126,7 +126,14 @@ def find_request(connection: Connection, request_id: str) -> Request | None:
 
 def count_stuck(connection: Connection) -> int:
     """How many wait for a person."""
-    return int(connection.execute(select(func.count()).where(outbox.c.state == "stuck")).scalar_one())
+    return count_requests(connection)["stuck"]
+
+
+def count_requests(connection: Connection) -> dict[str, int]:
+    """By state, of those that are not over."""
+    o = outbox.c
+    query = select(o.state, func.count()).where(o.state.in_(["pending", "stuck"])).group_by(o.state)
+    return {"pending": 0, "stuck": 0, **{row[0]: int(row[1]) for row in connection.execute(query)}}
 
 
 def waiting_providers(connection: Connection) -> set[str]:

@@ -30,8 +30,9 @@ def settle_paid_in(
         return
     if top_up.state == "paid":
         follow_money(connection, row, top_up, now_ms)
-    elif found.status == "paid" and kept_minor(connection, top_up_id) == top_up.minor:
+    elif found.status == "paid" and came_minor(connection, top_up_id) == top_up.minor:
         _settle(connection, row, top_up, "paid", f"{found.number or found.reference}", now_ms)
+        follow_money(connection, row, top_up, now_ms)  # some of it may have gone back already
     elif found.status in {"void", "uncollectible"} and top_up.state == "pending":
         _settle(connection, row, top_up, "failed", found.failure or "the invoice was voided", now_ms)
 
@@ -62,6 +63,12 @@ def kept_minor(connection: Connection, top_up_id: str) -> int:
     """Of the money that was paid for it, what neither a bank nor we gave back; before tax."""
     found = payments_of(connection, top_up_subject(top_up_id))
     return sum(payment.minor for payment in found if payment.kind in _KEPT)
+
+
+def came_minor(connection: Connection, top_up_id: str) -> int:
+    """Of the money that was paid for it, what no bank took back; before tax."""
+    found = payments_of(connection, top_up_subject(top_up_id))
+    return sum(payment.minor for payment in found if payment.kind == "payment")
 
 
 def shortfall_minor(connection: Connection, subscription: str, top_up_id: str) -> int:

@@ -4,7 +4,7 @@ Nothing here can be done twice by accident: a request names itself (``InvoiceOrd
 first looks for what an earlier attempt has left.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -127,6 +127,15 @@ class ProviderInvoice:
 
 
 @dataclass(frozen=True)
+class Labelled:
+    """An invoice that says to be of one of our subjects."""
+
+    reference: str
+    subject: str
+    status: InvoiceStatus
+
+
+@dataclass(frozen=True)
 class CheckoutOrder:
     """A customer is asked for a payment method, which is used for whatever he owes from then on."""
 
@@ -194,6 +203,11 @@ class ProviderPort(Protocol):
         """Of an invoice."""
         ...
 
+    @property
+    def keeps_books(self) -> bool:
+        """Whether there are other books than ours, to be compared with them."""
+        ...
+
     def check(self) -> Account:
         """After a round trip with the key that is used for everything else."""
         ...
@@ -219,6 +233,18 @@ class ProviderPort(Protocol):
         """Raises NotAuthenticError unless one of the webhook's secrets signed the body, and lately."""
         ...
 
+    def lines_of(self, reference: str) -> Mapping[str, int]:
+        """Minor units before tax by ``InvoiceLine.key``."""
+        ...
+
+    def as_sent(self, lines: Sequence[InvoiceLine]) -> Sequence[InvoiceLine]:
+        """How this provider is told of them: not every one has lines below zero."""
+        ...
+
+    def labelled_since(self, moment_ms: int) -> Iterator[Labelled]:
+        """All invoices that were made since then and have one of our labels."""
+        ...
+
     def void(self, reference: str) -> ProviderInvoice | None:
         """Of an open one nothing is to be paid any more; None where there is none. One that is not open stays as it
         is."""
@@ -235,6 +261,10 @@ class ProviderPort(Protocol):
     def read_checkout(self, reference: str) -> ProviderCheckout | None:
         """As it is now, and where it is complete its payment method is the one that is charged. None where there is
         none."""
+        ...
+
+    def end_checkout(self, reference: str) -> ProviderCheckout | None:
+        """Nobody can complete it any more, unless somebody has. None where there is none."""
         ...
 
     def portal_url(self, customer: str, return_url: str) -> str:

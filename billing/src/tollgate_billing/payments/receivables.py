@@ -38,6 +38,7 @@ class Receivable:
     carried_by: str
     changed_ms: int
     version: int
+    compared_ms: int = 0
 
 
 def add_receivable(connection: Connection, debt: Debt, provider: str, now_ms: int) -> None:
@@ -132,6 +133,19 @@ def update_receivable(connection: Connection, receivable: Receivable, found: Pro
         return False
     _change(connection, [receivable.subject], **values, changed_ms=now_ms)
     return True
+
+
+def to_compare(connection: Connection, provider: str, since_ms: int) -> list[Receivable]:
+    """Those that a provider has an invoice of, and that changed since then or were never compared with it."""
+    i = invoices.c
+    lately = (i.changed_ms >= since_ms) | (i.compared_ms == 0) | (i.status == "open")
+    query = select(invoices).where(i.provider == provider, i.reference != "", lately).order_by(i.changed_ms, i.subject)
+    return [Receivable(**row) for row in connection.execute(query).mappings()]
+
+
+def mark_compared(connection: Connection, subject: str, now_ms: int) -> None:
+    """Its lines were those of the provider."""
+    _change(connection, [subject], compared_ms=now_ms)
 
 
 def count_change(connection: Connection, subject: str) -> None:

@@ -5,11 +5,14 @@ from collections.abc import Sequence
 import structlog
 from sqlalchemy import Connection
 
-from tollgate_billing.payments.debts import find_debt
+from tollgate_billing.ledger.subscriptions import find_subscription
+from tollgate_billing.notifications.store import notify
+from tollgate_billing.payments.debts import Debt, find_debt
 from tollgate_billing.payments.port import ProviderInvoice
 from tollgate_billing.payments.receivables import Receivable
 from tollgate_billing.payments.received import Kind, Payment, paid_by, paid_for, payments_of, record_payment
 from tollgate_billing.payments.shares import Share, Step, allocate
+from tollgate_core.money import Money
 
 _log = structlog.get_logger("payments")
 
@@ -62,8 +65,20 @@ def _write_paid(connection: Connection, provider: str, found: ProviderInvoice, s
     beyond = max(step.minor - left, 0) if step.minor > 0 else max(step.minor, -surplus)
     if beyond:
         _write(connection, provider, found, Step(step.subject, beyond, 0), "surplus", now_ms)
+        _tell_surplus(connection, debt, provider, found, beyond, now_ms)
     if step.minor - beyond or step.tax_minor:
         _write(connection, provider, found, Step(step.subject, step.minor - beyond, step.tax_minor), "payment", now_ms)
+
+
+def _tell_surplus(
+    connection: Connection, debt: Debt, provider: str, found: ProviderInvoice, minor: int, now_ms: int
+) -> None:
+    row = find_subscription(connection, debt.subscription)
+    if row is None or row.customer != debt.customer:
+        return
+    amount = {"amount": Money(minor, debt.currency).amount, "currency": debt.currency}
+    body = {**amount, "subject": debt.subject, "provider": provider, "invoice": found.reference}
+    notify(connection, row, "payment.surplus", f"{found.reference} {found.paid_minor} {now_ms}", now_ms, body)
 
 
 def _write(connection: Connection, provider: str, found: ProviderInvoice, step: Step, kind: Kind, now_ms: int) -> None:

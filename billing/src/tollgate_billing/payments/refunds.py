@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, insert, select
 
 from tollgate_billing.ledger.tables import refunds
-from tollgate_billing.payments.outbox import Request, enqueue
+from tollgate_billing.payments.outbox import Request, enqueue, find_request
 from tollgate_billing.payments.receivables import Receivable, carried_with
 from tollgate_core.money import Money
 
@@ -66,6 +66,12 @@ def ask_for_refund(
     return made
 
 
+def _is_dropped(connection: Connection, refund: Refund) -> bool:
+    """A person has decided that it is not given."""
+    request = find_request(connection, f"refund.{refund.id}")
+    return request is not None and request.state == "dropped"
+
+
 def _left(connection: Connection, receivable: Receivable) -> int:
     """With tax. What was asked for before counts, whether it was done yet or not."""
     if not receivable.reference or receivable.status not in {"open", "paid"} or receivable.disputed:
@@ -74,5 +80,5 @@ def _left(connection: Connection, receivable: Receivable) -> int:
         )
     together = [receivable, *carried_with(connection, receivable.subject)]
     total = sum(one.due_minor for one in together) + receivable.tax_minor
-    asked = sum(refund.minor for refund in refunds_of(connection, receivable.subject))
+    asked = sum(one.minor for one in refunds_of(connection, receivable.subject) if not _is_dropped(connection, one))
     return total - max(asked, receivable.refunded_minor + receivable.credited_minor)

@@ -33,7 +33,6 @@ class Configured:
     without keys, or where they must not be used: ``problem`` says why. ``mode`` is what the key says of itself."""
 
     provider: PaymentProvider
-    has_keys: bool
     port: ProviderPort | None
     mode: Mode | None = None
     problem: str = ""
@@ -75,7 +74,7 @@ class Registry:
         url = self._simulators.get(provider.name, "")
         found = replace(_configure(msgspec.structs.replace(provider, api_url=url), content), provider=provider)
         problem = _NO_SIMULATOR if not url else _LIVE if found.mode == "live" else ""
-        return replace(found, port=None, problem=problem) if problem and found.has_keys else found
+        return replace(found, port=None, problem=problem) if problem and found.port is not None else found
 
     def _content(self, name: str) -> bytes:
         """Read where it changed."""
@@ -100,17 +99,17 @@ def _stamp(path: Path) -> _Stamp:
 
 def _configure(provider: PaymentProvider, content: bytes) -> Configured:
     if provider.kind == "manual":
-        return Configured(provider, True, ManualPort())
+        return Configured(provider, ManualPort())
     keys = _keys(content)
     mode = mode_of(keys.secret_key) if keys is not None else None
     if keys is None or mode is None:
-        return Configured(provider, False, None)
+        return Configured(provider, None)
     if provider.kind == "paddle":
         paddle = paddle_client(keys.secret_key, sandbox=provider.sandbox, api_url=provider.api_url)
-        return Configured(provider, True, PaddlePort(paddle, keys.webhook_secrets, mode=mode), mode)
+        return Configured(provider, PaddlePort(paddle, keys.webhook_secrets, mode=mode), mode)
     client = stripe_client(keys.secret_key, provider.api_url, provider.account)
     port = StripePort(client, keys.webhook_secrets, automatic_tax=provider.automatic_tax, mode=mode)
-    return Configured(provider, True, port, mode)
+    return Configured(provider, port, mode)
 
 
 def _checked(secret_key: object, webhook_secrets: object) -> PaymentKeys:

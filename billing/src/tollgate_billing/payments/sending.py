@@ -19,6 +19,7 @@ from tollgate_billing.health import Health, surviving
 from tollgate_billing.ledger.database import DATABASE_AWAY, Database
 from tollgate_billing.payments.applying import DriftError, Judge, StaleError, apply_invoice, judge_nobody
 from tollgate_billing.payments.backoff import pause_ms
+from tollgate_billing.payments.drifts import blocking_drift
 from tollgate_billing.payments.ordering import order_of, refund_order
 from tollgate_billing.payments.outbox import (
     Request,
@@ -49,7 +50,7 @@ _PAUSE_SECONDS = 1.0
 _THREADS = 8
 #: Longer than all calls of one invoice may take together: nobody else begins before that.
 _LEASE_MS = 600_000
-_NO_PROVIDER_PAUSE_MS = 60_000
+_WAITING_PAUSE_MS = 60_000
 #: Whoever looks too early may not see yet what he sent.
 _AMBIGUOUS_PAUSE_MS = 5_000
 
@@ -113,9 +114,12 @@ class Sender:
         """False where somebody else has it."""
         provider = providers.get(request.provider)
         if provider is None:
-            problem, now = f"there is no payment provider {request.provider}, or its keys are missing", self._clock()
-            with self._database.write() as connection:
-                wait_for_provider(connection, request, now, now + _NO_PROVIDER_PAUSE_MS, problem)
+            self._wait(request, f"there is no payment provider {request.provider}, or its keys are missing")
+            return False
+        with self._database.read() as connection:
+            held = blocking_drift(connection, request.subscription) if request.kind == "invoice" else ""
+        if held:  # not an attempt yet
+            self._wait(request, f"held back until books agree (tollgate reconcile): {held}")
             return False
         self._checkpoint("before-attempt")
         with self._database.write() as connection:
@@ -140,6 +144,11 @@ class Sender:
             _log.exception("cannot be sent", request=request.id)
             self._put_aside(request, f"internal: {type(error).__name__}")
         return True
+
+    def _wait(self, request: Request, problem: str) -> None:
+        now = self._clock()
+        with self._database.write() as connection:
+            wait_for_provider(connection, request, now, now + _WAITING_PAUSE_MS, problem)
 
     def _do(self, provider: ProviderPort, request: Request) -> None:
         with self._database.write() as connection:

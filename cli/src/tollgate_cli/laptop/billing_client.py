@@ -9,6 +9,7 @@ import httpx
 from tollgate_cli.errors import CommandError
 
 _LARGEST_PAGE = 1000
+_SECONDS, _LONG_SECONDS = 30, 3600
 
 
 def of_subscription(name: str, rest: str = "") -> str:
@@ -39,7 +40,7 @@ class BillingClient:
         """``trust`` is the system's if absent; ``name`` is the certificate's, where it is another than the URL's."""
         headers = {"authorization": f"Bearer {token}"}
         try:
-            self._http = httpx.Client(base_url=url, headers=headers, timeout=30, verify=trust or True)
+            self._http = httpx.Client(base_url=url, headers=headers, timeout=_SECONDS, verify=trust or True)
         except httpx.InvalidURL as error:
             raise CommandError(f"{url!r} is no URL of billing: {error}") from error
         self._extensions = {"sni_hostname": name} if name else {}
@@ -56,9 +57,10 @@ class BillingClient:
         """An answer that is no JSON."""
         return self._answer("GET", path).text
 
-    def post(self, path: str, body: Any = None, **parameters: Any) -> Any:
-        """The decoded answer."""
-        return self._call("POST", path, json=body, params=parameters)
+    def post(self, path: str, body: Any = None, *, patient: bool = False, **parameters: Any) -> Any:
+        """The decoded answer; ``patient`` where it takes minutes."""
+        timeout = _LONG_SECONDS if patient else _SECONDS
+        return self._call("POST", path, json=body, params=parameters, timeout=timeout)
 
     def put(self, path: str, body: Any = None, **parameters: Any) -> Any:
         """The decoded answer."""

@@ -14,7 +14,7 @@ from tollgate_cli.operate.changing import JsonOption
 
 Json = dict[str, Any]
 payments_app = typer.Typer(help="What payment providers are asked for.", no_args_is_help=True)
-RequestArgument = Annotated[str, typer.Argument(help="Its id, such as invoice.st_….")]
+RequestArgument = Annotated[str, typer.Argument(help="Its id, such as invoice.st_… or evt_….")]
 
 
 @payments_app.command("list")
@@ -28,12 +28,15 @@ def list_command(
     """List requests, oldest first. Exit code 1: something is stuck."""
     with attached(state_dir, url, token_file) as billing:
         found: Json = billing.get("/v1/outbox", state=state)
+        events: list[Json] = billing.get("/v1/inbox")["events"] if state == "stuck" else []
     requests: list[Json] = found["requests"]
     if as_json:
-        print(json.dumps(found, indent=2))  # noqa: T201
+        print(json.dumps({**found, "events": events}, indent=2))  # noqa: T201
     else:
-        _show(Console(), requests, state)
-    raise typer.Exit(1 if requests and state == "stuck" else 0)
+        if requests or not events:
+            _show(Console(), requests, state)
+        _show_events(Console(), events)
+    raise typer.Exit(1 if (requests or events) and state == "stuck" else 0)
 
 
 @payments_app.command()
@@ -45,7 +48,7 @@ def retry(
 ) -> None:
     """Send one that is stuck again; what an earlier attempt has left is looked for first."""
     with attached(state_dir, url, token_file) as billing:
-        billing.post(f"/v1/outbox/{quote(request, safe='')}/retry", {})
+        billing.post(f"{_place(request)}/retry", {})
     Console().print(f"{request} is sent again.", highlight=False)
 
 
@@ -58,7 +61,7 @@ def drop(
 ) -> None:
     """Never send one that is stuck: its statement is paid by other means ('tollgate statements pay')."""
     with attached(state_dir, url, token_file) as billing:
-        billing.post(f"/v1/outbox/{quote(request, safe='')}/drop", {})
+        billing.post(f"{_place(request)}/drop", {})
     Console().print(f"{request} is not sent any more.", highlight=False)
 
 
@@ -95,6 +98,22 @@ def _providers(rows: list[Json]) -> Table:
         for row in rows
     ]
     return output.table(columns, cells)
+
+
+def _place(name: str) -> str:
+    """Requests are named by what they are about, events as their provider does."""
+    box = "outbox" if name.partition(".")[0] in {"invoice", "top_up", "refund"} else "inbox"
+    return f"/v1/{box}/{quote(name, safe='')}"
+
+
+def _show_events(console: Console, events: list[Json]) -> None:
+    if events:
+        cells = [
+            (one["id"], one["provider"], one["kind"], one["about"], output.minute(one["received_at"]), one["problem"])
+            for one in events
+        ]
+        columns = ("event", "provider", "kind", "about", "received", "problem")
+        console.print(output.table(columns, cells, title="Events that could not be applied"))
 
 
 def _show(console: Console, requests: list[Json], state: str) -> None:

@@ -127,11 +127,12 @@ class PriceReference(Record, frozen=True, kw_only=True):
 
 
 class Dunning(Record, frozen=True, kw_only=True):
-    """Days of grace, then days with few requests a minute, then none."""
+    """Days of grace, then days with few requests a minute, then none; below zero ``cancel_days`` are without end."""
 
     grace_days: int
     throttle_days: int
     requests_per_minute: int
+    cancel_days: int = -1
 
 
 class Product(Record, frozen=True, kw_only=True):

@@ -148,6 +148,15 @@ class Dunning(Model):
     requests_per_minute: Annotated[
         int, Field(ge=1, le=10_000, description="So many requests a minute, while it is throttled.")
     ] = 6
+    cancel_days: Annotated[
+        int | None,
+        Field(
+            ge=0,
+            le=365,
+            description="Days without any request after which the subscription is cancelled for good; never if absent. "
+            "One that a manifest declares stays suspended.",
+        ),
+    ] = None
 
 
 class ProductSpec(Model):

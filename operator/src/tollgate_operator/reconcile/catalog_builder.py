@@ -166,6 +166,7 @@ def _dunning(dunning: Dunning) -> c.Dunning:
         grace_days=dunning.grace_days,
         throttle_days=dunning.throttle_days,
         requests_per_minute=dunning.requests_per_minute,
+        cancel_days=-1 if dunning.cancel_days is None else dunning.cancel_days,
     )
 
 

@@ -84,15 +84,26 @@ def update(world: World, subscription: Json, params: Json) -> None:
             subscription[name] = params[name]
     if "scheduled_change" in params:
         subscription["scheduled_change"] = None
-    if "next_billed_at" in params and subscription["current_billing_period"]:
-        subscription["current_billing_period"]["ends_at"] = subscription["next_billed_at"]
+    if "next_billed_at" in params:
+        _move(subscription, params["next_billed_at"])
     subscribing.updated(world, subscription)
+
+
+def _move(subscription: Json, ends_at: str) -> None:
+    """The period ends at another time; what it was billed with keeps the one it had."""
+    if subscription["current_billing_period"]:
+        subscription["current_billing_period"] = {**subscription["current_billing_period"], "ends_at": ends_at}
+    for item in subscription["items"]:
+        item["next_billed_at"] = ends_at
 
 
 def _check(world: World, subscription: Json, params: Json) -> None:
     currency: str | None = params.get("currency_code")
     if currency not in {None, subscription["currency_code"]}:
         raise bad_request(("currency_code", "cannot be changed in the simulator"))
+    manual = (params.get("collection_mode") or subscription["collection_mode"]) == "manual"
+    if manual and not (params.get("billing_details") or subscription["billing_details"]):
+        raise bad_request(("billing_details", "is required to collect manually"))
     for name, kind in (("customer_id", CUSTOMER), ("address_id", ADDRESS)):
         if name in params and world.store.of_kind(kind, params[name]) is None:
             raise bad_request((name, f"{params[name]} does not exist"))

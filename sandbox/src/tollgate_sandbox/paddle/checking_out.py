@@ -6,7 +6,7 @@ from tollgate_sandbox.paddle.clientele import new_address, new_customer, same_em
 from tollgate_sandbox.paddle.details import recompute
 from tollgate_sandbox.paddle.errors import bad_request, refused
 from tollgate_sandbox.paddle.ids import ADDRESS, CUSTOMER, SUBSCRIPTION
-from tollgate_sandbox.paddle.paying import attempt, entered_method, pay_what_is_past_due, save
+from tollgate_sandbox.paddle.paying import attempt, entered_method, pay_what_is_past_due
 from tollgate_sandbox.paddle.subscribing import updated
 from tollgate_sandbox.paddle.transacting import OPEN, OWED, changed
 from tollgate_sandbox.paddle.world import World
@@ -35,21 +35,15 @@ def submit(world: World, transaction: Json, entered: Entered, *, keep: bool) -> 
 
 def attempt_with(world: World, transaction: Json, method: Json, *, keep: bool, authenticated: bool) -> str | None:
     """Take the money, and keep the card where a subscription needs it or its owner agreed."""
-    error = attempt(world, transaction, method, owner_present=True, authenticated=authenticated)
-    if error is not None:
-        return error
     subscription = world.store.of_kind(SUBSCRIPTION, transaction["subscription_id"])
-    if subscription is not None:
-        save(world, transaction, method, "subscription")
+    recurs = subscription is not None or any(item["price"]["billing_cycle"] for item in transaction["items"])
+    origin = "subscription" if recurs else "saved_during_purchase" if keep else None
+    error = attempt(world, transaction, method, owner_present=True, authenticated=authenticated, keep=origin)
+    if error is None and subscription is not None:
         world.hidden(subscription)["method"] = method
         updated(world, subscription)
         pay_what_is_past_due(world, subscription)
-    elif keep:
-        save(world, transaction, method, "saved_during_purchase")
-    for payment in transaction["payments"]:
-        if payment["stored_payment_method_id"] == method["stored"]:
-            payment["payment_method_id"] = method["payment_method_id"]
-    return None
+    return error
 
 
 def answer_bank(world: World, transaction: Json, *, agreed: bool) -> str | None:

@@ -23,6 +23,12 @@ def use(world: World, customer: str, currency: str, amount: int) -> None:
     balance["used"] += amount
 
 
+def give_back(world: World, customer: str | None, currency: str, amount: int) -> None:
+    """What was spent on something that was called off."""
+    if customer and amount:
+        use(world, customer, currency, -amount)
+
+
 def balances(world: World, customer: Json) -> list[Json]:
     """All of a customer."""
     kept: dict[str, Json] = world.hidden(customer).get("balances", {})

@@ -30,9 +30,18 @@ def entered_method(entered: Entered) -> Json:
 
 
 def attempt(
-    world: World, transaction: Json, method: Json | None, *, owner_present: bool = False, authenticated: bool = False
+    world: World,
+    transaction: Json,
+    method: Json | None,
+    *,
+    owner_present: bool = False,
+    authenticated: bool = False,
+    keep: str | None = None,
 ) -> str | None:
-    """Try to take the money; None when it came, else why not (`action_required` while the bank asks)."""
+    """Try to take the money; None when it came, else why not (`action_required` while the bank asks).
+
+    `keep` says on what occasion the card is saved when it paid.
+    """
     if method is None:
         _failed(world, transaction)
         return "no_payment_method"
@@ -41,6 +50,8 @@ def attempt(
     status = "action_required" if asks else "error" if error else "captured"
     if authenticated:
         transaction["payments"] = [one for one in transaction["payments"] if one["status"] != "action_required"]
+    if keep is not None and status == "captured":
+        save(world, transaction, method, keep)
     transaction["payments"].insert(0, _payment(world, transaction, method, status, error))
     if asks:
         world.touched(transaction, "transaction.updated")

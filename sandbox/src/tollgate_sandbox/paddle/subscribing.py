@@ -1,7 +1,7 @@
 """The states of a subscription."""
 
 from tollgate_sandbox.jsons import Json
-from tollgate_sandbox.paddle.ids import TRANSACTION
+from tollgate_sandbox.paddle.ids import SUBSCRIPTION, TRANSACTION
 from tollgate_sandbox.paddle.transacting import cancel
 from tollgate_sandbox.paddle.world import World
 
@@ -35,6 +35,14 @@ def recovered(world: World, subscription: Json) -> None:
     """Nothing is owed any more."""
     if subscription["status"] == "past_due" and not owed(world, subscription):
         become(world, subscription, "active", "activated")
+
+
+def call_off(world: World, transaction: Json) -> None:
+    """Cancel a transaction; its subscription may be free of debts then."""
+    cancel(world, transaction)
+    subscription = world.store.of_kind(SUBSCRIPTION, transaction["subscription_id"])
+    if subscription is not None:
+        recovered(world, subscription)
 
 
 def end(world: World, subscription: Json) -> None:

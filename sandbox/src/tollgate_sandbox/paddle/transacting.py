@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from tollgate_sandbox.jsons import Json, as_object
+from tollgate_sandbox.paddle.credits import give_back
 from tollgate_sandbox.paddle.details import recompute
 from tollgate_sandbox.paddle.errors import bad_request, refused
 from tollgate_sandbox.paddle.ids import INVOICE, TRANSACTION, new_id
@@ -124,7 +125,9 @@ def cancel(world: World, transaction: Json) -> None:
     if transaction["status"] in {"paid", "completed", "canceled"}:
         raise _immutable(transaction)
     transaction["status"] = "canceled"
-    world.hidden(transaction).pop("retry_at", None)
+    hidden = world.hidden(transaction)
+    hidden.pop("retry_at", None)
+    give_back(world, transaction["customer_id"], transaction["currency_code"], hidden.pop("credit", 0))
     world.touched(transaction, "transaction.canceled")
 
 

@@ -12,6 +12,7 @@ from tollgate_billing.ledger.tables.notifications import credit_levels, notifica
 from tollgate_billing.ledger.tables.payments import (
     access,
     checkouts,
+    drifts,
     inbox,
     invoices,
     outbox,
@@ -49,6 +50,7 @@ __all__ = [
     "credit_levels",
     "credit_notes",
     "dead_letters",
+    "drifts",
     "event_corrections",
     "inbox",
     "invoices",

@@ -80,6 +80,7 @@ invoices = Table(
     Column("carried_by", String(64), nullable=False),
     Column("version", Integer, nullable=False),
     Column("changed_ms", BigInteger, nullable=False),
+    Column("compared_ms", BigInteger, nullable=False),
     Index("ix_invoices_reference", "provider", "reference"),
     Index("ix_invoices_subscription", "subscription"),
     Index("ix_invoices_carried", "carried_by"),
@@ -119,6 +120,23 @@ checkouts = Table(
     Column("settled_ms", BigInteger),
     Index("ix_checkouts_reference", "provider", "reference"),
     Index("ix_checkouts_status", "status", "created_ms"),
+)
+
+#: Where our books and somebody else's do not agree, as the last comparison found. ``accepted_ms`` is when a person said
+#: that this is right.
+drifts = Table(
+    "drifts",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("kind", String(16), nullable=False),
+    Column("provider", String(400), nullable=False),
+    Column("subscription", String(400), nullable=False),
+    Column("subject", String(400), nullable=False),
+    Column("message", Text, nullable=False),
+    Column("found_ms", BigInteger, nullable=False),
+    Column("accepted_ms", BigInteger),
+    Column("reason", Text, nullable=False),
+    Index("ix_drifts_subscription", "subscription"),
 )
 
 #: What is to be given back of what was paid, with tax.

@@ -1,11 +1,13 @@
 """Nobody's account: the invoice is the statement itself, and whoever gets the money marks it as paid."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from tollgate_billing.payments.port import (
     Account,
     CheckoutOrder,
+    InvoiceLine,
     InvoiceOrder,
+    Labelled,
     NotAuthenticError,
     PaymentMethod,
     ProviderCheckout,
@@ -20,6 +22,7 @@ class ManualPort:
     """A ``ProviderPort`` that asks nobody."""
 
     lines_at_most = 1_000_000
+    keeps_books = False
 
     def check(self) -> Account:
         """There is nothing that could be wrong."""
@@ -53,6 +56,21 @@ class ManualPort:
         del event
         return None
 
+    def lines_of(self, reference: str) -> Mapping[str, int]:
+        """The statement's own."""
+        del reference
+        return {}
+
+    def as_sent(self, lines: Sequence[InvoiceLine]) -> Sequence[InvoiceLine]:
+        """Nobody is told of them."""
+        del lines
+        return ()
+
+    def labelled_since(self, moment_ms: int) -> Iterator[Labelled]:
+        """There are no books but ours."""
+        del moment_ms
+        yield from ()
+
     def void(self, reference: str) -> ProviderInvoice | None:
         """Nobody knows more than the ledger."""
         del reference
@@ -69,6 +87,10 @@ class ManualPort:
     def read_checkout(self, reference: str) -> ProviderCheckout | None:
         """It was complete when it began."""
         return ProviderCheckout(reference, reference.removeprefix("manual."), "", "complete")
+
+    def end_checkout(self, reference: str) -> ProviderCheckout | None:
+        """It was complete when it began."""
+        return self.read_checkout(reference)
 
     def portal_url(self, customer: str, return_url: str) -> str:
         """There is none."""

@@ -20,7 +20,8 @@ from tollgate_sandbox.paddle.details import preview, trial_items
 from tollgate_sandbox.paddle.errors import bad_request, refused
 from tollgate_sandbox.paddle.ids import ADDRESS, BUSINESS, CUSTOMER, TRANSACTION
 from tollgate_sandbox.paddle.rendering import show_transaction
-from tollgate_sandbox.paddle.transacting import OPEN, Beginning, begin, bill, cancel, changed, check_smallest
+from tollgate_sandbox.paddle.subscribing import call_off
+from tollgate_sandbox.paddle.transacting import OPEN, Beginning, begin, bill, changed, check_smallest
 
 MOST = 30
 """Transactions come in smaller pages than everything else."""
@@ -94,7 +95,7 @@ def _update(call: Call) -> Json:
     transaction, params = call.named(TRANSACTION), call.params
     wanted: str | None = params.get("status")
     if wanted == "canceled":
-        cancel(call.world, transaction)
+        call_off(call.world, transaction)
         return show_transaction(call.world, transaction, call.include)
     if transaction["status"] not in OPEN:
         raise refused("transaction_immutable", f"transaction is {transaction['status']} and cannot be changed")

@@ -10,14 +10,14 @@ from starlette.responses import Response
 from tollgate_sandbox.jsons import Json
 from tollgate_sandbox.paddle import subscribing
 from tollgate_sandbox.paddle.adjusting import adjust, approve, charge_back, reject, reverse
-from tollgate_sandbox.paddle.changing import resume
+from tollgate_sandbox.paddle.changing import pause, resume
 from tollgate_sandbox.paddle.errors import PaddleError, bad_request, refused
 from tollgate_sandbox.paddle.ids import ADJUSTMENT, EVENT, PAYMENT_METHOD, SETTING, SUBSCRIPTION, TRANSACTION
 from tollgate_sandbox.paddle.pages.common import told
 from tollgate_sandbox.paddle.pages.dashboard import framed
 from tollgate_sandbox.paddle.paying import attempt, complete
 from tollgate_sandbox.paddle.saved import forget
-from tollgate_sandbox.paddle.transacting import cancel, changed
+from tollgate_sandbox.paddle.transacting import changed
 from tollgate_sandbox.paddle.world import World
 from tollgate_sandbox.payments.pages import away, form_of
 
@@ -87,11 +87,11 @@ _ACTIONS: dict[tuple[str, str], Callable[[World, Json, Form], object]] = {
     ("transactions", "refund"): _refund,
     ("transactions", "edit"): _edit,
     ("transactions", "chargeback"): lambda world, one, _: charge_back(world, one),
-    ("transactions", "cancel"): lambda world, one, _: cancel(world, one),
+    ("transactions", "cancel"): lambda world, one, _: subscribing.call_off(world, one),
     ("transactions", "paid"): lambda world, one, _: _paid(world, one),
     ("transactions", "retry"): lambda world, one, _: _retry(world, one),
     ("subscriptions", "cancel"): lambda world, one, _: _end(world, one),
-    ("subscriptions", "pause"): lambda world, one, _: subscribing.pause(world, one, None),
+    ("subscriptions", "pause"): lambda world, one, _: pause(world, one, "immediately", None),
     ("subscriptions", "resume"): lambda world, one, _: resume(world, one, None),
     ("adjustments", "approve"): lambda world, one, _: approve(world, one),
     ("adjustments", "reject"): lambda world, one, _: reject(world, one),

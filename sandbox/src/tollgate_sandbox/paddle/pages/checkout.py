@@ -11,7 +11,7 @@ from tollgate_sandbox.paddle.ids import TRANSACTION
 from tollgate_sandbox.paddle.pages.common import bought_table, card_form, told, total
 from tollgate_sandbox.paddle.world import World
 from tollgate_sandbox.payments.card_form import CardError, read_card
-from tollgate_sandbox.payments.html import field, link, tag
+from tollgate_sandbox.payments.html import link, tag
 from tollgate_sandbox.payments.pages import away, form_of, narrow, not_found, problem
 
 
@@ -54,7 +54,8 @@ def _show(
 ) -> Response:
     change = transaction["origin"] == CARD_CHANGE
     title = "Update your card" if change else "Checkout"
-    agree = tag("label", tag("span", "Keep this card for later purchases"), _box())
+    box = tag("input", type="checkbox", name="save", value="yes")
+    agree = tag("label", box, " Keep this card for later purchases", class_="check")
     recurs = any(item["price"]["billing_cycle"] for item in transaction["items"])
     note = tag("p", "Your card is kept for what the subscription costs later.", class_="note")
     label = "Save card" if change else f"Pay {total(transaction, 'balance')}"
@@ -70,10 +71,6 @@ def _show(
         tag("section", problem(error), form_shown),
         status=402 if error else 200,
     )
-
-
-def _box() -> str:
-    return field("", "save", "yes", type_="checkbox")
 
 
 def _closed(transaction: Json, success: str) -> Response:

@@ -142,7 +142,7 @@ async def customer_page(world: World, request: Request) -> Response:
     if one is None:
         return not_found("customer")
     methods, subscriptions, transactions = (
-        world.store.all(kind, lambda each: bool(each["customer_id"] == one["id"]))
+        [each for each in world.store.all(kind) if each["customer_id"] == one["id"]]
         for kind in (PAYMENT_METHOD, SUBSCRIPTION, TRANSACTION)
     )
     cards: list[list[Child]] = [

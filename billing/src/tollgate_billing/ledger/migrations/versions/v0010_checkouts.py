@@ -1,4 +1,4 @@
-"""Checkouts, refunds, and top-ups that are paid as statements are."""
+"""Checkouts, refunds, top-ups that are paid as statements are, and comparisons of books."""
 
 from typing import Any
 
@@ -30,6 +30,16 @@ def upgrade() -> None:
         sa.Column("created_ms", sa.BigInteger, nullable=False),
     )
     op.create_index("ix_refunds_subject", "refunds", ["subject"])
+    op.create_table(
+        "drifts",
+        sa.Column("id", _SHORT, primary_key=True),
+        _text("kind", 16),
+        *(_text(name, 400) for name in ("provider", "subscription", "subject")),
+        *(sa.Column(name, sa.Text, nullable=False) for name in ("message", "reason")),
+        sa.Column("found_ms", sa.BigInteger, nullable=False),
+        sa.Column("accepted_ms", sa.BigInteger),
+    )
+    op.create_index("ix_drifts_subscription", "drifts", ["subscription"])
 
 
 def _name_subjects() -> None:
@@ -40,7 +50,8 @@ def _name_subjects() -> None:
             table.alter_column("statement", new_column_name="subject", type_=_LONG, existing_type=_SHORT)
     refuse_changes("payments")
     op.create_index("ix_payments_subject", "payments", ["subject"])
-    op.add_column("invoices", sa.Column("credited_minor", sa.BigInteger, nullable=False, server_default="0"))
+    for name in ("credited_minor", "compared_ms"):
+        op.add_column("invoices", sa.Column(name, sa.BigInteger, nullable=False, server_default="0"))
     with op.batch_alter_table("access") as table:
         table.alter_column("statement", type_=_LONG, existing_type=_SHORT)
 

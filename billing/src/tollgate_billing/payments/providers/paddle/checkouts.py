@@ -65,6 +65,13 @@ class Checkouts:
                 return None
             raise
 
+    def end(self, reference: str) -> ProviderCheckout | None:
+        """A transaction that waits is cancelled; Paddle would keep it for ever."""
+        found = self.read(reference)
+        if found is not None and found.status == "open" and self._transactions.void(reference) is not None:
+            return self.read(reference)
+        return found
+
     def _find(self, order: CheckoutOrder) -> Transaction | None:
         wanted = ListTransactions(pager=Pager(order_by=OrderBy.id_descending(), per_page=PAGE))
         return next((one for one in self._client.transactions.list(wanted) if label(one, CHECKOUT) == order.id), None)

@@ -45,7 +45,7 @@ def _meaning(error: ApiError) -> Exception:
         return TryLaterError(f"Paddle is busy with the same object ({code})", _RENEWAL_PAUSE_MS)
     if status >= _SERVER:
         return AmbiguousError(f"Paddle failed with status {status} ({code})")
-    wrong: tuple[Any, ...] = error.field_errors  # pyright: ignore[reportUnknownMemberType]
+    wrong: tuple[Any, ...] = error.field_errors  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
     fields = "; ".join(f"{one.field}: {one.error}" for one in wrong)
     return RefusedError(f"Paddle refuses: {error.detail}{f' ({fields})' if fields else ''}")
 

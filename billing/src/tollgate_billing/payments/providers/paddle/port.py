@@ -3,6 +3,7 @@
 # The SDK is annotated in part only.
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
 
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -21,7 +22,9 @@ from tollgate_billing.clock import to_datetime
 from tollgate_billing.payments.port import (
     Account,
     CheckoutOrder,
+    InvoiceLine,
     InvoiceOrder,
+    Labelled,
     PaymentMethod,
     ProviderCheckout,
     ProviderEvent,
@@ -29,7 +32,7 @@ from tollgate_billing.payments.port import (
     RefundOrder,
     RefusedError,
 )
-from tollgate_billing.payments.providers.paddle.amounts import LINES_AT_MOST, least_minor
+from tollgate_billing.payments.providers.paddle.amounts import LINES_AT_MOST, least_minor, without_credits
 from tollgate_billing.payments.providers.paddle.checkouts import Checkouts
 from tollgate_billing.payments.providers.paddle.errors import speaking
 from tollgate_billing.payments.providers.paddle.events import authentic_event, event_of
@@ -51,13 +54,15 @@ class _Address:
 def paddle_client(secret_key: str, *, sandbox: bool = False, api_url: str = "") -> Client:
     """Tries nothing twice by itself: whether that is right is decided here."""
     environment: Any = _Address(api_url) if api_url else Environment.SANDBOX if sandbox else Environment.PRODUCTION
-    return Client(secret_key, Options(environment), retry_count=0, timeout=_TIMEOUT_SECONDS)
+    silent = logging.Logger("paddle", logging.CRITICAL + 1)  # it would write down addresses and answers
+    return Client(secret_key, Options(environment), logger=silent, retry_count=0, timeout=_TIMEOUT_SECONDS)
 
 
 class PaddlePort:
     """One account. ``webhook_secrets``: all that are valid now."""
 
     lines_at_most = LINES_AT_MOST
+    keeps_books = True
 
     def __init__(self, client: Client, webhook_secrets: Sequence[str], *, mode: Mode = "test") -> None:
         self._client = client
@@ -90,6 +95,20 @@ class PaddlePort:
         """See ``ProviderPort``."""
         return self.read_invoice(event.invoice) if event.invoice else None
 
+    def lines_of(self, reference: str) -> Mapping[str, int]:
+        """See ``ProviderPort``."""
+        with speaking():
+            return self._transactions.lines(reference)
+
+    def as_sent(self, lines: Sequence[InvoiceLine]) -> Sequence[InvoiceLine]:
+        """See ``ProviderPort``."""
+        return without_credits(lines)
+
+    def labelled_since(self, moment_ms: int) -> Iterator[Labelled]:
+        """See ``ProviderPort``."""
+        with speaking():
+            yield from self._transactions.labelled_since(moment_ms)
+
     def void(self, reference: str) -> ProviderInvoice | None:
         """See ``ProviderPort``."""
         with speaking():
@@ -118,6 +137,11 @@ class PaddlePort:
         """See ``ProviderPort``."""
         with speaking():
             return self._checkouts.read(reference)
+
+    def end_checkout(self, reference: str) -> ProviderCheckout | None:
+        """See ``ProviderPort``."""
+        with speaking():
+            return self._checkouts.end(reference)
 
     def portal_url(self, customer: str, return_url: str) -> str:
         """See ``ProviderPort``. Paddle's pages do not lead back."""

@@ -30,7 +30,7 @@ from paddle_billing.Entities.Subscriptions import (
 from paddle_billing.Entities.Transaction import Transaction
 from paddle_billing.Exceptions.ApiError import ApiError
 from paddle_billing.Resources.Adjustments.Operations import ListAdjustments
-from paddle_billing.Resources.Shared.Operations import Pager
+from paddle_billing.Resources.Shared.Operations import Comparator, DateComparison, Pager
 from paddle_billing.Resources.Shared.Operations.List.OrderBy import OrderBy
 from paddle_billing.Resources.Subscriptions.Operations import CreateOneTimeCharge, ListSubscriptions
 from paddle_billing.Resources.Subscriptions.Operations.Charge import (
@@ -52,11 +52,13 @@ from paddle_billing.Resources.Transactions.Operations.Price import (
 )
 from paddle_billing.Undefined import Undefined
 
+from tollgate_billing.clock import to_datetime
 from tollgate_billing.payments.port import (
     AmbiguousError,
     InvoiceLine,
     InvoiceOrder,
     InvoiceStatus,
+    Labelled,
     ProviderInvoice,
     RefusedError,
 )
@@ -66,6 +68,7 @@ from tollgate_billing.payments.providers.paddle.objects import (
     PAGE,
     SUBJECT,
     WITHDRAWN,
+    data_of,
     is_missing,
     label,
     total_of,
@@ -115,6 +118,22 @@ class Transactions:
             if is_missing(error):
                 return None
             raise
+
+    def lines(self, reference: str) -> dict[str, int]:
+        """Minor units before tax by key; what is not ours has its price's id instead."""
+        found = self._client.transactions.get(reference)
+        return {
+            str(data_of(item.price.custom_data).get(LINE) or item.price.id): int(item.price.unit_price.amount)
+            * item.quantity
+            for item in found.items
+        }
+
+    def labelled_since(self, moment_ms: int) -> Iterator[Labelled]:
+        """The newest first. What was withdrawn for another one is none."""
+        since = DateComparison(to_datetime(moment_ms), Comparator.GTE)
+        for one in self._client.transactions.list(ListTransactions(pager=_newest_first(), created_at=since)):
+            if label(one, SUBJECT):
+                yield Labelled(one.id, label(one, SUBJECT), _STATUSES[one.status.value])
 
     def void(self, reference: str) -> ProviderInvoice | None:
         """One that waits for its customer. What Paddle tries to collect by itself it does not let go."""

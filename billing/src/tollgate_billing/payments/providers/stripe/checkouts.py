@@ -38,6 +38,13 @@ class Checkouts:
             self._take_card(session)
         return found
 
+    def end(self, reference: str) -> ProviderCheckout | None:
+        """One that is open expires."""
+        found = self.read(reference)
+        if found is not None and found.status == "open":
+            return self._view(self._v1.checkout.sessions.expire(reference))
+        return found
+
     def _find(self, checkout: str, customer: str) -> "stripe.checkout.Session | None":
         for session in self._v1.checkout.sessions.list({"customer": customer, "limit": PAGE}).auto_paging_iter():
             if label(session.metadata, CHECKOUT) == checkout:

@@ -4,13 +4,20 @@ One comes about in steps: a draft, its items, finalisation. Each has an idempote
 an earlier attempt may have left something, that is found by its metadata first: keys are kept for a day only.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 import stripe
 from stripe import params
 
-from tollgate_billing.payments.port import InvoiceLine, InvoiceOrder, InvoiceStatus, ProviderInvoice, RefusedError
+from tollgate_billing.payments.port import (
+    InvoiceLine,
+    InvoiceOrder,
+    InvoiceStatus,
+    Labelled,
+    ProviderInvoice,
+    RefusedError,
+)
 from tollgate_billing.payments.providers.stripe.amounts import from_stripe, to_stripe
 from tollgate_billing.payments.providers.stripe.objects import LINE, PAGE, SUBJECT, id_of, is_missing, label
 
@@ -68,6 +75,21 @@ class Invoices:
         wanted: params.InvoicePaymentListParams = {"payment": {"type": "payment_intent", "payment_intent": payment}}
         paid = self._v1.invoice_payments.list(wanted).data
         return id_of(paid[0].invoice) if paid else ""
+
+    def lines(self, reference: str) -> dict[str, int]:
+        """Minor units before tax by key; what somebody added by hand has none, and its own id instead."""
+        found: dict[str, int] = {}
+        for item in self._v1.invoice_items.list({"invoice": reference, "limit": PAGE}).auto_paging_iter():
+            found[label(item.metadata, LINE) or item.id] = from_stripe(item.amount, item.currency.upper())
+        return found
+
+    def labelled_since(self, moment_ms: int) -> Iterator[Labelled]:
+        """The newest first."""
+        wanted: params.InvoiceListParams = {"created": {"gte": moment_ms // 1000}, "limit": PAGE}
+        for invoice in self._v1.invoices.list(wanted).auto_paging_iter():
+            subject = label(invoice.metadata, SUBJECT)
+            if subject:
+                yield Labelled(invoice.id, subject, _STATUSES[invoice.status])
 
     def pay(self, reference: str) -> stripe.Invoice:
         """With the customer's payment method; raises what Stripe says where that fails."""

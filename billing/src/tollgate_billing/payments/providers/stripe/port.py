@@ -9,7 +9,9 @@ from stripe import params
 from tollgate_billing.payments.port import (
     Account,
     CheckoutOrder,
+    InvoiceLine,
     InvoiceOrder,
+    Labelled,
     PaymentMethod,
     ProviderCheckout,
     ProviderEvent,
@@ -49,6 +51,7 @@ class StripePort:
 
     #: Stripe takes 250; some are left for credits and for what earlier statements carried.
     lines_at_most = 240
+    keeps_books = True
 
     def __init__(
         self,
@@ -92,6 +95,20 @@ class StripePort:
             invoice = event.invoice or (self._invoices.of_payment(event.payment) if event.payment else "")
             return self._invoices.read(invoice) if invoice else None
 
+    def lines_of(self, reference: str) -> Mapping[str, int]:
+        """See ``ProviderPort``."""
+        with speaking():
+            return self._invoices.lines(reference)
+
+    def as_sent(self, lines: Sequence[InvoiceLine]) -> Sequence[InvoiceLine]:
+        """See ``ProviderPort``."""
+        return lines
+
+    def labelled_since(self, moment_ms: int) -> Iterator[Labelled]:
+        """See ``ProviderPort``."""
+        with speaking():
+            yield from self._invoices.labelled_since(moment_ms)
+
     def void(self, reference: str) -> ProviderInvoice | None:
         """See ``ProviderPort``."""
         with speaking():
@@ -119,6 +136,11 @@ class StripePort:
         """See ``ProviderPort``."""
         with speaking():
             return self._checkouts.read(reference)
+
+    def end_checkout(self, reference: str) -> ProviderCheckout | None:
+        """See ``ProviderPort``."""
+        with speaking():
+            return self._checkouts.end(reference)
 
     def portal_url(self, customer: str, return_url: str) -> str:
         """See ``ProviderPort``."""
