@@ -54,6 +54,8 @@ def show(console: Console, session: Session, outcome: Outcome) -> None:
     console.print(f"API      {session.system.api_url}", highlight=False, soft_wrap=True)
     console.print(f"State    {session.system.state.path}", highlight=False, soft_wrap=True)
     print_dashboards(console, session.system.simulators.running)
+    if session.system.options.real_payments:
+        console.print("Payments go to the real providers: customers are charged.", highlight=False)
     curl = _curl(session)
     if curl:
         console.print(f"\nTry it:\n{curl}\n", highlight=False, soft_wrap=True, markup=False)
