@@ -70,9 +70,7 @@ def up(
     gateway_port: Annotated[int, typer.Option(help="Port of the gateway; 0 takes a free one.")] = 0,
     gateway_address: Annotated[str, typer.Option(help="Address the gateway listens on.")] = "127.0.0.1",
     requests: Annotated[int, typer.Option(min=0, help="How many demo requests are sent.")] = 60,
-    exit_: Annotated[
-        bool, typer.Option("--exit", help="Stop after the demo; 1 if something is not exact, or not paid.")
-    ] = False,
+    exit_: Annotated[bool, typer.Option("--exit", help="Stop after the demo; 1 if not exact, or not paid.")] = False,
     envoy: Annotated[str | None, typer.Option(help="Path of an Envoy binary.")] = None,
     redis: Annotated[str | None, typer.Option(help="Path of a Valkey or Redis server, or a redis:// URL.")] = None,
     database: Annotated[str | None, typer.Option(help="SQLAlchemy URL of the ledger; SQLite by default.")] = None,
