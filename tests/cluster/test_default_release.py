@@ -13,7 +13,7 @@ import yaml
 from tests.support.calls import CHAT, chat_body
 from tests.support.kubernetes import ApiServer
 from tests.support.kubernetes.release import Release
-from tests.support.manifests import EXAMPLES, Document, example_documents, find, resource
+from tests.support.manifests import Document, example_documents, find, resource
 from tests.support.sdk import stream_text
 from tollgate_cli.laptop import loopback
 from tollgate_cli.laptop.system import wait_for
@@ -48,7 +48,8 @@ def release(api_server: ApiServer, tmp_path_factory: pytest.TempPathFactory) -> 
     with ApiServer(directory / "api", api_server.programs) as server:
         server.add_kinds("-f", "-", input=json.dumps(GRANT_CRD))
         with Release(server, directory / "release", server.namespace("tollgate")) as running:
-            server.kubectl("apply", "-f", str(EXAMPLES))
+            # Without those who collect: they would be asked for an account with made-up keys.
+            server.kubectl("apply", "-f", "-", input=yaml.safe_dump_all(example_documents()))
             running.wait_ready()
             running.wait_for("condition=Programmed", "api,product,billablemetric,price,subscription", "--all")
             yield running

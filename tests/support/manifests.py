@@ -9,9 +9,15 @@ EXAMPLES = Path(__file__).parents[2] / "examples"
 Document = dict[str, Any]
 
 
-def example_documents(mode: str | None = None) -> list[Document]:
-    """All examples; with ``mode`` every API is metered that way."""
+def example_documents(mode: str | None = None, *, payments: bool = False) -> list[Document]:
+    """All examples; with ``mode`` every API is metered that way. Without ``payments`` nobody collects, and no simulator
+    has to be started for it."""
     documents = [d for f in sorted(EXAMPLES.glob("*.yaml")) for d in yaml.safe_load_all(f.read_text()) if d]
+    if not payments:
+        documents = [d for d in documents if d["kind"] != "PaymentProvider"]
+        for product in (d for d in documents if d["kind"] == "Product"):
+            product["spec"].pop("paymentProvider", None)
+            product["spec"].pop("dunning", None)
     for document in documents:
         if mode and document["kind"] == "API":
             document["spec"].setdefault("metering", {})["mode"] = mode

@@ -67,7 +67,7 @@ class Billing:
         poster = Poster(self.database, clock, self.metrics)
         checkpoint = crash_at(settings.crash_at)
         delay_ms = int(settings.close_delay_seconds * 1000)
-        registry = Registry(lambda: self.catalog.current, settings.payment_keys_dir)
+        registry = Registry(lambda: self.catalog.current, settings.payment_keys_dir, settings.payment_simulators)
         self.checker = Checker(self.database, registry, clock, self.health)
         providers, suspect = self.checker.admitted, self.checker.suspect
         self.closer = Closer(

@@ -30,6 +30,9 @@ class Settings:
     crash_at: str = ""
     #: A folder with the keys of payment providers: ``<name>.json``, a slash in the name as a dot.
     payment_keys_dir: Path | None = None
+    #: Addresses of simulators, by PaymentProvider. Where this is set, even to none at all, a provider's own
+    #: service is never asked: only what the manifest's ``apiUrl`` or this names.
+    payment_simulators: Mapping[str, str] | None = None
 
     @staticmethod
     def from_environment(environment: Mapping[str, str] = os.environ) -> "Settings":
@@ -57,4 +60,15 @@ class Settings:
             close_delay_seconds=float(environment.get("TOLLGATE_CLOSE_DELAY_SECONDS", "3600")),
             crash_at=environment.get("TOLLGATE_CRASH_AT", ""),
             payment_keys_dir=Path(keys_dir) if keys_dir else None,
+            payment_simulators=_simulators(environment.get("TOLLGATE_PAYMENT_SIMULATORS")),
         )
+
+
+def _simulators(text: str | None) -> Mapping[str, str] | None:
+    """Of ``name=url,name=url``."""
+    if text is None:
+        return None
+    pairs = [pair.partition("=") for pair in text.split(",") if pair]
+    if any(not separator for _, separator, _ in pairs):
+        raise ValueError("TOLLGATE_PAYMENT_SIMULATORS: is not name=url,name=url")
+    return {name: url for name, _, url in pairs}

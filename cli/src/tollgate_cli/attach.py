@@ -3,10 +3,12 @@
 import json
 import os
 import ssl
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import closing, contextmanager
+from functools import wraps
+from inspect import Parameter, Signature, signature
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Concatenate, ParamSpec
 
 import typer
 from rich.console import Console
@@ -35,6 +37,9 @@ TokenFileOption = Annotated[
     Path | None,
     typer.Option("--token-file", help=f"File that holds the admin token; with --url, else {TOKEN_VARIABLE} is read."),
 ]
+
+_PLACE: dict[str, Any] = {"state_dir": StateOption, "url": UrlOption, "token_file": TokenFileOption}
+P = ParamSpec("P")
 
 
 def attach(state_dir: Path | None, url: str | None = None, token_file: Path | None = None) -> BillingClient:
@@ -91,6 +96,21 @@ def attached(state_dir: Path | None, url: str | None, token_file: Path | None) -
     except CommandError as error:
         Console(stderr=True).print(f"[red]error:[/] {escape(str(error))}", highlight=False)
         raise typer.Exit(INVALID) from error
+
+
+def at_billing(command: Callable[Concatenate[BillingClient, P], None]) -> Callable[..., None]:
+    """A command of a running billing, which it gets first; the options that say where that is are added here, once."""
+
+    @wraps(command)
+    def run(*arguments: Any, **options: Any) -> None:
+        with attached(*(options.pop(name) for name in _PLACE)) as billing:
+            command(billing, *arguments, **options)
+
+    _, *own = signature(command, eval_str=True).parameters.values()
+    added = [Parameter(name, Parameter.KEYWORD_ONLY, default=None, annotation=kind) for name, kind in _PLACE.items()]
+    run.__signature__ = Signature([*own, *added])  # type: ignore[attr-defined]  # what Typer reads
+    run.__annotations__ = {parameter.name: parameter.annotation for parameter in (*own, *added)}
+    return run
 
 
 @usage_app.callback()

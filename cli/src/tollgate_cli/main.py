@@ -7,7 +7,7 @@ import tempfile
 import threading
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.console import Console
@@ -16,17 +16,20 @@ from rich.progress import Progress, SpinnerColumn, TextColumn
 from tollgate_cli.attach import usage_app
 from tollgate_cli.errors import CommandError
 from tollgate_cli.laptop.options import UpOptions
-from tollgate_cli.laptop.session import Outcome, Session
+from tollgate_cli.laptop.session import Session
+from tollgate_cli.laptop.showing import serve, show, summary
 from tollgate_cli.laptop.system import System
+from tollgate_cli.operate.checkouts import checkouts_app, portal_command
 from tollgate_cli.operate.grants import grants_app
 from tollgate_cli.operate.limits import limits_app
 from tollgate_cli.operate.migrate import migrate_command
 from tollgate_cli.operate.payments import payments_app
 from tollgate_cli.operate.reconcile import reconcile_command
+from tollgate_cli.operate.refunds import refund_statement, refund_top_up
 from tollgate_cli.operate.statements import statements_app
 from tollgate_cli.operate.subscriptions import subscriptions_app
 from tollgate_cli.operate.top_ups import notifications_command, top_ups_app
-from tollgate_cli.output import print_counts, print_invoice, print_problems
+from tollgate_cli.output import print_problems
 from tollgate_cli.tools.backtest import backtest_command
 from tollgate_cli.tools.explain import explain_command
 from tollgate_cli.tools.lint import lint_command
@@ -48,6 +51,10 @@ app.command("reconcile")(reconcile_command)
 app.add_typer(subscriptions_app, name="subscriptions")
 app.add_typer(statements_app, name="statements")
 app.add_typer(payments_app, name="payments")
+app.add_typer(checkouts_app, name="checkouts")
+subscriptions_app.command("portal")(portal_command)
+statements_app.command("refund")(refund_statement)
+top_ups_app.command("refund")(refund_top_up)
 app.add_typer(grants_app, name="grants")
 app.add_typer(limits_app, name="limits")
 app.add_typer(top_ups_app, name="top-ups")
@@ -63,13 +70,16 @@ def up(
     gateway_port: Annotated[int, typer.Option(help="Port of the gateway; 0 takes a free one.")] = 0,
     gateway_address: Annotated[str, typer.Option(help="Address the gateway listens on.")] = "127.0.0.1",
     requests: Annotated[int, typer.Option(min=0, help="How many demo requests are sent.")] = 60,
-    exit_: Annotated[bool, typer.Option("--exit", help="Stop after the demo; 1 if the ledger is not exact.")] = False,
+    exit_: Annotated[bool, typer.Option("--exit", help="Stop after the demo; 1 if not exact, or not paid.")] = False,
     envoy: Annotated[str | None, typer.Option(help="Path of an Envoy binary.")] = None,
     redis: Annotated[str | None, typer.Option(help="Path of a Valkey or Redis server, or a redis:// URL.")] = None,
     database: Annotated[str | None, typer.Option(help="SQLAlchemy URL of the ledger; SQLite by default.")] = None,
     workers: Annotated[int, typer.Option(min=1, max=64, help="Processes of gate and meter.")] = 1,
     hold_seconds: Annotated[int, typer.Option(min=1, help="How long a request may hold quota unsettled.")] = 3600,
     join_grace_seconds: Annotated[int, typer.Option(min=1, help="How long the meter's word waits for the log's.")] = 10,
+    real_payments: Annotated[
+        bool, typer.Option("--real-payments", help="Use the real payment providers: customers are charged.")
+    ] = False,
     month: Annotated[
         bool, typer.Option("--month", help="Invent a month of customers instead, bill it in seconds, and stop.")
     ] = False,
@@ -92,6 +102,7 @@ def up(
         workers,
         hold_seconds,
         join_grace_seconds,
+        real_payments,
     )
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -144,79 +155,13 @@ def _up(
             outcome = session.run_demo(requests, progress)
             progress.stop()
             if as_json:
-                print(json.dumps(_summary(session, outcome), indent=2))  # noqa: T201
+                print(json.dumps(summary(session, outcome), indent=2))  # noqa: T201
             else:
-                _show(console, session, outcome)
+                show(console, session, outcome)
             if not exit_after:
-                _serve(console, session, stop)
+                serve(console, session, outcome, stop)
             session.billing.close()
     return 0 if outcome.exact else 1
-
-
-def _summary(session: Session, outcome: Outcome) -> dict[str, Any]:
-    return {
-        **session.system.state.endpoints(),
-        "exact": outcome.exact,
-        "failures": outcome.failures,
-        "metered": {
-            name: {
-                "requests": count.requests,
-                "upstream_tokens": count.upstream_tokens,
-                "ledger_tokens": count.ledger_tokens,
-                "differences": count.differences,
-            }
-            for name, count in outcome.counts.items()
-        },
-        "invoices": [session.billing.invoice(name) for name in session.keys],
-    }
-
-
-def _show(console: Console, session: Session, outcome: Outcome) -> None:
-    print_problems(console, session.system.status())
-    for failure in outcome.failures[:10]:
-        console.print(f"[red]failed:[/] {failure}", highlight=False)
-    if outcome.counts:
-        print_counts(console, outcome.counts)
-        for count in outcome.counts.values():
-            for difference in count.differences[:3]:
-                console.print(f"[red]differs:[/] {difference}", highlight=False)
-    for name in session.keys:
-        print_invoice(console, session.billing.invoice(name))
-    console.print(f"Gateway  {session.system.gateway_url}", highlight=False, soft_wrap=True)
-    console.print(f"API      {session.system.api_url}", highlight=False, soft_wrap=True)
-    console.print(f"State    {session.system.state.path}", highlight=False, soft_wrap=True)
-    curl = _curl(session)
-    if curl:
-        console.print(f"\nTry it:\n{curl}\n", highlight=False, soft_wrap=True, markup=False)
-
-
-def _curl(session: Session) -> str | None:
-    products = {product.name: product for product in session.catalog().products}
-    endpoints = {e.id: e for api in session.catalog().apis for e in api.endpoints}
-    for subscription in session.catalog().subscriptions:
-        product = products.get(subscription.product)
-        for name in product.endpoints if product and subscription.name in session.keys else ():
-            if endpoints[name].format == "openai_completions":
-                body = '{"model":"gpt-5-mini","stream":true,"messages":[{"role":"user","content":"Hello!"}]}'
-                return (
-                    f"curl -N {session.system.gateway_url}{endpoints[name].path} "
-                    f"-H 'Authorization: Bearer {session.keys[subscription.name]}' "
-                    f"-H 'Content-Type: application/json' -d '{body}'"
-                )
-    return None
-
-
-def _serve(console: Console, session: Session, stop: threading.Event) -> None:
-    """Until Ctrl-C: report every edit of the manifests."""
-    console.print("Running; edit the manifests to see it follow. Ctrl-C stops.")
-    shown = session.system.status()
-    while not stop.wait(0.3):
-        status = session.system.status()
-        if status and status != shown:
-            wrong = print_problems(console, status)
-            if status.get("programmed") and not wrong:
-                console.print(f"[green]manifests applied[/] (catalog {status['catalog']})", highlight=False)
-            shown = status
 
 
 @app.command()

@@ -26,7 +26,7 @@ def problems(state: State) -> dict[str, list[str]]:
 
 
 def test_the_examples_are_all_right(tmp_path: Path) -> None:
-    state = run(tmp_path, example_documents())
+    state = run(tmp_path, example_documents(payments=True))
     assert not problems(state)
     assert {s.serving for s in state.statuses.values()} == {"current"}
 

@@ -13,7 +13,8 @@ from tollgate_billing.clock import to_milliseconds
 from tollgate_billing.http.problems import Problem
 from tollgate_billing.http.services import Services
 from tollgate_billing.http.subscriptions import existing
-from tollgate_billing.http.views import Json, view_statement
+from tollgate_billing.http.views import Json, view_invoice, view_statement
+from tollgate_billing.payments.receivables import Receivable, find_receivable
 from tollgate_billing.payments.received import paid_for
 from tollgate_billing.statements.margins import Margin, margins
 from tollgate_billing.statements.page import statement_page
@@ -42,7 +43,8 @@ def statement_routes(services: Services) -> APIRouter:
     def one(statement: str) -> Json:
         with services.database.read() as connection:
             found = existing_statement(connection, statement)
-            return view_statement(found, paid_for(connection, [found.id]).get(found.id, 0))
+            shown = view_statement(found, paid_for(connection, [found.id]).get(found.id, 0))
+            return {**shown, "invoice": view_invoice(_invoiced(connection, found.id))}
 
     @router.get("/statements/{statement}/csv")
     def as_csv(statement: str) -> Response:
@@ -126,6 +128,12 @@ def existing_statement(connection: Connection, statement: str) -> StoredStatemen
     if found is None:
         raise Problem(404, f"there is no statement {statement}")
     return found
+
+
+def _invoiced(connection: Connection, statement: str) -> Receivable | None:
+    """Where it was carried to a later statement, that one's."""
+    found = find_receivable(connection, statement)
+    return find_receivable(connection, found.carried_by) if found and found.carried_by else found
 
 
 def _find(services: Services, statement: str) -> StoredStatement:

@@ -11,7 +11,7 @@ from tollgate_billing.http.problems import Problem
 from tollgate_billing.http.provider_calls import asking, port_of
 from tollgate_billing.http.services import Services
 from tollgate_billing.http.subscriptions import existing, locked
-from tollgate_billing.http.views import Json, view_notification, view_top_up
+from tollgate_billing.http.views import Json, view_invoice, view_notification, view_top_up
 from tollgate_billing.ledger.subscriptions import Subscription, bump_revision
 from tollgate_billing.notifications.store import Kind, list_notifications, notify
 from tollgate_billing.notifications.watching import allowed_top_ups
@@ -65,7 +65,7 @@ def top_up_routes(services: Services) -> APIRouter:
     @router.get("/top-ups")
     def pending() -> Json:
         with services.database.read() as connection:
-            return {"top_ups": [view_top_up(top_up) for top_up in pending_top_ups(connection)]}
+            return {"top_ups": [_view_with_invoice(connection, top_up) for top_up in pending_top_ups(connection)]}
 
     @router.get("/subscriptions/{name:path}/top-ups")
     def listed(name: str) -> Json:
@@ -223,12 +223,8 @@ def _require_by_hand(connection: Connection, top_up: str, state: State) -> None:
 
 
 def _view_with_invoice(connection: Connection, top_up: TopUp) -> Json:
-    """``url`` is where the customer can pay it himself."""
     receivable = find_receivable(connection, top_up_subject(top_up.id))
-    if receivable is None:
-        return {**view_top_up(top_up), "invoice": None}
-    shown = {"provider": receivable.provider, "status": receivable.status, "number": receivable.number}
-    return {**view_top_up(top_up), "invoice": {**shown, "url": receivable.url}}
+    return {**view_top_up(top_up), "invoice": view_invoice(receivable)}
 
 
 def _tell(connection: Connection, row: Subscription, top_up: TopUp, kind: Kind, now_ms: int) -> None:

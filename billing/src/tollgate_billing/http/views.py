@@ -11,6 +11,7 @@ from tollgate_billing.ledger.pins import PinRow
 from tollgate_billing.ledger.subscriptions import Subscription
 from tollgate_billing.ledger.totals import EventCount, Share
 from tollgate_billing.notifications.store import Notification
+from tollgate_billing.payments.receivables import Receivable
 from tollgate_billing.payments.received import Payment
 from tollgate_billing.statements.store import StoredStatement
 from tollgate_billing.wallets.topping_up import TopUp
@@ -113,6 +114,13 @@ def view_statement(statement: StoredStatement, paid_minor: int) -> Json:
         "hash": statement.hash,
         "previous_hash": statement.previous_hash,
     }
+
+
+def view_invoice(receivable: Receivable | None) -> Json | None:
+    """As the provider said last, which calls it ``reference``; ``url`` is where the customer can pay it himself. None
+    where no provider collects."""
+    names = ("provider", "status", "reference", "number", "url")
+    return None if receivable is None else {name: getattr(receivable, name) for name in names}
 
 
 def view_payment(payment: Payment) -> Json:

@@ -202,6 +202,8 @@ def _reason(error: ProviderError) -> Reason:
 def _without_asking(one: Configured) -> Outcome:
     if one.provider.kind == "manual":
         return _outcome(one, "Synced")
+    if one.problem:
+        return _outcome(one, "Refused", one.problem)
     return _outcome(one, "KeysMissing", "its keys have not reached billing, or are not usable")
 
 

@@ -3,11 +3,12 @@ mounted as."""
 
 import os
 import threading
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import cast
 
+import msgspec
 import orjson
 import structlog
 from requests import Session
@@ -22,6 +23,8 @@ from tollgate_core.payment_keys import Mode, PaymentKeys, keys_file, mode_of
 
 _log = structlog.get_logger("payments")
 _SHORTEST_SECRET = 8
+_NO_SIMULATOR = "nothing is sent to its real service here, and no simulator runs for it: restart 'tollgate up'"
+_LIVE = "a live key is not used with a simulator: put a test key there, or start 'tollgate up' with --real-payments"
 #: Of a file: when it was written, which it is, how long. A mounted Secret changes by a link that leads elsewhere.
 _Stamp = tuple[int, int, int]
 
@@ -29,19 +32,23 @@ _Stamp = tuple[int, int, int]
 @dataclass(frozen=True)
 class Configured:
     """A provider of the catalog. ``port`` is the same object for as long as neither its spec nor its keys change; None
-    without keys. ``mode`` is what the key says of itself."""
+    without keys, or where they must not be used: ``problem`` says why. ``mode`` is what the key says of itself."""
 
     provider: PaymentProvider
     port: ProviderPort | None
     mode: Mode | None = None
+    problem: str = ""
 
 
 class Registry:
     """Called for what is there now: an edited manifest or a rotated key needs no restart. Several threads call it."""
 
-    def __init__(self, catalog: Callable[[], Catalog], directory: Path | None) -> None:
+    def __init__(
+        self, catalog: Callable[[], Catalog], directory: Path | None, simulators: Mapping[str, str] | None = None
+    ) -> None:
         self._catalog = catalog
         self._directory = directory
+        self._simulators = simulators
         self._lock = threading.Lock()
         self._read: dict[str, tuple[_Stamp, bytes]] = {}
         self._made: dict[str, tuple[bytes, Configured]] = {}
@@ -60,8 +67,16 @@ class Registry:
         content = b"" if provider.kind == "manual" else self._content(provider.name)
         known = self._made.get(provider.name)
         if known is None or known[0] != content or known[1].provider != provider:
-            known = self._made[provider.name] = (content, _configure(provider, content))
+            known = self._made[provider.name] = (content, self._configure(provider, content))
         return known[1]
+
+    def _configure(self, provider: PaymentProvider, content: bytes) -> Configured:
+        if self._simulators is None or provider.kind == "manual" or provider.api_url:
+            return _configure(provider, content)
+        url = self._simulators.get(provider.name, "")
+        found = replace(_configure(msgspec.structs.replace(provider, api_url=url), content), provider=provider)
+        problem = _NO_SIMULATOR if not url else _LIVE if found.mode == "live" else ""
+        return replace(found, port=None, problem=problem) if problem and found.port is not None else found
 
     def _content(self, name: str) -> bytes:
         """Read where it changed."""

@@ -27,6 +27,7 @@ class DemoCall:
     key: str
     endpoint: Endpoint
     streamed: bool
+    reasoning: int = 0
 
 
 def plan_calls(catalog: Catalog, keys: dict[str, str], simulated: set[str], count: int) -> list[DemoCall]:
@@ -53,23 +54,23 @@ def _variants(endpoint: Endpoint) -> Iterator[bool]:
         yield from (True, False)
 
 
-def request_of(call: DemoCall) -> tuple[str, str, dict[str, Any] | None]:
+def request_of(call: DemoCall, question: str = _QUESTION) -> tuple[str, str, dict[str, Any] | None]:
     """(method, path and query, JSON body)."""
     endpoint = call.endpoint
     path = PATH_PARAMETER.sub(lambda match: _PARAMETERS.get(match[1], "demo"), endpoint.path)
-    messages = [{"role": "user", "content": _QUESTION}]
+    messages = [{"role": "user", "content": question}]
     match endpoint.format:
         case None:
             return endpoint.method, path, {"units": 2} if endpoint.method != "GET" else None
         case "gemini":
-            contents = [{"role": "user", "parts": [{"text": _QUESTION}]}]
+            contents = [{"role": "user", "parts": [{"text": question}]}]
             return endpoint.method, path + ("?alt=sse" if call.streamed else ""), {"contents": contents}
         case "openai_responses":
-            body: dict[str, Any] = {"model": "gpt-5-mini", "input": _QUESTION}
+            body: dict[str, Any] = {"model": "gpt-5-mini", "input": question}
         case "anthropic_messages":
             body = {"model": "claude-example", "max_tokens": 2048, "messages": messages}
         case "ollama" if "generate" in path:
-            body = {"model": "llama3.3", "prompt": _QUESTION}
+            body = {"model": "llama3.3", "prompt": question}
         case "ollama":
             body = {"model": "llama3.3", "messages": messages}
         case "mistral":
@@ -101,7 +102,9 @@ async def send(gateway_url: str, calls: list[DemoCall], advance: Callable[[], No
 
 async def _send_one(client: httpx.AsyncClient, call: DemoCall, number: int) -> str | None:
     method, path, body = request_of(call)
-    script = {"tokens": 300 + number % 7 * 100, "delay_ms": 1}
+    visible = 300 + number % 7 * 100
+    within = 0 if call.endpoint.format == "gemini" else call.reasoning  # Gemini counts it beside the output
+    script = {"tokens": visible + within, "delay_ms": 1, "reasoning": call.reasoning}
     headers = {"authorization": f"Bearer {call.key}", "x-sandbox": json.dumps(script)}
     if call.endpoint.format is None:
         del headers["x-sandbox"]

@@ -6,7 +6,8 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class UpOptions:
-    """``envoy`` and ``redis`` are paths (``redis`` also a URL) or None; ``workers`` is the number of gate processes."""
+    """``envoy`` and ``redis`` are paths (``redis`` also a URL) or None; ``workers`` is the number of gate processes.
+    Without ``real_payments`` no real payment provider is ever spoken to."""
 
     manifests: Path
     state_dir: Path
@@ -18,3 +19,4 @@ class UpOptions:
     workers: int = 1
     hold_seconds: int = 3600
     join_grace_seconds: int = 10
+    real_payments: bool = False

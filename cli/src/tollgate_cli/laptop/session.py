@@ -11,6 +11,7 @@ from tollgate_cli.errors import CommandError
 from tollgate_cli.laptop import loopback
 from tollgate_cli.laptop.billing_client import BillingClient
 from tollgate_cli.laptop.demo import plan_calls, send
+from tollgate_cli.laptop.journey import Journey, Journeys
 from tollgate_cli.laptop.reconciliation import EndpointCount, compare, upstream_journal
 from tollgate_cli.laptop.state import pointer_file
 from tollgate_cli.laptop.system import SANDBOX_HOST, System, wait_for
@@ -27,11 +28,14 @@ class Outcome:
 
     counts: dict[str, EndpointCount] = field(default_factory=dict[str, EndpointCount])
     failures: list[str] = field(default_factory=list[str])
+    journeys: list[Journey] = field(default_factory=list[Journey])
 
     @property
     def exact(self) -> bool:
-        """Whether the ledger equals the upstream's own count, and every request was answered."""
-        return not self.failures and not any(count.differences for count in self.counts.values())
+        """Whether every request was answered, the ledger equals the upstream's own count, and what payment providers
+        invoiced and were paid equals the statements."""
+        metered = not any(count.differences for count in self.counts.values())
+        return not self.failures and metered and all(journey.exact for journey in self.journeys)
 
 
 class Session:
@@ -64,6 +68,7 @@ class Session:
                 "gateway_url": self.system.gateway_url,
                 "api_url": self.system.api_url,
                 "sandbox_url": self.system.sandbox_url,
+                "payment_simulators": {one.name: one.url for one in self.system.simulators.running},
                 "subscriptions": [
                     {"name": name, "product": product, "key": self.keys[name]} for name, product in self._declared()
                 ],
@@ -90,19 +95,32 @@ class Session:
         answer = loopback.get(f"{self.system.api_url}/v1/usage", headers={"authorization": f"Bearer {key}"}, timeout=10)
         return answer.status_code == 200
 
-    def run_demo(self, requests: int, progress: Progress) -> Outcome:
-        """Send, wait for the ledger, compare."""
-        calls = plan_calls(self.catalog(), self.keys, self._simulated(), requests)
+    def run_demo(self, requests: int, progress: Progress, journeys: Journeys | None = None) -> Outcome:
+        """Send, wait for the ledger, compare; a customer of each payment provider comes, pays and goes meanwhile."""
+        calls = plan_calls(self.catalog(), self.keys, self.simulated(), requests)
         if not calls:
             return Outcome()
+        paying = progress.add_task("customers check out", total=None)
+        journeys = journeys or self.journeys()
+        journeys.begin()
+        progress.remove_task(paying)
+        calls += [call for journey in journeys.all for call in journey.calls]
         task = progress.add_task("sending requests", total=len(calls))
         failures = asyncio.run(send(self.system.gateway_url, calls, lambda: progress.advance(task)))
         waiting = progress.add_task("waiting for the ledger", total=None)
         wait_for(self._all_recorded, 30)
+        events = self.events()
+        progress.update(waiting, description="waiting until customers have paid")
+        journeys.end(events)
         progress.remove_task(waiting)
-        return Outcome(compare(upstream_journal(self.system.sandbox_url), self.events()), failures)
+        return Outcome(compare(upstream_journal(self.system.sandbox_url), events), failures, journeys.all)
 
-    def _simulated(self) -> set[str]:
+    def journeys(self) -> Journeys:
+        """Of customers at the simulated payment providers that run."""
+        return Journeys(self.billing, self.system.simulators.running, self.catalog(), self.simulated())
+
+    def simulated(self) -> set[str]:
+        """APIs whose upstream is ours."""
         resources = FileSource(self.system.options.manifests).load().resources.values()
         return {
             r.qualified_name

@@ -19,6 +19,7 @@ from tollgate_cli.laptop.bootstrap import envoy_bootstrap
 from tollgate_cli.laptop.locate import find_envoy, find_valkey
 from tollgate_cli.laptop.options import UpOptions
 from tollgate_cli.laptop.processes import Child, Processes
+from tollgate_cli.laptop.simulators import Simulators
 from tollgate_cli.laptop.state import StateDirectory
 
 #: Manifests name the simulated upstreams by this host.
@@ -27,13 +28,15 @@ _NODE = "laptop"
 CA_BUNDLES = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem")
 
 
-def free_port() -> int:
+def free_port(wanted: int = 0) -> int:
     """A port of the loopback interface that nobody uses now, below those that outgoing connections are given: between
-    now and its use, no connection can take it."""
-    for _ in range(100):
+    now and its use, no connection can take it. The wanted one, if it is free."""
+    for attempt in range(100):
+        port = wanted if wanted and not attempt else random.randint(18_000, 31_999)  # noqa: S311 (no secret)
         with socket.socket() as probe, contextlib.suppress(OSError):
-            probe.bind(("127.0.0.1", random.randint(18_000, 31_999)))  # noqa: S311 (no secret)
-            return int(probe.getsockname()[1])
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(("127.0.0.1", port))
+            return port
     raise CommandError("No free port was found between 18000 and 31999.")
 
 
@@ -45,11 +48,13 @@ class System:
         self.state = StateDirectory(options.state_dir)
         self.secrets = self.state.secrets()
         self.processes = Processes(self.state / "logs")
+        self.simulators = Simulators(self.processes, self.state)
         self._say = say
         # Socket paths are limited to about 100 characters, which a state directory may exceed.
         self._sockets = tempfile.TemporaryDirectory(prefix="tollgate-")
         self.gateway_port = options.gateway_port or free_port()
         self.admin_port = free_port()
+        self.billing_port = free_port()
         self.redis_url = ""
         self.api_url = ""
         self.sandbox_url = ""
@@ -74,6 +79,7 @@ class System:
         """Raises CommandError with the log of whatever does not come up."""
         self._check_port()
         for name, step in (
+            ("simulated payment providers", self._start_simulators),
             ("Valkey", self._start_redis),
             ("simulated upstreams", self._start_sandbox),
             ("billing", self._start_billing),
@@ -96,6 +102,10 @@ class System:
                 raise CommandError(
                     f"Port {self.gateway_port} is not free ({error.strerror}). Choose another with --gateway-port."
                 ) from error
+
+    def _start_simulators(self) -> None:
+        if not self.options.real_payments:
+            self.simulators.start(self.options.manifests, self.billing_port, free_port)
 
     def _start_redis(self) -> None:
         given = self.options.redis
@@ -143,17 +153,20 @@ class System:
         }
 
     def _start_billing(self) -> None:
-        ready, port = self.state / "billing.url", free_port()
+        ready = self.state / "billing.url"
         ready.unlink(missing_ok=True)
+        self.simulators.wait()
+        simulators = {} if self.options.real_payments else {"TOLLGATE_PAYMENT_SIMULATORS": self.simulators.addresses()}
         environment = {
             **self._environment(),
             "TOLLGATE_DATABASE_URL": self.options.database_url or f"sqlite:///{self.state / 'ledger.db'}",
             "TOLLGATE_ADMIN_TOKEN": self.secrets.admin_token,
-            "TOLLGATE_BILLING_LISTEN": f"127.0.0.1:{port}",
+            "TOLLGATE_BILLING_LISTEN": f"127.0.0.1:{self.billing_port}",
             "TOLLGATE_BILLING_READY_FILE": str(ready),
             "TOLLGATE_CONSUMER": "billing-1",
             "TOLLGATE_CLOSE_DELAY_SECONDS": "2",
             "TOLLGATE_PAYMENT_KEYS_DIR": str(self.state / "payment-keys"),
+            **simulators,
         }
         self.processes.start(Child("billing", [sys.executable, "-m", "tollgate_billing"], environment))
         self.processes.wait_until("billing", ready.exists, 60)

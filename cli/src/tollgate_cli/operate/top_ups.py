@@ -7,8 +7,8 @@ from urllib.parse import quote
 import typer
 from rich.console import Console
 
-from tollgate_cli.attach import StateOption, TokenFileOption, UrlOption, attached
-from tollgate_cli.laptop.billing_client import of_subscription
+from tollgate_cli.attach import StateOption, TokenFileOption, UrlOption, at_billing, attached
+from tollgate_cli.laptop.billing_client import BillingClient, of_subscription
 from tollgate_cli.operate import output
 from tollgate_cli.operate.changing import JsonOption
 from tollgate_cli.operate.subscriptions import AmountArgument, IdOption, NameArgument, find, made_up_id
@@ -32,6 +32,17 @@ def list_command(
     with attached(state_dir, url, token_file) as billing:
         found: Json = billing.get(path)
     _print(found, as_json)
+
+
+@top_ups_app.command()
+@at_billing
+def show(billing: BillingClient, top_up: TopUpArgument, as_json: JsonOption = False) -> None:
+    """Show one, with the link where the customer can pay it."""
+    found: Json = billing.get(f"/v1/top-ups/{quote(top_up, safe='')}")
+    _print({"top_ups": [found]}, as_json, found)
+    invoice: Json = found["invoice"] or {}
+    if not as_json and invoice.get("url"):
+        print(invoice["url"])  # noqa: T201 (a link that is broken into lines cannot be opened)
 
 
 @top_ups_app.command()
@@ -142,9 +153,10 @@ def _settle(top_up: str, state: str, note: str, place: tuple[Any, Any, Any], as_
     _print({"top_ups": [settled]}, as_json)
 
 
-def _print(found: Json, as_json: bool) -> None:
+def _print(found: Json, as_json: bool, one: Json | None = None) -> None:
+    """``one``: the only one, where JSON needs no list."""
     if as_json:
-        print(json.dumps(found, indent=2))  # noqa: T201
+        print(json.dumps(one or found, indent=2))  # noqa: T201
         return
     columns: tuple[output.Column, ...] = (
         "top-up",

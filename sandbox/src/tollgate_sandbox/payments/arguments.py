@@ -1,12 +1,15 @@
 """Options that all simulated payment providers take."""
 
 import argparse
+import os
 from collections.abc import Callable, Sequence
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any
 
 from tollgate_sandbox.payments.settings import PaymentSettings
+
+SECRET_VARIABLE = "TOLLGATE_SANDBOX_WEBHOOK_SECRET"  # noqa: S105 (the variable's name)
 
 
 def payment_arguments(parser: argparse.ArgumentParser, prefixes: Sequence[str], tax_percent: str) -> None:
@@ -22,7 +25,11 @@ def payment_arguments(parser: argparse.ArgumentParser, prefixes: Sequence[str], 
     )
     parser.add_argument("--state", type=Path, help="keep everything in this file")
     parser.add_argument("--webhook-url", help="send all events here")
-    parser.add_argument("--webhook-secret", help="sign them with this secret")
+    parser.add_argument(
+        "--webhook-secret",
+        default=os.environ.get(SECRET_VARIABLE),
+        help=f"sign them with this secret (that of {SECRET_VARIABLE}, which other users of the machine cannot see)",
+    )
     parser.add_argument("--public-url", help="how browsers reach the pages (as the caller of the API does)")
     parser.add_argument("--kept", type=int, default=100_000, help="how many events and deliveries to remember")
     parser.add_argument("--tax-percent", default=tax_percent, type=_percent, help="what tax comes to everywhere")

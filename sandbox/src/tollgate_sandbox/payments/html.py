@@ -37,8 +37,10 @@ def link(text: Child, href: str) -> Html:
 
 
 def table(heads: Sequence[str], rows: Iterable[Sequence[Child]], empty: str = "None yet.") -> Html:
-    """A table, or a line that says there is nothing."""
-    body = [tag("tr", *(tag("td", cell) for cell in row)) for row in rows]
+    """A table, or a line that says there is nothing. Cells know their heads: on a phone each row becomes a list."""
+    body = [
+        tag("tr", *(tag("td", cell, data_head=head) for head, cell in zip(heads, row, strict=True))) for row in rows
+    ]
     if not body:
         return tag("p", empty, class_="empty")
     return tag("table", tag("thead", tag("tr", *(tag("th", head) for head in heads))), tag("tbody", *body))
