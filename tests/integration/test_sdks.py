@@ -48,7 +48,8 @@ def assert_usage(gateway: Gateway, **expected: int) -> dict[str, Any]:
     usage = event["data"]["usage"]
     assert {name: usage[name] for name in expected} == expected
     assert event["data"]["quality"] == "exact"
-    assert event["data"]["outcome"] == "completed"
+    # An SDK that stops reading at the last event may close before Envoy has sent the end of the body.
+    assert event["data"]["outcome"] in {"completed", "client_aborted"}
     assert event["data"]["witness"] == {"stream": "meter", "native": "access_log"}[gateway.mode]
     gateway.assert_exact()
     return event

@@ -96,13 +96,13 @@ class Metrics:
         )
         self.payment_requests = Gauge(
             "tollgate_billing_payment_requests",
-            "What payment providers are to be asked for",
+            "Requests about payments that are to be sent, or wait for a person",
             ["state"],
             registry=self.registry,
         )
         self.payment_events = Gauge(
             "tollgate_billing_payment_events",
-            "What payment providers said and nobody has looked at",
+            "Events about payments that nobody has looked at, or that wait for a person",
             ["state"],
             registry=self.registry,
         )

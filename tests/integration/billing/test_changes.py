@@ -207,7 +207,7 @@ def test_statements_can_be_had_as_json_csv_and_a_page(
     billing.closer.tick()
     page = get(http, f"/v1/subscriptions/{subscription}/statements?limit=1")
     (first,) = page["statements"]
-    assert get(http, f"/v1/statements/{first['id']}") == first
+    assert get(http, f"/v1/statements/{first['id']}") == {**first, "invoice": None}
     rest = get(http, f"/v1/subscriptions/{subscription}/statements?after={page['next']}")["statements"]
     assert [s["sequence"] for s in [first, *rest]] == list(range(1, len(rest) + 2))
     assert get(http, f"/v1/subscriptions/{subscription}/verify") == {"statements": len(rest) + 1, "changed": []}
