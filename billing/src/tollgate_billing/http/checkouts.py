@@ -112,7 +112,7 @@ def _customer(services: Services, name: str) -> tuple[str, str]:
 
 
 def _provider_of(services: Services, product: str) -> str:
-    found = next((p for p in services.catalog.current.products if p.name == product), None)
+    found = services.catalog.current.product(product)
     if found is None:
         raise Problem(409, f"there is no product {product}")
     if not found.payment_provider:

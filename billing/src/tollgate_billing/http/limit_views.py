@@ -16,7 +16,7 @@ from tollgate_core.quantity import format_decimal, to_decimal, to_micros
 
 def product_of(catalog: Catalog, row: Subscription) -> Product | None:
     """None where it is gone from the catalog."""
-    return next((product for product in catalog.products if product.name == row.product), None)
+    return catalog.product(row.product)
 
 
 def limit_views(

@@ -85,8 +85,7 @@ def _require_by_hand(services: Services, connection: Connection, statement: Stor
     receivable = find_receivable(connection, statement.id)
     if receivable is None or (receivable.status in {CARRIED, "void"} and not receivable.carried_by):
         return
-    providers = {provider.name: provider.kind for provider in services.catalog.current.payment_providers}
-    if providers.get(receivable.provider, "manual") != "manual":
+    if not services.catalog.current.collects_by_hand(receivable.provider):
         request = find_request(connection, f"invoice.{receivable.carried_by or statement.id}")
         if request is None or request.state != "dropped":
             where = f"{receivable.provider} is collecting it with {receivable.carried_by or statement.id}"

@@ -233,7 +233,7 @@ def _tell(connection: Connection, row: Subscription, top_up: TopUp, kind: Kind, 
 
 
 def _allowed(services: Services, row: Subscription) -> Allowed:
-    product = next((p for p in services.catalog.current.products if p.name == row.product), None)
+    product = services.catalog.current.product(row.product)
     if product is None or product.top_ups is None or not row.currency:
         raise Problem(409, f"the product {row.product} is not prepaid")
     return allowed_top_ups(product.top_ups, row.currency)

@@ -23,7 +23,7 @@ class Collecting:
 
     def __call__(self, connection: Connection, row: Subscription, statement: StoredStatement) -> None:
         """Nothing is to be collected where nothing is due, or nobody collects."""
-        product = next((p for p in self._catalog().products if p.name == row.product), None)
+        product = self._catalog().product(row.product)
         provider = product.payment_provider if product else last_provider(connection, row.name, row.customer)
         if provider and statement.due_minor:
             add_receivable(connection, debt_of_statement(statement), provider, statement.cut_ms)
@@ -39,9 +39,8 @@ class PayingIn:
     def __call__(self, connection: Connection, row: Subscription, top_up: TopUp) -> None:
         """The caller has just made the top-up."""
         catalog = self._catalog()
-        product = next((p for p in catalog.products if p.name == row.product), None)
-        kinds = {provider.name: provider.kind for provider in catalog.payment_providers}
-        if product is None or kinds.get(product.payment_provider, "manual") == "manual":
+        product = catalog.product(row.product)
+        if product is None or catalog.collects_by_hand(product.payment_provider):
             return
         debt = debt_of_top_up(top_up)
         add_receivable(connection, debt, product.payment_provider, top_up.created_ms)

@@ -97,7 +97,7 @@ class Dunning:
             connection.execute(delete(access_table).where(access_table.c.subscription == name))
             return GOOD
         _forget_others(connection, row)
-        product = next((p for p in self._catalog().products if p.name == row.product), None)
+        product = self._catalog().product(row.product)
         policy = _policy(row, product)
         wanted = access(_unpaid(connection, row, self._days_until_due()), policy, now)
         before = access_of(connection, row)

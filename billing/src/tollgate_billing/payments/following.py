@@ -159,7 +159,12 @@ class Follower:
         name = received.provider
         known = known_customer(connection, name, received.event.customer) if received.event.customer else ""
         customer = checkout.customer if checkout is not None and checkout.status == "complete" else known
-        for receivable in open_invoices(connection, name, customer) if customer else ():
+        if customer:
+            self._collect_again(connection, name, customer)
+
+    def _collect_again(self, connection: Connection, name: str, customer: str) -> None:
+        """Whatever he owes, with the payment method that he has now."""
+        for receivable in open_invoices(connection, name, customer):
             send_again(connection, "invoice", receivable.subject, self._clock())
 
     def _affected(self, provider: ProviderPort, received: Received) -> tuple[ProviderInvoice, int] | None:
@@ -227,8 +232,7 @@ class Follower:
         if found is not None and found.status != "open":
             with self._database.write() as connection:
                 self._apply_checkout(connection, name, found)
-                for receivable in open_invoices(connection, name, checkout.customer):
-                    send_again(connection, "invoice", receivable.subject, self._clock())
+                self._collect_again(connection, name, checkout.customer)
 
     def _apply_checkout(self, connection: Connection, name: str, found: ProviderCheckout | None) -> Checkout | None:
         return apply_checkout(connection, self._catalog(), name, found, self._clock()) if found else None

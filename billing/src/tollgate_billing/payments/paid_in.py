@@ -12,7 +12,7 @@ from tollgate_billing.payments.debts import top_up_subject
 from tollgate_billing.payments.port import ProviderInvoice
 from tollgate_billing.payments.received import PaymentRefusedError, payments_of
 from tollgate_billing.wallets.grants import add_grant, grants_from, take_back, voided
-from tollgate_billing.wallets.top_ups import TopUpRefusedError, find_top_up, grant_of, settle_top_up
+from tollgate_billing.wallets.top_ups import TopUpRefusedError, find_top_up, grant_name, grant_of, settle_top_up
 from tollgate_billing.wallets.topping_up import State, TopUp
 from tollgate_core.money import Money
 
@@ -41,9 +41,10 @@ def follow_money(connection: Connection, row: Subscription, top_up: TopUp, now_m
     """Of a paid one: as much credit as money was kept."""
     granted = grants_from(connection, row.name, grant_name(top_up.id))
     names, total = [grant.id for grant in granted], sum(grant.minor for grant in granted)
-    over = total - voided(connection, names) - kept_minor(connection, top_up.id)
+    kept = kept_minor(connection, top_up.id)
+    over = total - voided(connection, names) - kept
     # What a person took away by hand does not come back with the money.
-    under = kept_minor(connection, top_up.id) - total + voided(connection, names, by_hand=False)
+    under = kept - total + voided(connection, names, by_hand=False)
     if over > 0:
         taken = take_back(connection, granted, over, now_ms)
         if taken:
@@ -52,11 +53,6 @@ def follow_money(connection: Connection, row: Subscription, top_up: TopUp, now_m
         name = f"{grant_name(top_up.id)}:{len(granted) + 1}"
         add_grant(connection, grant_of(row, top_up, now_ms, name=name, minor=under))
         _tell(connection, row, top_up, "top_up.paid", name, under, now_ms)
-
-
-def grant_name(top_up_id: str) -> str:
-    """Of the grant that a top-up becomes."""
-    return f"top-up.{top_up_id}"
 
 
 def kept_minor(connection: Connection, top_up_id: str) -> int:

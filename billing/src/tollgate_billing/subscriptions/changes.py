@@ -51,7 +51,7 @@ def begin(connection: Connection, catalog: Catalog, wanted: Declared, now_ms: in
     alone(connection, BEGINNING)
     if find_subscription(connection, wanted.name) is not None:
         raise ChangeRefusedError(f"there is a subscription {wanted.name} already")
-    product = next((product for product in catalog.products if product.name == wanted.product), None)
+    product = catalog.product(wanted.product)
     if product is None:
         known = [product.name for product in catalog.products]
         raise ChangeRefusedError(f"there is no product {wanted.product}{nearest(wanted.product, known)}")
@@ -80,7 +80,7 @@ def switch(connection: Connection, catalog: Catalog, row: Subscription, product:
     """Fees are prorated and credited, usage so far is billed at once; the anchor stays."""
     _refuse_declared(row, "its product is set in its manifest")
     _refuse_ended(row, now_ms)
-    current = next((p for p in catalog.products if p.name == row.product), None)
+    current = catalog.product(row.product)
     if product == row.product:
         raise ChangeRefusedError(f"it is on the product {product} already")
     if current is None or product not in current.switches:

@@ -99,11 +99,16 @@ def _give(connection: Connection, grant: Grant) -> None:
         raise TopUpRefusedError(f"there is a grant {grant.id} already that this top-up did not make")
 
 
+def grant_name(top_up_id: str) -> str:
+    """Of the grant that a top-up becomes."""
+    return f"top-up.{top_up_id}"
+
+
 def grant_of(row: Subscription, top_up: TopUp, now_ms: int, name: str = "", minor: int | None = None) -> Grant:
     """The credit that a paid top-up becomes; another ``name`` and amount where some of it comes back later."""
     amount = top_up.minor if minor is None else minor
     return Grant(
-        id=name or f"top-up.{top_up.id}",
+        id=name or grant_name(top_up.id),
         subscription=row.name,
         minor=amount,
         currency=top_up.currency,

@@ -246,6 +246,14 @@ class Catalog(Record, frozen=True, kw_only=True):
     subscriptions: tuple[Subscription, ...] = ()
     payment_providers: tuple[PaymentProvider, ...] = ()
 
+    def product(self, name: str) -> Product | None:
+        """None where there is none, or not any more."""
+        return next((product for product in self.products if product.name == name), None)
+
+    def collects_by_hand(self, provider: str) -> bool:
+        """Whether nobody but a person says what was paid; so too where the provider is gone."""
+        return all(one.kind == "manual" for one in self.payment_providers if one.name == provider)
+
     def encode(self) -> bytes:
         """Canonical JSON."""
         return msgspec.json.encode(self, order="sorted")

@@ -277,7 +277,8 @@ class Transactions:
             found = next(self._named(order, subscription_ids=[subscription.id]), None)
         if found is None:
             raise AmbiguousError(f"Paddle declined the charge for {order.subject}, and does not show it yet")
-        return replace(self.view(found), failure=self.view(found).failure or "declined")
+        seen = self.view(found)
+        return replace(seen, failure=seen.failure or "declined")
 
     def _offer(self, order: InvoiceOrder) -> ProviderInvoice:
         """Whoever opens its page can pay it."""
