@@ -32,6 +32,12 @@ def test_a_client_that_leaves_after_the_usage_pays_exactly_that() -> None:
     assert (verdict.outcome, verdict.quality, verdict.usage) == ("client_aborted", "exact", USAGE)
 
 
+@pytest.mark.parametrize("error", ["", "overloaded_error"])
+def test_a_client_that_closes_at_the_last_event_has_had_the_whole_answer(error: str) -> None:
+    verdict = judge(seen(ending="client", usage=USAGE, terminal=True, error=error), CHAT, "estimate", 99)
+    assert (verdict.outcome, verdict.quality) == ("client_aborted" if error else "completed", "exact")
+
+
 @pytest.mark.parametrize(
     ("policy", "quality", "usage", "waived"),
     [

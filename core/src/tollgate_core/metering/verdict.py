@@ -57,8 +57,8 @@ def _plain(seen: Observation, outcome: Outcome, policy: OnIncomplete) -> Verdict
 
 
 def _outcome(seen: Observation, fmt: UsageFormat | None) -> Outcome:
-    if seen.ending == "client":
-        return "client_aborted"
+    if seen.ending == "client":  # some SDKs close at the last event, before the end of the body has come
+        return "completed" if seen.terminal and not seen.error else "client_aborted"
     if seen.ending == "unknown":
         return "unaccounted"
     broken_off = seen.ending == "upstream" or bool(seen.error)
