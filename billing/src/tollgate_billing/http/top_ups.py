@@ -13,11 +13,12 @@ from tollgate_billing.http.services import Services
 from tollgate_billing.http.subscriptions import existing, locked
 from tollgate_billing.http.views import Json, view_invoice, view_notification, view_top_up
 from tollgate_billing.ledger.subscriptions import Subscription, bump_revision
-from tollgate_billing.notifications.store import Kind, list_notifications, notify
+from tollgate_billing.notifications.store import list_notifications
 from tollgate_billing.notifications.watching import allowed_top_ups
 from tollgate_billing.payments.applying import apply_invoice
 from tollgate_billing.payments.debts import top_up_subject
 from tollgate_billing.payments.outbox import find_request
+from tollgate_billing.payments.paid_in import tell, tell_settled
 from tollgate_billing.payments.receivables import find_receivable
 from tollgate_billing.wallets.top_ups import (
     TopUpRefusedError,
@@ -93,7 +94,7 @@ def top_up_routes(services: Services) -> APIRouter:
                 raise Problem(409, str(error)) from error
             if made is wanted:
                 services.pay_in(connection, row, made)
-                _tell(connection, row, made, "top_up.created", now)
+                tell(connection, row, made, "top_up.created", now, note=made.note)
             return _view_with_invoice(connection, made)
 
     @router.post("/top-ups/{top_up}/paid")
@@ -181,9 +182,8 @@ def _settle(services: Services, top_up: str, state: State, asked: Settlement | N
         except TopUpRefusedError as error:
             raise Problem(409, str(error)) from error
         settled = find_top_up(connection, top_up) or found
-        kinds: dict[State, Kind] = {"paid": "top_up.paid", "failed": "top_up.failed"}
-        if changed and state in kinds:
-            _tell(connection, row, settled, kinds[state], now)
+        if changed:
+            tell_settled(connection, row, settled, state, now, settled.note)
         return view_top_up(settled)
 
 
@@ -225,11 +225,6 @@ def _require_by_hand(connection: Connection, top_up: str, state: State) -> None:
 def _view_with_invoice(connection: Connection, top_up: TopUp) -> Json:
     receivable = find_receivable(connection, top_up_subject(top_up.id))
     return {**view_top_up(top_up), "invoice": view_invoice(receivable)}
-
-
-def _tell(connection: Connection, row: Subscription, top_up: TopUp, kind: Kind, now_ms: int) -> None:
-    body = {"top_up": top_up.id, "amount": Money(top_up.minor, top_up.currency).amount, "currency": top_up.currency}
-    notify(connection, row, kind, top_up.id, now_ms, {**body, "note": top_up.note})
 
 
 def _allowed(services: Services, row: Subscription) -> Allowed:

@@ -48,11 +48,12 @@ def follow_money(connection: Connection, row: Subscription, top_up: TopUp, now_m
     if over > 0:
         taken = take_back(connection, granted, over, now_ms)
         if taken:
-            _tell(connection, row, top_up, "top_up.reversed", f"{names} {total} {over}", taken, now_ms)
+            about = f"{names} {total} {over}"
+            tell(connection, row, top_up, "top_up.reversed", now_ms, about=about, minor=taken)
     elif under > 0:
         name = f"{grant_name(top_up.id)}:{len(granted) + 1}"
         add_grant(connection, grant_of(row, top_up, now_ms, name=name, minor=under))
-        _tell(connection, row, top_up, "top_up.paid", name, under, now_ms)
+        tell(connection, row, top_up, "top_up.paid", now_ms, about=name, minor=under)
 
 
 def kept_minor(connection: Connection, top_up_id: str) -> int:
@@ -74,25 +75,35 @@ def shortfall_minor(connection: Connection, subscription: str, top_up_id: str) -
     return max(0, given - kept_minor(connection, top_up_id))
 
 
+def tell_settled(
+    connection: Connection, row: Subscription, top_up: TopUp, state: State, now_ms: int, note: str
+) -> None:
+    """Its customer, if that is news to him: whoever cancelled one knows."""
+    if state in _KINDS:
+        tell(connection, row, top_up, _KINDS[state], now_ms, note=note)
+
+
+def tell(
+    connection: Connection,
+    row: Subscription,
+    top_up: TopUp,
+    kind: Kind,
+    now_ms: int,
+    *,
+    about: str = "",
+    minor: int | None = None,
+    note: str = "",
+) -> None:
+    """``about`` tells several notifications of one kind apart; ``minor`` is all of it if absent."""
+    amount = Money(top_up.minor if minor is None else minor, top_up.currency).amount
+    body = {"top_up": top_up.id, "amount": amount, "currency": top_up.currency, "note": note}
+    notify(connection, row, kind, f"{top_up.id} {about}" if about else top_up.id, now_ms, body)
+
+
 def _settle(connection: Connection, row: Subscription, top_up: TopUp, state: State, note: str, now_ms: int) -> None:
     try:
         changed = settle_top_up(connection, row, top_up, state, note, now_ms)
     except TopUpRefusedError as error:
         raise PaymentRefusedError(str(error)) from error
     if changed:
-        _tell(connection, row, top_up, _KINDS[state], top_up.id, top_up.minor, now_ms, note)
-
-
-def _tell(
-    connection: Connection,
-    row: Subscription,
-    top_up: TopUp,
-    kind: Kind,
-    about: str,
-    minor: int,
-    now_ms: int,
-    note: str = "",
-) -> None:
-    amount = Money(minor, top_up.currency).amount
-    body = {"top_up": top_up.id, "amount": amount, "currency": top_up.currency, "note": note}
-    notify(connection, row, kind, f"{top_up.id} {about}" if about != top_up.id else about, now_ms, body)
+        tell_settled(connection, row, top_up, state, now_ms, note)
