@@ -1,6 +1,7 @@
 """One database, SQLite or PostgreSQL, from one URL. A unit of work is one transaction: ``write`` or ``read``."""
 
 import sqlite3
+import threading
 from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Any
@@ -11,6 +12,7 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 #: What SQLAlchemy raises when the database is away, locked or full: trying again later may help.
 DATABASE_AWAY = (OperationalError, InterfaceError)
 _READ_ONLY = "tollgate_read_only"
+_BUSY_SECONDS = 10
 
 
 class Database:
@@ -20,17 +22,18 @@ class Database:
         parsed = _with_our_driver(make_url(url))
         self.dialect = parsed.get_backend_name()
         self.engine = _sqlite_engine(parsed) if self.dialect == "sqlite" else _postgresql_engine(parsed)
+        self._writer = threading.Lock()
 
     @contextmanager
     def write(self) -> Generator[Connection]:
         """Commits at the end, rolls back on an exception."""
-        with self.engine.connect() as connection, connection.begin():
+        with self._turn(), self.engine.connect() as connection, connection.begin():
             yield connection
 
     @contextmanager
     def preview(self) -> Generator[Connection]:
         """Like ``write``, but nothing of it stays: what is shown is what would happen."""
-        with self.engine.connect() as connection, connection.begin() as transaction:
+        with self._turn(), self.engine.connect() as connection, connection.begin() as transaction:
             yield connection
             transaction.rollback()
 
@@ -40,6 +43,18 @@ class Database:
         with self.engine.connect() as connection:
             isolation = {} if self.dialect == "sqlite" else {"isolation_level": "REPEATABLE READ"}
             yield connection.execution_options(**{_READ_ONLY: True}, **isolation)
+
+    @contextmanager
+    def _turn(self) -> Generator[None]:
+        """SQLite has one writer, and whoever comes second asks again after ever longer pauses, of 100 ms in the end,
+        while others go first: threads of this process hand the turn over at once. SQLite has the last word, and whoever
+        waited too long is told by it."""
+        mine = self.dialect == "sqlite" and self._writer.acquire(timeout=_BUSY_SECONDS)
+        try:
+            yield
+        finally:
+            if mine:
+                self._writer.release()
 
     def close(self) -> None:
         """Close all connections."""
@@ -65,7 +80,8 @@ def _sqlite_engine(url: URL) -> Engine:
 def _prepare_sqlite(connection: sqlite3.Connection, record: Any) -> None:
     del record
     connection.isolation_level = None  # we say BEGIN ourselves: the driver would start too late for a consistent view
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=10000", "cache_size=-65536"):
+    busy = f"busy_timeout={_BUSY_SECONDS * 1000}"
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", busy, "cache_size=-65536"):
         connection.execute(f"PRAGMA {pragma}").close()
 
 
