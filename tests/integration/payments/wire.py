@@ -57,7 +57,7 @@ class Wire(HTTPAdapter):
         return answer
 
 
-def wired(account: StripeAccount | PaddleAccount, wire: Wire, timeout: float = 20) -> ProviderPort:
+def wired(account: StripeAccount | PaddleAccount, wire: HTTPAdapter, timeout: float = 20) -> ProviderPort:
     """A port that speaks over it."""
     if isinstance(account, PaddleAccount):
         paddle = paddle_client(PADDLE_KEY, api_url=account.url)

@@ -87,18 +87,19 @@ def finish(connection: Connection, request: Request, now_ms: int) -> None:
 
 def postpone(connection: Connection, request: Request, due_ms: int, problem: str) -> None:
     """It is tried again then."""
-    _change(connection, request, due_ms=due_ms, leased_ms=0, problem=problem)
+    _change_mine(connection, request, due_ms=due_ms, leased_ms=0, problem=problem)
 
 
 def postpone_unsent(connection: Connection, request: Request, due_ms: int, problem: str) -> None:
     """This attempt had no effect: what counts is the one before, if there was one."""
-    _change(connection, request, due_ms=due_ms, leased_ms=0, problem=problem, attempted_ms=request.attempted_ms or 0)
+    before = request.attempted_ms or 0
+    _change_mine(connection, request, due_ms=due_ms, leased_ms=0, problem=problem, attempted_ms=before)
 
 
 def postpone_unseen(connection: Connection, request: Request, due_ms: int, problem: str) -> None:
     """It was only looked for, which is no attempt."""
     before = {"attempted_ms": request.attempted_ms or 0, "attempts": request.attempts}
-    _change(connection, request, due_ms=due_ms, leased_ms=0, problem=problem, **before)
+    _change_mine(connection, request, due_ms=due_ms, leased_ms=0, problem=problem, **before)
 
 
 def wait_for_provider(connection: Connection, request: Request, now_ms: int, due_ms: int, problem: str) -> None:
@@ -117,7 +118,7 @@ def send_again(connection: Connection, kind: Kind, subject: str, now_ms: int) ->
 
 def put_aside(connection: Connection, request: Request, problem: str) -> None:
     """A person has to decide; what comes after it is not kept waiting."""
-    _change(connection, request, state="stuck", leased_ms=0, problem=problem)
+    _change_mine(connection, request, state="stuck", leased_ms=0, problem=problem)
 
 
 def decide(connection: Connection, request: Request, again: bool, now_ms: int) -> Request:
@@ -163,3 +164,10 @@ def list_requests(connection: Connection, state: State, limit: int = 1000) -> li
 
 def _change(connection: Connection, request: Request, **values: str | int) -> None:
     connection.execute(update(outbox).where(outbox.c.id == request.id).values(values))
+
+
+def _change_mine(connection: Connection, request: Request, **values: str | int) -> None:
+    """``request`` as it was before this sender claimed it: whoever claimed it since has counted one more attempt."""
+    o = outbox.c
+    mine = (o.id == request.id, o.state == "pending", o.attempts == request.attempts + 1)
+    connection.execute(update(outbox).where(*mine).values(values))

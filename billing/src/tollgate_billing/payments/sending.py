@@ -20,6 +20,7 @@ from tollgate_billing.ledger.database import DATABASE_AWAY, Database
 from tollgate_billing.payments.applying import DriftError, Judge, StaleError, apply_invoice, judge_nobody
 from tollgate_billing.payments.backoff import pause_ms
 from tollgate_billing.payments.drifts import blocking_drift
+from tollgate_billing.payments.lease import sending_while
 from tollgate_billing.payments.ordering import order_of, refund_order
 from tollgate_billing.payments.outbox import (
     Request,
@@ -53,6 +54,8 @@ _PAUSE_SECONDS = 1.0
 _THREADS = 8
 #: Longer than all calls of one invoice may take together: nobody else begins before that.
 _LEASE_MS = 600_000
+#: Of the lease, so that what is sent last is answered, or given up, before it ends.
+_SENDING_MS = _LEASE_MS - 120_000
 #: After a start, keys are known to be right within a second or two.
 _WAITING_PAUSE_MS = 10_000
 #: Whoever looks too early may not see yet what he sent.
@@ -127,12 +130,14 @@ class Sender:
             self._wait(request, f"held back until books agree (tollgate reconcile): {held}")
             return False
         self._checkpoint("before-attempt")
+        claimed_ms = self._clock()
         with self._database.write() as connection:
-            if not claim(connection, request, self._clock(), _LEASE_MS):
+            if not claim(connection, request, claimed_ms, _LEASE_MS):
                 return False
         self._checkpoint("after-attempt")
         try:
-            self._do(provider, request)
+            with sending_while(lambda: self._clock() - claimed_ms < _SENDING_MS):
+                self._do(provider, request)
         except (StaleError, IntegrityError):
             self._postpone(request, pause_ms(0), "another worker was faster")
         except TryLaterError as error:

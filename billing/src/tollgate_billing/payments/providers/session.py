@@ -4,9 +4,10 @@ import re
 import time
 from typing import Any
 
-from requests import PreparedRequest, Response, Session
+from requests import PreparedRequest, RequestException, Response, Session
 from requests.adapters import HTTPAdapter
 
+from tollgate_billing.payments.lease import may_send
 from tollgate_billing.payments.pace import LIMITS, Pace
 
 _ID = re.compile(r"/[a-z]+_(?=\w*[0-9A-Z])\w+(?=/|$)")
@@ -23,9 +24,11 @@ class PacedAdapter(HTTPAdapter):
         self._pace = pace
 
     def send(self, request: PreparedRequest, *args: Any, **more: Any) -> Response:
-        """When it is its turn."""
+        """When it is its turn. Raises RequestException where that is too late."""
         path = _ID.sub("/*", (request.url or "").partition("?")[0])
         self._pace.wait(f"{request.method} {path}")
+        if not may_send():
+            raise RequestException("somebody else may be sending it by now")
         answer = super().send(request, *args, **more)
         if answer.status_code == _TOO_MANY:
             text = answer.headers.get("retry-after", "")
