@@ -230,3 +230,16 @@ def test_a_chargeback_can_be_paid_in_another_way(office: Office) -> None:
     paid = office.post("/top-ups/t1/payments", {"id": "bank-1", "reference": "transfer 17"})
     assert (paid["remaining"], paid["paid"]) == ("0.00", "25.00")
     assert office.get(f"/subscriptions/{name}/wallet")["settled"] == "25.00"
+
+
+def test_a_statement_that_a_bank_took_back_can_be_paid_in_another_way(office: Office) -> None:
+    name = office.check_out()
+    office.work()
+    (statement,) = office.get(f"/subscriptions/{name}/statements")["statements"]
+    (charge,) = office.account.client.charges.list().data
+    office.account.control.post(f"/dashboard/charges/{charge.id}/dispute")
+    office.work()
+    path = f"/statements/{statement['id']}"
+    assert office.get(path)["payment_status"] != "paid"
+    paid = office.post(f"{path}/payments", {"id": "bank-1", "reference": "transfer 17"})
+    assert (paid["remaining"], paid["paid"]) == ("0.00", "20.00")
