@@ -80,7 +80,7 @@ class Checkouts:
 
     def _change_card(self, order: CheckoutOrder) -> Transaction | None:
         """None where there is no card that could be another one."""
-        subscription = self._transactions.chargeable(order.payer.reference, order.currency)
+        subscription = self._transactions.chargeable(order.payer, order.currency)
         if subscription is None:
             return None
         change = self._client.subscriptions.get_payment_method_change_transaction(subscription.id)
