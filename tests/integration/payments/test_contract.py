@@ -188,6 +188,9 @@ def test_a_card_that_is_declined_leaves_a_debt_that_another_card_pays(card_shop:
     card_shop.check_out(desk.check_out("second").url)
     follow(desk)
     assert (desk.paid(statement), card_shop.collected(desk), left_to_pay(desk)) == (5075, 5075, 0)
+    second = desk.checking_out.look("second")
+    assert second
+    assert second.status == "complete"
 
 
 def test_the_payment_method_and_the_portal_are_the_customers(card_shop: CardShop, database: Database) -> None:

@@ -1,4 +1,5 @@
-"""What only Paddle does: it knows people by the e-mail address that they type in, and nobody verifies it."""
+"""What only Paddle does: it knows people by the e-mail address that they type in, and nobody verifies it; what a
+checkout is labelled with is on all that its subscription is charged for."""
 
 from paddle_billing.Entities.Shared import CurrencyCode, Duration, Interval, Money, TaxCategory
 from paddle_billing.Resources.Transactions.Operations import CreateTransaction
@@ -9,7 +10,7 @@ from paddle_billing.Resources.Transactions.Operations.Price import (
 )
 
 from tests.integration.payments.account import PaddleAccount
-from tests.integration.payments.shops import PaddleShop, reference_of
+from tests.integration.payments.shops import GOOD, PaddleShop, reference_of
 from tests.integration.payments.test_contract import closed, desk_of, follow
 from tests.unit.billing.desk import Desk
 from tests.unit.billing.test_statements import MONTHS
@@ -65,6 +66,17 @@ def test_a_subscription_that_no_checkout_of_ours_began_is_not_charged(paddle: Pa
     statement = closed(desk, shop)
     charge = paddle.raw(f"/transactions/{reference_of(desk, statement.id)}")
     assert (charge["subscription_id"], desk.paid(statement)) == (mine["id"], 5075)
+
+
+def test_events_of_a_charge_are_about_an_invoice_and_not_about_the_checkout(
+    paddle: PaddleAccount, sqlite: Database
+) -> None:
+    shop = PaddleShop(paddle)
+    desk = desk_of(shop, sqlite)
+    charge = reference_of(desk, closed(desk, shop, GOOD).id)
+    assert paddle.raw(f"/transactions/{charge}")["custom_data"]["tollgate_checkout"] == "first"
+    told = [event for event in shop.port.events_since(0) if charge in {event.invoice, event.checkout}]
+    assert [event.kind for event in told if event.invoice == charge] == [event.kind for event in told] != []
 
 
 def other_product(paddle: PaddleAccount, customer: str) -> str:
