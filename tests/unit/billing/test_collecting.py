@@ -11,12 +11,15 @@ from tests.unit.billing.desk import PROVIDER, Desk, collected_catalog, desk_with
 from tests.unit.billing.test_statements import DAY, MONTHS, START, use
 from tollgate_billing.ledger.database import Database
 from tollgate_billing.payments.applying import StaleError, apply_invoice
+from tollgate_billing.payments.checkouts import list_checkouts
 from tollgate_billing.payments.debts import debt_of_statement
 from tollgate_billing.payments.inbox import receive
 from tollgate_billing.payments.outbox import decide, due_requests, put_aside
 from tollgate_billing.payments.port import (
     AmbiguousError,
+    CheckoutOrder,
     InvoiceOrder,
+    ProviderCheckout,
     ProviderEvent,
     ProviderInvoice,
     RefusedError,
@@ -303,6 +306,34 @@ def test_an_event_that_cannot_be_applied_stops_no_other(database: Database, caps
             receive(connection, PROVIDER, event, desk.now_ms)
     assert desk.follower.tick() == 2
     assert desk.paid(statement) == 4900
+
+
+def test_an_invoice_or_checkout_that_its_provider_refuses_to_show_stops_no_other(database: Database) -> None:
+    class Refusing(ManualPort):
+        def read_invoice(self, reference: str) -> ProviderInvoice | None:
+            if reference == f"manual.{first.id}":
+                raise RefusedError("no")
+            return ProviderInvoice(reference, second.id, "", "paid", "USD", 4900, 0, 4900)
+
+        def read_checkout(self, reference: str) -> ProviderCheckout | None:
+            if reference == "manual.newer":
+                raise RefusedError("no")
+            return super().read_checkout(reference)
+
+        def check_out(self, order: CheckoutOrder) -> ProviderCheckout:
+            return replace(super().check_out(order), status="open")
+
+    desk = desk_with_a_fee(database, {PROVIDER: Refusing()})
+    desk.send()
+    first, second = desk.close(MONTHS[1])
+    desk.send()
+    for name in ("older", "newer"):
+        desk.now_ms += 1
+        desk.check_out(name)
+    desk.follower.tick()
+    assert (desk.paid(first), desk.paid(second)) == (0, 4900)
+    with database.read() as connection:
+        assert [checkout.id for checkout in list_checkouts(connection, "complete")] == ["older"]
 
 
 def test_events_about_one_invoice_are_one_look(database: Database) -> None:
