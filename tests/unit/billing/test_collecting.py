@@ -1,5 +1,6 @@
 """Statements that a provider collects: put into the outbox with the statement, sent once, carried where too small."""
 
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
@@ -334,6 +335,18 @@ def test_an_invoice_or_checkout_that_its_provider_refuses_to_show_stops_no_other
     assert (desk.paid(first), desk.paid(second)) == (0, 4900)
     with database.read() as connection:
         assert [checkout.id for checkout in list_checkouts(connection, "complete")] == ["older"]
+
+
+def test_events_that_cannot_be_listed_do_not_stop_those_that_have_come(database: Database) -> None:
+    class Odd(ManualPort):
+        def events_since(self, moment_ms: int) -> Iterator[ProviderEvent]:
+            raise KeyError(f"{moment_ms}")
+
+    desk = desk_with_a_fee(database, {PROVIDER: Odd()})
+    with database.write() as connection:
+        receive(connection, PROVIDER, ProviderEvent("e", "x", 1), desk.now_ms)
+    assert desk.follower.tick() == 1
+    assert "internal: KeyError" in f"{desk.health.troubles()}"
 
 
 def test_events_about_one_invoice_are_one_look(database: Database) -> None:

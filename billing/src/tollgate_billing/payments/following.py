@@ -214,6 +214,13 @@ class Follower:
                 self._health.trouble(f"payment provider {name}", str(error), of_others=True)
             self._polled[name] = now - _POLL_MS + _POLL_AGAIN_MS
             return
+        except DATABASE_AWAY:
+            raise
+        except Exception as error:  # what has come already, from other providers too, is looked at all the same
+            _log.exception("cannot be polled", provider=name)
+            self._health.trouble(f"payment provider {name}", _problem(error))
+            self._polled[name] = now - _POLL_MS + _POLL_AGAIN_MS
+            return
         self._polled[name] = now
         self._health.fine(f"payment provider {name}")
         if missed:
