@@ -30,6 +30,8 @@ from tollgate_billing.payments.providers.manual import ManualPort
 from tollgate_billing.payments.receivables import add_receivable, carry, find_receivable
 from tollgate_billing.payments.received import MANUAL, Payment, record_payment
 from tollgate_billing.statements.store import StoredStatement
+from tollgate_billing.wallets.top_ups import cancel_pending
+from tollgate_core.catalog import PaymentProvider
 
 
 class Moody(ManualPort):
@@ -222,6 +224,20 @@ def test_a_small_statement_that_was_paid_by_hand_is_not_carried(database: Databa
     desk.close(MONTHS[2])
     desk.send(3)
     assert [order.total_minor for order in provider.asked] == [9800], "the two later ones"
+
+
+def test_a_top_up_that_was_cancelled_before_anything_was_sent_is_not_charged(database: Database) -> None:
+    provider = Moody(TryLaterError("busy"))
+    catalog = collected_catalog(make_fee(), provider=PaymentProvider(name=PROVIDER, kind="stripe"))
+    apply_catalog(database, catalog, START)
+    desk = Desk(database, {PROVIDER: provider}, catalog)
+    desk.pay_in("t1", 2500)
+    desk.send()
+    with database.write() as connection:
+        cancel_pending(connection, SUBSCRIPTION, desk.now_ms)
+    desk.send(3)
+    assert (len(provider.asked), desk.top_up("t1").state) == (1, "cancelled")
+    assert [request.subject for request in desk.requests("done")] == ["top-up.t1"]
 
 
 def test_what_an_invoice_carries_is_decided_before_it_is_attempted(database: Database) -> None:
