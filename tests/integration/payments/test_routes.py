@@ -15,7 +15,7 @@ from tests.integration.billing.neighbours import ADMIN_TOKEN, PEPPER, Valkey
 from tests.integration.payments.account import SECRET_KEY, WEBHOOK_SECRET, StripeAccount
 from tests.unit.billing.builders import make_catalog, make_fee
 from tollgate_billing.http.app import build_app
-from tollgate_billing.ledger.tables import inbox
+from tollgate_billing.ledger.tables import inbox, outbox
 from tollgate_billing.main import Billing
 from tollgate_billing.payments.inbox import receive
 from tollgate_billing.payments.port import ProviderEvent
@@ -243,3 +243,22 @@ def test_a_statement_that_a_bank_took_back_can_be_paid_in_another_way(office: Of
     assert office.get(path)["payment_status"] != "paid"
     paid = office.post(f"{path}/payments", {"id": "bank-1", "reference": "transfer 17"})
     assert (paid["remaining"], paid["paid"]) == ("0.00", "20.00")
+
+
+def test_what_a_provider_still_asks_for_is_not_paid_by_hand_though_its_request_was_dropped(office: Office) -> None:
+    asked = {"id": "c1", "subscription": "team/ada", "product": "pro", "customer": "ada", **PAGES}
+    begun = office.post("/checkouts", asked)
+    office.account.control.post(begun["url"], data={**CARD, "number": "4000000000000341"})
+    office.work()
+    office.post("/subscriptions/team%2Fada/top-ups", {"id": "t1", "amount": "25"})
+    office.work()
+    (statement,) = office.get("/subscriptions/team%2Fada/statements")["statements"]
+    with office.billing.database.write() as connection:
+        connection.execute(update(outbox).values(state="dropped"))
+    path = f"/statements/{statement['id']}/payments"
+    assert "void it there" in office.post(path, {"id": "bank-1"}, 409)["detail"]
+    assert "cancel it first" in office.post("/top-ups/t1/paid", status=409)["detail"]
+    for invoice in office.account.invoices():
+        office.account.client.invoices.void_invoice(invoice.id)
+    office.work()
+    assert office.post(path, {"id": "bank-1"})["remaining"] == "0.00"

@@ -17,7 +17,7 @@ from tollgate_billing.ledger.money import SETTLING
 from tollgate_billing.payments.debts import Debt, debt_of_statement, debt_of_top_up
 from tollgate_billing.payments.outbox import find_request
 from tollgate_billing.payments.paid_in import follow_money
-from tollgate_billing.payments.receivables import CARRIED, Receivable, find_receivable
+from tollgate_billing.payments.receivables import CARRIED, find_receivable
 from tollgate_billing.payments.received import MANUAL, Payment, PaymentRefusedError, payments_of, record_payment
 from tollgate_billing.statements.store import StoredStatement
 from tollgate_billing.wallets.top_ups import find_top_up
@@ -85,20 +85,15 @@ def _require_by_hand(services: Services, connection: Connection, statement: Stor
     receivable = find_receivable(connection, statement.id)
     if receivable is None or (receivable.status in {CARRIED, "void"} and not receivable.carried_by):
         return
-    if _is_charged_back(connection, receivable):
-        return
+    invoiced = find_receivable(connection, receivable.carried_by or statement.id) or receivable
+    if invoiced.disputed and invoiced.status == "paid":
+        return  # a bank has the money again: no provider asks for it any more
     if not services.catalog.current.collects_by_hand(receivable.provider):
-        request = find_request(connection, f"invoice.{receivable.carried_by or statement.id}")
-        if request is None or request.state != "dropped":
-            where = f"{receivable.provider} is collecting it with {receivable.carried_by or statement.id}"
+        request = find_request(connection, f"invoice.{invoiced.subject}")
+        if request is None or request.state != "dropped" or invoiced.status == "open":
+            where = f"{receivable.provider} is collecting it with {invoiced.subject}"
             what = "mark the invoice as paid there, void it there, or drop the request ('tollgate payments drop')"
             raise Problem(409, f"{where}: {what}")
-
-
-def _is_charged_back(connection: Connection, receivable: Receivable) -> bool:
-    """A bank has the money of its invoice again: no provider asks for it any more."""
-    invoiced = find_receivable(connection, receivable.carried_by) if receivable.carried_by else receivable
-    return invoiced is not None and invoiced.disputed and invoiced.status == "paid"
 
 
 def _moments(services: Services, asked: NewPayment) -> tuple[int, int]:
