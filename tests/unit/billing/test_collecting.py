@@ -1,5 +1,6 @@
 """Statements that a provider collects: put into the outbox with the statement, sent once, carried where too small."""
 
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -15,7 +16,7 @@ from tollgate_billing.payments.applying import StaleError, apply_invoice
 from tollgate_billing.payments.checkouts import list_checkouts
 from tollgate_billing.payments.debts import debt_of_statement
 from tollgate_billing.payments.inbox import receive
-from tollgate_billing.payments.outbox import decide, due_requests, put_aside
+from tollgate_billing.payments.outbox import claim, decide, due_requests, find_request, put_aside
 from tollgate_billing.payments.port import (
     AmbiguousError,
     CheckoutOrder,
@@ -172,14 +173,46 @@ def test_a_lease_that_ran_out_is_taken_over_by_somebody_who_looks_first(database
     assert [order.attempted for order in provider.asked] == [True]
 
 
+@pytest.mark.parametrize("error", [TryLaterError("busy"), AmbiguousError("no answer"), RefusedError("no")])
+def test_whose_lease_ran_out_leaves_the_request_to_whoever_has_it_now(database: Database, error: Exception) -> None:
+    class Slow(Moody):
+        def collect(self, order: InvoiceOrder) -> ProviderInvoice:
+            desk.now_ms += 600_001
+            with database.write() as connection:
+                (request,) = due_requests(connection, desk.now_ms)
+                assert claim(connection, request, desk.now_ms, 600_000)
+            return super().collect(order)
+
+    desk = desk_with_a_fee(database, {PROVIDER: Slow(error)})
+    desk.send()
+    (request,) = desk.requests("pending")
+    assert (request.attempted_ms, request.leased_ms, request.problem) == (desk.now_ms, desk.now_ms + 600_000, "")
+
+
+def test_a_request_that_a_person_decides_on_is_not_sent_meanwhile(database: Database) -> None:
+    desk = desk_with_a_fee(database, {PROVIDER: Moody()})
+    with ThreadPoolExecutor(1) as pool:
+        with database.write() as connection:
+            found = find_request(connection, f"invoice.{desk.statements()[0].id}", lock=True)
+            assert found
+            sending = pool.submit(desk.send)
+            time.sleep(0.3)
+            decide(connection, found, again=False, now_ms=desk.now_ms)
+        assert sending.result() == 0
+    assert len(desk.requests("dropped")) == 1
+
+
 def test_a_person_s_decision_is_of_a_request_that_is_stuck(database: Database) -> None:
     desk = desk_with_a_fee(database, {PROVIDER: Moody()})
     (request,) = desk.requests("pending")
     with database.write() as connection:
+        assert claim(connection, request, desk.now_ms, 0)
         put_aside(connection, request, "why")
         dropped = decide(connection, request, again=False, now_ms=1)
     assert (dropped.state, desk.send(3)) == ("dropped", 0)
-    assert desk.requests("dropped") == [replace(dropped, due_ms=1, problem="why")]
+    assert desk.requests("dropped") == [
+        replace(dropped, due_ms=1, problem="why", attempts=1, attempted_ms=request.created_ms)
+    ]
     assert dropped.subscription == SUBSCRIPTION
 
 
