@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from tests.unit.billing.builders import SUBSCRIPTION
 from tests.unit.billing.desk import PROVIDER, Desk, desk_with_a_fee
 from tests.unit.billing.test_statements import DAY, MONTHS
+from tollgate_billing.hydration.subscriptions import SubscriptionPusher, gate_state
 from tollgate_billing.ledger.database import Database
 from tollgate_billing.ledger.subscriptions import change_subscription, existing_subscription
 from tollgate_billing.notifications.store import list_notifications
@@ -20,6 +21,7 @@ from tollgate_billing.payments.dunning import Dunning, access_of
 from tollgate_billing.payments.port import ProviderInvoice
 from tollgate_billing.payments.providers.manual import ManualPort
 from tollgate_billing.statements.store import StoredStatement
+from tollgate_billing.subscriptions.changes import reactivate
 from tollgate_core import catalog as c
 
 POLICY = c.Dunning(grace_days=7, throttle_days=3, requests_per_minute=6)
@@ -76,6 +78,10 @@ def invoice_of(statement: StoredStatement, **changes: Any) -> ProviderInvoice:
         paid_minor=0,
     )
     return replace(found, **changes)
+
+
+class Unlinked:
+    """Nobody is told."""
 
 
 class Court:
@@ -177,6 +183,25 @@ def test_who_does_not_pay_for_long_is_cancelled_and_has_to_be_asked_back(databas
     with database.read() as connection:
         assert existing_subscription(connection, SUBSCRIPTION).state == "cancelled"
         assert [told.kind for told in list_notifications(connection, SUBSCRIPTION)][-1] == "access.cancelled"
+
+
+def test_who_is_asked_back_before_he_has_paid_is_let_in_when_he_has(database: Database) -> None:
+    desk = desk_with_a_fee(database, {PROVIDER: ManualPort()}, dunning=replace_policy(cancel_days=5))
+    with database.write() as connection:
+        change_subscription(connection, existing_subscription(connection, SUBSCRIPTION), {"origin": "api"})
+    desk.send()
+    (statement,) = desk.statements()
+    desk.now_ms += 20 * DAY
+    desk.dunning.tick()
+    pusher = SubscriptionPusher(database, Unlinked(), desk.clock, lambda: desk.catalog)  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
+    with database.write() as connection:
+        reactivate(connection, desk.catalog, existing_subscription(connection, SUBSCRIPTION), desk.now_ms)
+    desk.dunning.tick()
+    assert [gate_state(image) for image in pusher.load([SUBSCRIPTION]).images] == ["unpaid"]
+    paid = invoice_of(statement, status="paid", paid_minor=4900)
+    with database.write() as connection:
+        apply_invoice(connection, PROVIDER, paid, desk.now_ms, desk.dunning.judge)
+    assert [gate_state(image) for image in pusher.load([SUBSCRIPTION]).images] == ["active"]
 
 
 def test_a_bank_that_takes_an_old_payment_back_leaves_time_to_pay_again(database: Database) -> None:

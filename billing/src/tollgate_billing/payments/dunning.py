@@ -131,7 +131,7 @@ def access_of(connection: Connection, row: Subscription) -> Access:
 def levels(connection: Connection) -> dict[tuple[str, str], Level]:
     """By subscription and customer; without those whose access is good."""
     a = access_table.c
-    query = select(a.subscription, a.customer, a.level).where(a.level.in_(["grace", "throttled", "suspended"]))
+    query = select(a.subscription, a.customer, a.level).where(a.level != "active")
     return {(row[0], row[1]): row[2] for row in connection.execute(query)}
 
 
