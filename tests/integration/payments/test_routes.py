@@ -8,14 +8,14 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 from msgspec.structs import replace
-from sqlalchemy import update
+from sqlalchemy import insert, select, update
 
 from tests.integration.billing.conftest import Clock, prepare, shared_valkey, valkey
 from tests.integration.billing.neighbours import ADMIN_TOKEN, PEPPER, Valkey
 from tests.integration.payments.account import SECRET_KEY, WEBHOOK_SECRET, StripeAccount
 from tests.unit.billing.builders import make_catalog, make_fee
 from tollgate_billing.http.app import build_app
-from tollgate_billing.ledger.tables import inbox, outbox
+from tollgate_billing.ledger.tables import inbox, invoices, outbox
 from tollgate_billing.main import Billing
 from tollgate_billing.payments.inbox import receive
 from tollgate_billing.payments.port import ProviderEvent
@@ -262,3 +262,22 @@ def test_what_a_provider_still_asks_for_is_not_paid_by_hand_though_its_request_w
         office.account.client.invoices.void_invoice(invoice.id)
     office.work()
     assert office.post(path, {"id": "bank-1"})["remaining"] == "0.00"
+
+
+def test_what_a_voided_invoice_carried_can_be_paid_by_hand(office: Office) -> None:
+    asked = {"id": "c1", "subscription": "team/ada", "product": "pro", "customer": "ada", **PAGES}
+    begun = office.post("/checkouts", asked)
+    office.account.control.post(begun["url"], data={**CARD, "number": "4000000000000341"})
+    office.work()
+    (statement,) = office.get("/subscriptions/team%2Fada/statements")["statements"]
+    with office.billing.database.write() as connection:
+        row = connection.execute(select(invoices)).mappings().one()
+        later = {**row, "subject": "st_later", "status": "void", "reference": "in_voided"}
+        connection.execute(insert(invoices).values(later))
+        connection.execute(
+            update(invoices)
+            .where(invoices.c.subject == statement["id"])
+            .values(status="carried", reference="", carried_by="st_later")
+        )
+    paid = office.post(f"/statements/{statement['id']}/payments", {"id": "bank-1"})
+    assert paid["remaining"] == "0.00"
