@@ -105,7 +105,7 @@ def _complete(connection: Connection, catalog: Catalog, checkout: Checkout, refe
     """Why nothing has begun, as when the product went away meanwhile: a person has to look. Empty where all is well."""
     owner = known_customer(connection, checkout.provider, reference) if reference else ""
     if owner not in {"", checkout.customer}:  # a provider may know people by an address that nobody has verified
-        return f"it was completed in the name of the customer {owner}: check out with another e-mail address"
+        return "it was completed in another customer's name: check out with another e-mail address"
     replace_customer(connection, checkout.provider, checkout.customer, reference, now_ms)
     try:
         with connection.begin_nested():
