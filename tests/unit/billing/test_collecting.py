@@ -24,12 +24,14 @@ from tollgate_billing.payments.port import (
     ProviderCheckout,
     ProviderEvent,
     ProviderInvoice,
+    RefundOrder,
     RefusedError,
     TryLaterError,
 )
 from tollgate_billing.payments.providers.manual import ManualPort
 from tollgate_billing.payments.receivables import add_receivable, carry, find_receivable
 from tollgate_billing.payments.received import MANUAL, Payment, record_payment
+from tollgate_billing.payments.refunds import Refund, RefundRefusedError, ask_for_refund
 from tollgate_billing.statements.store import StoredStatement
 from tollgate_billing.wallets.top_ups import cancel_pending
 from tollgate_core.catalog import PaymentProvider
@@ -304,6 +306,36 @@ def test_what_a_dropped_request_carries_waits_for_the_next_one(database: Databas
     desk.close(MONTHS[3])
     desk.send(3)
     assert provider.asked[-1].lines[-1].key == f"carried-{first.id}"
+
+
+def test_a_refund_that_did_not_reach_the_customer_can_be_given_again(database: Database) -> None:
+    class Refunding(ManualPort):
+        def collect(self, order: InvoiceOrder) -> ProviderInvoice:
+            return replace(super().collect(order), status="paid", paid_minor=4900)
+
+        def refund(self, order: RefundOrder) -> ProviderInvoice:
+            return replace(paid, refunded_minor=order.minor)
+
+    desk = desk_with_a_fee(database, {PROVIDER: Refunding()})
+    desk.send()
+    (statement,) = desk.statements()
+    paid = ProviderInvoice(f"manual.{statement.id}", statement.id, "", "paid", "USD", 4900, 0, 4900)
+    ask_back(desk, statement, "r1")
+    with pytest.raises(RefundRefusedError, match="nothing is left"):
+        ask_back(desk, statement, "r2")
+    desk.send()
+    with pytest.raises(RefundRefusedError, match="nothing is left"):
+        ask_back(desk, statement, "r2")
+    with database.write() as connection:  # its bank sent it back, or the provider rejected it
+        apply_invoice(connection, PROVIDER, paid, desk.now_ms)
+    assert ask_back(desk, statement, "r2").minor == 4900
+
+
+def ask_back(desk: Desk, statement: StoredStatement, name: str) -> Refund:
+    receivable = desk.receivable(statement)
+    assert receivable
+    with desk.database.write() as connection:
+        return ask_for_refund(connection, receivable, name, None, "sorry", desk.now_ms)
 
 
 def test_a_provider_that_is_gone_holds_up_no_other_one(database: Database) -> None:
