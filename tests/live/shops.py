@@ -151,14 +151,26 @@ class LivePaddle(LiveShop):
         if card != GOOD:
             pytest.skip("Paddle's API takes no cards: the saved one pays")
         self._run.customer = self._customer
+        self._name_subscriptions()
 
     def pay(self, desk: Desk, subject: str) -> None:
         pytest.skip("Paddle's API pays nothing: somebody has to, on the transaction's page")
 
     def collected(self, desk: Desk) -> int:
         del desk
-        headers, query = {"Authorization": f"Bearer {self._key}"}, f"customer_id={self._customer}&order_by=id[DESC]"
-        answer = httpx.get(f"{self._url}/transactions?{query}&per_page=30", headers=headers, timeout=30)
-        mine = [one for one in answer.raise_for_status().json()["data"] if self._run.prefix in f"{one['items']}"]
+        query = f"customer_id={self._customer}&order_by=id[DESC]&per_page=30"
+        found = self._ask("GET", f"/transactions?{query}")
+        mine = [one for one in found if self._run.prefix in f"{one['items']}"]
         paid = (payment for one in mine for payment in one["payments"] if payment["status"] == "captured")
         return sum(int(payment["amount"]) for payment in paid)
+
+    def _name_subscriptions(self) -> None:
+        """They were begun by hand, or by an earlier run: only those of this run's customer are charged."""
+        names = {CUSTOMER: f"{self._run.prefix}acme"}
+        for subscription in self._ask("GET", f"/subscriptions?customer_id={self._customer}&status=active"):
+            self._ask("PATCH", f"/subscriptions/{subscription['id']}", {"custom_data": names})
+
+    def _ask(self, method: str, path: str, body: Any = None) -> Any:
+        headers = {"Authorization": f"Bearer {self._key}"}
+        answer = httpx.request(method, f"{self._url}{path}", json=body, headers=headers, timeout=30)
+        return answer.raise_for_status().json()["data"]

@@ -188,6 +188,9 @@ def test_a_card_that_is_declined_leaves_a_debt_that_another_card_pays(card_shop:
     card_shop.check_out(desk.check_out("second").url)
     follow(desk)
     assert (desk.paid(statement), card_shop.collected(desk), left_to_pay(desk)) == (5075, 5075, 0)
+    second = desk.checking_out.look("second")
+    assert second
+    assert second.status == "complete"
 
 
 def test_the_payment_method_and_the_portal_are_the_customers(card_shop: CardShop, database: Database) -> None:
@@ -442,3 +445,25 @@ def test_credit_that_an_invoice_holds_is_taken_off(card_shop: CardShop, database
     statement = closed(desk, card_shop)
     assert statement.due_minor == 5075 - 2500
     assert (desk.paid(statement), card_shop.collected(desk), left_to_pay(desk)) == (2575, 5075, 0)
+
+
+@pytest.mark.parametrize(("given", "state", "credit"), [(1000, "paid", 1500), (2500, "failed", 0)])
+def test_an_open_top_up_that_was_lowered_gives_credit_for_what_was_paid(
+    given: int, state: str, credit: int, account: StripeAccount, database: Database
+) -> None:
+    shop = StripeShop(account)
+    desk = desk_of(shop, database)
+    shop.check_out(desk.check_out().url, SAVED_AND_DECLINED)
+    follow(desk)
+    desk.pay_in("t1", 2500)
+    follow(desk)
+    receivable = desk.receivable_of("top-up.t1")
+    assert receivable
+    with database.write() as connection:
+        ask_for_refund(connection, receivable, "less", given, "asked for", desk.now_ms)
+    follow(desk)
+    if credit:
+        shop.pay(desk, "top-up.t1")
+        follow(desk)
+    assert (desk.top_up("t1").state, desk.credit(), shop.collected(desk)) == (state, credit, credit)
+    assert balance(desk, f"wallet:{SUBSCRIPTION}") == -credit

@@ -1,10 +1,11 @@
 """Books that agree, and books that do not: what is found, what it holds back, and who may say that it is right."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from tests.integration.payments.shops import CardShop, PaddleShop, StripeShop, reference_of
+from tests.integration.payments.shops import CardShop, ManualShop, PaddleShop, StripeShop, reference_of
 from tests.integration.payments.test_contract import card_shop, closed, desk_of, follow
 from tests.unit.billing.builders import SUBSCRIPTION
 from tests.unit.billing.desk import PROVIDER, Desk
@@ -12,6 +13,8 @@ from tests.unit.billing.test_statements import MONTHS
 from tollgate_billing.health import Metrics
 from tollgate_billing.ledger.database import Database
 from tollgate_billing.payments.drifts import Drift, accept_drift
+from tollgate_billing.payments.port import Labelled, ProviderInvoice, RefusedError
+from tollgate_billing.payments.providers.manual import ManualPort
 from tollgate_billing.payments.reconciling import Reconciler
 
 __all__ = ["card_shop"]
@@ -130,3 +133,45 @@ def test_what_was_sent_and_what_is_there_are_compared_line_by_line(card_shop: Ca
     assert isinstance(drift, Drift)
     assert (drift.kind, drift.subscription) == ("lines", SUBSCRIPTION)
     assert "1.76 USD there, 1.75 USD here" in drift.message
+
+
+def test_books_that_cannot_be_compared_hold_up_no_others_and_are_not_asked_for_at_once(database: Database) -> None:
+    asked: list[str] = []
+
+    class Kept(ManualPort):
+        keeps_books = True
+
+        def __init__(self, name: str) -> None:
+            self._name = name
+
+        def labelled_since(self, moment_ms: int) -> Iterator[Labelled]:
+            asked.append(self._name)
+            if self._name == "odd":
+                raise KeyError(f"{moment_ms}")
+            yield from ()
+
+    desk = desk_of(ManualShop(), database)
+    desk.providers = {"odd": Kept("odd"), "other": Kept("other")}
+    reconciler = reconciler_of(desk)
+    with pytest.raises(KeyError):
+        reconciler.tick()
+    for _ in range(3):
+        reconciler.tick()
+    assert asked == ["odd", "other"]
+    desk.now_ms += 1_000_000
+    with pytest.raises(KeyError):
+        reconciler.tick()
+    assert asked == ["odd", "other", "odd"]
+
+
+def test_an_invoice_that_its_provider_refuses_to_show_is_a_difference(database: Database) -> None:
+    class Refusing(ManualPort):
+        keeps_books = True
+
+        def read_invoice(self, reference: str) -> ProviderInvoice | None:
+            raise RefusedError(f"no {reference}")
+
+    desk = desk_of(ManualShop(), database)
+    statement = closed(desk, ManualShop())
+    desk.providers = {PROVIDER: Refusing()}
+    assert found(desk) == [("invoice", statement.id)]

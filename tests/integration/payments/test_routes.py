@@ -8,14 +8,14 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 from msgspec.structs import replace
-from sqlalchemy import update
+from sqlalchemy import insert, select, update
 
 from tests.integration.billing.conftest import Clock, prepare, shared_valkey, valkey
 from tests.integration.billing.neighbours import ADMIN_TOKEN, PEPPER, Valkey
 from tests.integration.payments.account import SECRET_KEY, WEBHOOK_SECRET, StripeAccount
 from tests.unit.billing.builders import make_catalog, make_fee
 from tollgate_billing.http.app import build_app
-from tollgate_billing.ledger.tables import inbox
+from tollgate_billing.ledger.tables import inbox, invoices, outbox
 from tollgate_billing.main import Billing
 from tollgate_billing.payments.inbox import receive
 from tollgate_billing.payments.port import ProviderEvent
@@ -230,3 +230,54 @@ def test_a_chargeback_can_be_paid_in_another_way(office: Office) -> None:
     paid = office.post("/top-ups/t1/payments", {"id": "bank-1", "reference": "transfer 17"})
     assert (paid["remaining"], paid["paid"]) == ("0.00", "25.00")
     assert office.get(f"/subscriptions/{name}/wallet")["settled"] == "25.00"
+
+
+def test_a_statement_that_a_bank_took_back_can_be_paid_in_another_way(office: Office) -> None:
+    name = office.check_out()
+    office.work()
+    (statement,) = office.get(f"/subscriptions/{name}/statements")["statements"]
+    (charge,) = office.account.client.charges.list().data
+    office.account.control.post(f"/dashboard/charges/{charge.id}/dispute")
+    office.work()
+    path = f"/statements/{statement['id']}"
+    assert office.get(path)["payment_status"] != "paid"
+    paid = office.post(f"{path}/payments", {"id": "bank-1", "reference": "transfer 17"})
+    assert (paid["remaining"], paid["paid"]) == ("0.00", "20.00")
+
+
+def test_what_a_provider_still_asks_for_is_not_paid_by_hand_though_its_request_was_dropped(office: Office) -> None:
+    asked = {"id": "c1", "subscription": "team/ada", "product": "pro", "customer": "ada", **PAGES}
+    begun = office.post("/checkouts", asked)
+    office.account.control.post(begun["url"], data={**CARD, "number": "4000000000000341"})
+    office.work()
+    office.post("/subscriptions/team%2Fada/top-ups", {"id": "t1", "amount": "25"})
+    office.work()
+    (statement,) = office.get("/subscriptions/team%2Fada/statements")["statements"]
+    with office.billing.database.write() as connection:
+        connection.execute(update(outbox).values(state="dropped"))
+    path = f"/statements/{statement['id']}/payments"
+    assert "void it there" in office.post(path, {"id": "bank-1"}, 409)["detail"]
+    assert "cancel it first" in office.post("/top-ups/t1/paid", status=409)["detail"]
+    for invoice in office.account.invoices():
+        office.account.client.invoices.void_invoice(invoice.id)
+    office.work()
+    assert office.post(path, {"id": "bank-1"})["remaining"] == "0.00"
+
+
+def test_what_a_voided_invoice_carried_can_be_paid_by_hand(office: Office) -> None:
+    asked = {"id": "c1", "subscription": "team/ada", "product": "pro", "customer": "ada", **PAGES}
+    begun = office.post("/checkouts", asked)
+    office.account.control.post(begun["url"], data={**CARD, "number": "4000000000000341"})
+    office.work()
+    (statement,) = office.get("/subscriptions/team%2Fada/statements")["statements"]
+    with office.billing.database.write() as connection:
+        row = connection.execute(select(invoices)).mappings().one()
+        later = {**row, "subject": "st_later", "status": "void", "reference": "in_voided"}
+        connection.execute(insert(invoices).values(later))
+        connection.execute(
+            update(invoices)
+            .where(invoices.c.subject == statement["id"])
+            .values(status="carried", reference="", carried_by="st_later")
+        )
+    paid = office.post(f"/statements/{statement['id']}/payments", {"id": "bank-1"})
+    assert paid["remaining"] == "0.00"

@@ -3,6 +3,8 @@
 from sqlalchemy import func, select
 
 from tests.integration.payments.account import StripeAccount
+from tests.integration.payments.shops import StripeShop
+from tests.integration.payments.test_contract import desk_of
 from tests.unit.billing.builders import SUBSCRIPTION, apply_catalog, make_fee, make_price
 from tests.unit.billing.desk import PROVIDER, Desk, collected_catalog, desk_with_a_fee
 from tests.unit.billing.test_statements import DAY, MONTHS, START, use
@@ -10,6 +12,7 @@ from tollgate_billing.ledger.database import Database
 from tollgate_billing.ledger.subscriptions import existing_subscription
 from tollgate_billing.ledger.tables import payments
 from tollgate_billing.payments.port import Account
+from tollgate_billing.payments.providers.stripe.objects import CUSTOMER, label
 from tollgate_billing.wallets.standing import owed
 
 
@@ -137,3 +140,22 @@ def test_a_key_that_was_revoked_is_waited_for(account: StripeAccount, database: 
 
 def test_the_account_is_checked_with_a_round_trip(account: StripeAccount) -> None:
     assert account.port.check() == Account("acct_simulated", "test", "Simulated account")
+
+
+def test_a_checkout_whose_customer_was_deleted_stops_no_other(account: StripeAccount, sqlite: Database) -> None:
+    shop = StripeShop(account)
+    desk = desk_of(shop, sqlite)
+    product = desk.catalog.products[0].name
+    shop.check_out(desk.check_out("good", subscription="team/new", customer="newcomer", product=product).url)
+    desk.now_ms += 1
+    shop.check_out(desk.check_out("bad").url)
+    for customer in account.client.customers.list().data:
+        if label(customer.metadata, CUSTOMER) == "acme":
+            account.client.customers.delete(customer.id)
+    for _ in range(2):
+        desk.now_ms += 700_000
+        desk.follower.tick()
+    assert [found.status for name in ("good", "bad") if (found := desk.checking_out.look(name))] == [
+        "complete",
+        "expired",
+    ]

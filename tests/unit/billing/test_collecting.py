@@ -1,5 +1,7 @@
 """Statements that a provider collects: put into the outbox with the statement, sent once, carried where too small."""
 
+import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
@@ -11,21 +13,28 @@ from tests.unit.billing.desk import PROVIDER, Desk, collected_catalog, desk_with
 from tests.unit.billing.test_statements import DAY, MONTHS, START, use
 from tollgate_billing.ledger.database import Database
 from tollgate_billing.payments.applying import StaleError, apply_invoice
+from tollgate_billing.payments.checkouts import list_checkouts
 from tollgate_billing.payments.debts import debt_of_statement
 from tollgate_billing.payments.inbox import receive
-from tollgate_billing.payments.outbox import decide, due_requests, put_aside
+from tollgate_billing.payments.outbox import claim, decide, due_requests, find_request, put_aside
 from tollgate_billing.payments.port import (
     AmbiguousError,
+    CheckoutOrder,
     InvoiceOrder,
+    ProviderCheckout,
     ProviderEvent,
     ProviderInvoice,
+    RefundOrder,
     RefusedError,
     TryLaterError,
 )
 from tollgate_billing.payments.providers.manual import ManualPort
 from tollgate_billing.payments.receivables import add_receivable, carry, find_receivable
 from tollgate_billing.payments.received import MANUAL, Payment, record_payment
+from tollgate_billing.payments.refunds import Refund, RefundRefusedError, ask_for_refund
 from tollgate_billing.statements.store import StoredStatement
+from tollgate_billing.wallets.top_ups import cancel_pending
+from tollgate_core.catalog import PaymentProvider
 
 
 class Moody(ManualPort):
@@ -166,14 +175,46 @@ def test_a_lease_that_ran_out_is_taken_over_by_somebody_who_looks_first(database
     assert [order.attempted for order in provider.asked] == [True]
 
 
+@pytest.mark.parametrize("error", [TryLaterError("busy"), AmbiguousError("no answer"), RefusedError("no")])
+def test_whose_lease_ran_out_leaves_the_request_to_whoever_has_it_now(database: Database, error: Exception) -> None:
+    class Slow(Moody):
+        def collect(self, order: InvoiceOrder) -> ProviderInvoice:
+            desk.now_ms += 600_001
+            with database.write() as connection:
+                (request,) = due_requests(connection, desk.now_ms)
+                assert claim(connection, request, desk.now_ms, 600_000)
+            return super().collect(order)
+
+    desk = desk_with_a_fee(database, {PROVIDER: Slow(error)})
+    desk.send()
+    (request,) = desk.requests("pending")
+    assert (request.attempted_ms, request.leased_ms, request.problem) == (desk.now_ms, desk.now_ms + 600_000, "")
+
+
+def test_a_request_that_a_person_decides_on_is_not_sent_meanwhile(database: Database) -> None:
+    desk = desk_with_a_fee(database, {PROVIDER: Moody()})
+    with ThreadPoolExecutor(1) as pool:
+        with database.write() as connection:
+            found = find_request(connection, f"invoice.{desk.statements()[0].id}", lock=True)
+            assert found
+            sending = pool.submit(desk.send)
+            time.sleep(0.3)
+            decide(connection, found, again=False, now_ms=desk.now_ms)
+        assert sending.result() == 0
+    assert len(desk.requests("dropped")) == 1
+
+
 def test_a_person_s_decision_is_of_a_request_that_is_stuck(database: Database) -> None:
     desk = desk_with_a_fee(database, {PROVIDER: Moody()})
     (request,) = desk.requests("pending")
     with database.write() as connection:
+        assert claim(connection, request, desk.now_ms, 0)
         put_aside(connection, request, "why")
         dropped = decide(connection, request, again=False, now_ms=1)
     assert (dropped.state, desk.send(3)) == ("dropped", 0)
-    assert desk.requests("dropped") == [replace(dropped, due_ms=1, problem="why")]
+    assert desk.requests("dropped") == [
+        replace(dropped, due_ms=1, problem="why", attempts=1, attempted_ms=request.created_ms)
+    ]
     assert dropped.subscription == SUBSCRIPTION
 
 
@@ -220,6 +261,20 @@ def test_a_small_statement_that_was_paid_by_hand_is_not_carried(database: Databa
     assert [order.total_minor for order in provider.asked] == [9800], "the two later ones"
 
 
+def test_a_top_up_that_was_cancelled_before_anything_was_sent_is_not_charged(database: Database) -> None:
+    provider = Moody(TryLaterError("busy"))
+    catalog = collected_catalog(make_fee(), provider=PaymentProvider(name=PROVIDER, kind="stripe"))
+    apply_catalog(database, catalog, START)
+    desk = Desk(database, {PROVIDER: provider}, catalog)
+    desk.pay_in("t1", 2500)
+    desk.send()
+    with database.write() as connection:
+        cancel_pending(connection, SUBSCRIPTION, desk.now_ms)
+    desk.send(3)
+    assert (len(provider.asked), desk.top_up("t1").state) == (1, "cancelled")
+    assert [request.subject for request in desk.requests("done")] == ["top-up.t1"]
+
+
 def test_what_an_invoice_carries_is_decided_before_it_is_attempted(database: Database) -> None:
     provider = Moody(AmbiguousError("no answer"), least=4901)
     desk = desk_with_a_fee(database, {PROVIDER: provider}, amount="49.01")
@@ -251,6 +306,36 @@ def test_what_a_dropped_request_carries_waits_for_the_next_one(database: Databas
     desk.close(MONTHS[3])
     desk.send(3)
     assert provider.asked[-1].lines[-1].key == f"carried-{first.id}"
+
+
+def test_a_refund_that_did_not_reach_the_customer_can_be_given_again(database: Database) -> None:
+    class Refunding(ManualPort):
+        def collect(self, order: InvoiceOrder) -> ProviderInvoice:
+            return replace(super().collect(order), status="paid", paid_minor=4900)
+
+        def refund(self, order: RefundOrder) -> ProviderInvoice:
+            return replace(paid, refunded_minor=order.minor)
+
+    desk = desk_with_a_fee(database, {PROVIDER: Refunding()})
+    desk.send()
+    (statement,) = desk.statements()
+    paid = ProviderInvoice(f"manual.{statement.id}", statement.id, "", "paid", "USD", 4900, 0, 4900)
+    ask_back(desk, statement, "r1")
+    with pytest.raises(RefundRefusedError, match="nothing is left"):
+        ask_back(desk, statement, "r2")
+    desk.send()
+    with pytest.raises(RefundRefusedError, match="nothing is left"):
+        ask_back(desk, statement, "r2")
+    with database.write() as connection:  # its bank sent it back, or the provider rejected it
+        apply_invoice(connection, PROVIDER, paid, desk.now_ms)
+    assert ask_back(desk, statement, "r2").minor == 4900
+
+
+def ask_back(desk: Desk, statement: StoredStatement, name: str) -> Refund:
+    receivable = desk.receivable(statement)
+    assert receivable
+    with desk.database.write() as connection:
+        return ask_for_refund(connection, receivable, name, None, "sorry", desk.now_ms)
 
 
 def test_a_provider_that_is_gone_holds_up_no_other_one(database: Database) -> None:
@@ -303,6 +388,46 @@ def test_an_event_that_cannot_be_applied_stops_no_other(database: Database, caps
             receive(connection, PROVIDER, event, desk.now_ms)
     assert desk.follower.tick() == 2
     assert desk.paid(statement) == 4900
+
+
+def test_an_invoice_or_checkout_that_its_provider_refuses_to_show_stops_no_other(database: Database) -> None:
+    class Refusing(ManualPort):
+        def read_invoice(self, reference: str) -> ProviderInvoice | None:
+            if reference == f"manual.{first.id}":
+                raise RefusedError("no")
+            return ProviderInvoice(reference, second.id, "", "paid", "USD", 4900, 0, 4900)
+
+        def read_checkout(self, reference: str) -> ProviderCheckout | None:
+            if reference == "manual.newer":
+                raise RefusedError("no")
+            return super().read_checkout(reference)
+
+        def check_out(self, order: CheckoutOrder) -> ProviderCheckout:
+            return replace(super().check_out(order), status="open")
+
+    desk = desk_with_a_fee(database, {PROVIDER: Refusing()})
+    desk.send()
+    first, second = desk.close(MONTHS[1])
+    desk.send()
+    for name in ("older", "newer"):
+        desk.now_ms += 1
+        desk.check_out(name)
+    desk.follower.tick()
+    assert (desk.paid(first), desk.paid(second)) == (0, 4900)
+    with database.read() as connection:
+        assert [checkout.id for checkout in list_checkouts(connection, "complete")] == ["older"]
+
+
+def test_events_that_cannot_be_listed_do_not_stop_those_that_have_come(database: Database) -> None:
+    class Odd(ManualPort):
+        def events_since(self, moment_ms: int) -> Iterator[ProviderEvent]:
+            raise KeyError(f"{moment_ms}")
+
+    desk = desk_with_a_fee(database, {PROVIDER: Odd()})
+    with database.write() as connection:
+        receive(connection, PROVIDER, ProviderEvent("e", "x", 1), desk.now_ms)
+    assert desk.follower.tick() == 1
+    assert "internal: KeyError" in f"{desk.health.troubles()}"
 
 
 def test_events_about_one_invoice_are_one_look(database: Database) -> None:

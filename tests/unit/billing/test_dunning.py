@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from tests.unit.billing.builders import SUBSCRIPTION
 from tests.unit.billing.desk import PROVIDER, Desk, desk_with_a_fee
-from tests.unit.billing.test_statements import DAY
+from tests.unit.billing.test_statements import DAY, MONTHS
+from tollgate_billing.hydration.subscriptions import SubscriptionPusher, gate_state
 from tollgate_billing.ledger.database import Database
 from tollgate_billing.ledger.subscriptions import change_subscription, existing_subscription
 from tollgate_billing.notifications.store import list_notifications
@@ -19,6 +20,8 @@ from tollgate_billing.payments.applying import apply_invoice
 from tollgate_billing.payments.dunning import Dunning, access_of
 from tollgate_billing.payments.port import ProviderInvoice
 from tollgate_billing.payments.providers.manual import ManualPort
+from tollgate_billing.statements.store import StoredStatement
+from tollgate_billing.subscriptions.changes import reactivate
 from tollgate_core import catalog as c
 
 POLICY = c.Dunning(grace_days=7, throttle_days=3, requests_per_minute=6)
@@ -62,6 +65,25 @@ def test_time_never_makes_it_better_and_is_said_beforehand(
         assert access(unpaid, policy, now.next_ms).level != now.level
 
 
+def invoice_of(statement: StoredStatement, **changes: Any) -> ProviderInvoice:
+    """Open, but for the changes."""
+    found = ProviderInvoice(
+        reference=f"manual.{statement.id}",
+        subject=statement.id,
+        customer="",
+        status="open",
+        currency="USD",
+        total_minor=4900,
+        tax_minor=0,
+        paid_minor=0,
+    )
+    return replace(found, **changes)
+
+
+class Unlinked:
+    """Nobody is told."""
+
+
 class Court:
     """A statement that is open at a provider, and who judges by it."""
 
@@ -84,18 +106,9 @@ class Court:
 
     def hear(self, **changes: Any) -> Level:
         """From the provider."""
-        found = ProviderInvoice(
-            reference=f"manual.{self.statement.id}",
-            subject=self.statement.id,
-            customer="",
-            status="open",
-            currency="USD",
-            total_minor=4900,
-            tax_minor=0,
-            paid_minor=0,
-        )
+        found = invoice_of(self.statement, **changes)
         with self.desk.database.write() as connection:
-            apply_invoice(connection, PROVIDER, replace(found, **changes), self.desk.now_ms, self.dunning.judge)
+            apply_invoice(connection, PROVIDER, found, self.desk.now_ms, self.dunning.judge)
         return self.level()
 
     def told(self) -> list[str]:
@@ -170,6 +183,42 @@ def test_who_does_not_pay_for_long_is_cancelled_and_has_to_be_asked_back(databas
     with database.read() as connection:
         assert existing_subscription(connection, SUBSCRIPTION).state == "cancelled"
         assert [told.kind for told in list_notifications(connection, SUBSCRIPTION)][-1] == "access.cancelled"
+
+
+def test_who_is_asked_back_before_he_has_paid_is_let_in_when_he_has(database: Database) -> None:
+    desk = desk_with_a_fee(database, {PROVIDER: ManualPort()}, dunning=replace_policy(cancel_days=5))
+    with database.write() as connection:
+        change_subscription(connection, existing_subscription(connection, SUBSCRIPTION), {"origin": "api"})
+    desk.send()
+    (statement,) = desk.statements()
+    desk.now_ms += 20 * DAY
+    desk.dunning.tick()
+    pusher = SubscriptionPusher(database, Unlinked(), desk.clock, lambda: desk.catalog)  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
+    with database.write() as connection:
+        reactivate(connection, desk.catalog, existing_subscription(connection, SUBSCRIPTION), desk.now_ms)
+    desk.dunning.tick()
+    assert [gate_state(image) for image in pusher.load([SUBSCRIPTION]).images] == ["unpaid"]
+    paid = invoice_of(statement, status="paid", paid_minor=4900)
+    with database.write() as connection:
+        apply_invoice(connection, PROVIDER, paid, desk.now_ms, desk.dunning.judge)
+    assert [gate_state(image) for image in pusher.load([SUBSCRIPTION]).images] == ["active"]
+
+
+def test_a_bank_that_takes_an_old_payment_back_leaves_time_to_pay_again(database: Database) -> None:
+    desk = desk_with_a_fee(database, {PROVIDER: ManualPort()}, dunning=replace_policy(cancel_days=5))
+    with database.write() as connection:
+        change_subscription(connection, existing_subscription(connection, SUBSCRIPTION), {"origin": "api"})
+    desk.send()
+    (statement,) = desk.statements()
+    paid = invoice_of(statement, status="paid", paid_minor=4900)
+    for day, found in ((1, paid), (90, replace(paid, paid_minor=0, disputed=True))):
+        desk.now_ms = MONTHS[0] + day * DAY
+        with database.write() as connection:
+            apply_invoice(connection, PROVIDER, found, desk.now_ms, desk.dunning.judge)
+    for days, level in ((90, "suspended"), (94.9, "suspended"), (95.1, "cancelled")):
+        desk.now_ms = MONTHS[0] + int(days * DAY)
+        desk.dunning.tick()
+        assert desk.level() == level
 
 
 def test_what_a_manifest_declares_stays_suspended(database: Database) -> None:

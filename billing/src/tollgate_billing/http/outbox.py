@@ -68,7 +68,7 @@ def _view_event(event: Aside) -> Json:
 
 def _decide(services: Services, request_id: str, *, again: bool) -> Json:
     with services.database.write() as connection:
-        found = find_request(connection, request_id)
+        found = find_request(connection, request_id, lock=True)
         if found is None:
             raise Problem(404, f"there is no request {request_id}")
         if found.state == "pending" and again:

@@ -83,12 +83,17 @@ def payment_routes(services: Services) -> APIRouter:
 def _require_by_hand(services: Services, connection: Connection, statement: StoredStatement) -> None:
     """What a provider is collecting would be paid twice."""
     receivable = find_receivable(connection, statement.id)
-    if receivable is None or (receivable.status in {CARRIED, "void"} and not receivable.carried_by):
+    if receivable is None:
         return
+    invoiced = find_receivable(connection, receivable.carried_by or statement.id) or receivable
+    if invoiced.status in {CARRIED, "void"}:
+        return
+    if invoiced.disputed and invoiced.status == "paid":
+        return  # a bank has the money again: no provider asks for it any more
     if not services.catalog.current.collects_by_hand(receivable.provider):
-        request = find_request(connection, f"invoice.{receivable.carried_by or statement.id}")
-        if request is None or request.state != "dropped":
-            where = f"{receivable.provider} is collecting it with {receivable.carried_by or statement.id}"
+        request = find_request(connection, f"invoice.{invoiced.subject}")
+        if request is None or request.state != "dropped" or invoiced.status == "open":
+            where = f"{receivable.provider} is collecting it with {invoiced.subject}"
             what = "mark the invoice as paid there, void it there, or drop the request ('tollgate payments drop')"
             raise Problem(409, f"{where}: {what}")
 

@@ -214,7 +214,7 @@ def _require_by_hand(connection: Connection, top_up: str, state: State) -> None:
     if receivable is None or receivable.status == "void":
         return
     request = find_request(connection, f"top_up.{receivable.subject}")
-    if request is not None and request.state == "dropped":
+    if request is not None and request.state == "dropped" and receivable.status != "open":
         return
     if receivable.status == "paid":
         raise Problem(409, f"the top-up {top_up} was paid through {receivable.provider}: give it back with a refund")

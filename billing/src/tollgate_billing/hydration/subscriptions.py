@@ -121,16 +121,17 @@ class SubscriptionPusher:
             **({"throttle": image.throttle} if image.throttle else {}),
             **({"limits": [_limit(own) for own in image.limits]} if image.limits else {}),
         }
-        fields: list[Argument] = ["revision", row.revision, "state", _state(image), "record", orjson.dumps(record)]
+        fields: list[Argument] = ["revision", row.revision, "state", gate_state(image), "record", orjson.dumps(record)]
         for key in image.keys:
             if key.is_valid(now):
                 fields += [f"key:{key.hash}", key.expires_ms or 0]
         return ("EVAL", self._push, 1, Keys.subscription(row.name), row.revision, *fields)
 
 
-def _state(image: Image) -> str:
-    """What the gate goes by: an active subscription that is not paid for is refused too."""
-    unpaid = image.access == "suspended" and image.subscription.state == "active"
+def gate_state(image: Image) -> str:
+    """What the gate goes by: an active subscription that is not paid for is refused too, also one that was cancelled
+    for it and asked back since."""
+    unpaid = image.access in {"suspended", "cancelled"} and image.subscription.state == "active"
     return UNPAID if unpaid else image.subscription.state
 
 

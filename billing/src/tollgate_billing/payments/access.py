@@ -12,7 +12,8 @@ _DAY_MS = 86_400_000
 
 @dataclass(frozen=True)
 class Unpaid:
-    """A statement whose time to be paid began at ``due_ms``. ``hopeless``: it was given up, or a bank took it back."""
+    """A statement whose time to be paid began at ``due_ms``. ``hopeless``: it was given up then, or a bank took it
+    back."""
 
     statement: str
     due_ms: int

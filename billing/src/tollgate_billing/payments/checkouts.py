@@ -7,7 +7,7 @@ from sqlalchemy import Connection, insert, select, update
 from tollgate_billing.ledger.subscriptions import find_subscription
 from tollgate_billing.ledger.tables import checkouts
 from tollgate_billing.payments.port import CheckoutOrder, CheckoutStatus, Payer, ProviderCheckout
-from tollgate_billing.payments.receivables import customer_reference, replace_customer
+from tollgate_billing.payments.receivables import customer_reference, known_customer, replace_customer
 from tollgate_billing.subscriptions.changes import ChangeRefusedError, begin
 from tollgate_core.catalog import Catalog
 from tollgate_core.catalog import Subscription as Declared
@@ -96,14 +96,23 @@ def apply_checkout(
     if found.status != "open":
         values["settled_ms"] = now_ms
     if found.status == "complete":
-        replace_customer(connection, provider, checkout.customer, found.customer, now_ms)
-        try:
-            with connection.begin_nested():
-                _begin_subscription(connection, catalog, checkout, now_ms)
-        except ChangeRefusedError as error:  # as when the product went away meanwhile: a person has to look
-            values["problem"] = str(error)
+        values["problem"] = _complete(connection, catalog, checkout, found.customer, now_ms)
     _change(connection, checkout.id, **values)
     return find_checkout(connection, checkout.id)
+
+
+def _complete(connection: Connection, catalog: Catalog, checkout: Checkout, reference: str, now_ms: int) -> str:
+    """Why nothing has begun, as when the product went away meanwhile: a person has to look. Empty where all is well."""
+    owner = known_customer(connection, checkout.provider, reference) if reference else ""
+    if owner not in {"", checkout.customer}:  # a provider may know people by an address that nobody has verified
+        return "it was completed in another customer's name: check out with another e-mail address"
+    replace_customer(connection, checkout.provider, checkout.customer, reference, now_ms)
+    try:
+        with connection.begin_nested():
+            _begin_subscription(connection, catalog, checkout, now_ms)
+    except ChangeRefusedError as error:
+        return str(error)
+    return ""
 
 
 def find_checkout(connection: Connection, checkout_id: str, *, lock: bool = False) -> Checkout | None:

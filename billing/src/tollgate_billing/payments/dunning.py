@@ -131,7 +131,7 @@ def access_of(connection: Connection, row: Subscription) -> Access:
 def levels(connection: Connection) -> dict[tuple[str, str], Level]:
     """By subscription and customer; without those whose access is good."""
     a = access_table.c
-    query = select(a.subscription, a.customer, a.level).where(a.level.in_(["grace", "throttled", "suspended"]))
+    query = select(a.subscription, a.customer, a.level).where(a.level != "active")
     return {(row[0], row[1]): row[2] for row in connection.execute(query)}
 
 
@@ -141,15 +141,17 @@ def _unpaid(connection: Connection, row: Subscription, days: Mapping[str, int]) 
     i, s, p = invoices.c, statements.c, payments.c
     paid = select(func.coalesce(func.sum(p.minor), 0)).where(p.subject == i.subject, p.kind.in_(SETTLING))
     query = (
-        select(i.subject, s.cut_ms, i.status, i.disputed, i.provider)
+        select(i.subject, s.cut_ms, i.status, i.disputed, i.provider, i.changed_ms)
         .join(statements, s.id == i.subject)
         .where(i.subscription == row.name, i.customer == row.customer, i.due_minor > paid.scalar_subquery())
         .where(i.status.in_(["open", "uncollectible"]) | i.disputed)
     )
-    found = [
-        Unpaid(statement, cut_ms + days.get(provider, 0) * _DAY_MS, disputed or status == "uncollectible")
-        for statement, cut_ms, status, disputed, provider in connection.execute(query)
-    ]
+    found: list[Unpaid] = []
+    for statement, cut_ms, status, disputed, provider, changed_ms in connection.execute(query):
+        hopeless = disputed or status == "uncollectible"
+        # It may have been paid long ago: whoever has to pay again has as much time as anybody.
+        due_ms = changed_ms if hopeless else cut_ms + days.get(provider, 0) * _DAY_MS
+        found.append(Unpaid(statement, due_ms, hopeless))
     return [*found, *_charged_back(connection, row)]
 
 

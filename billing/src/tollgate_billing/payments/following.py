@@ -6,8 +6,9 @@ difference.
 
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 
@@ -41,6 +42,7 @@ from tollgate_billing.payments.port import (
     ProviderError,
     ProviderInvoice,
     ProviderPort,
+    RefusedError,
     UnauthorizedError,
     suspect_nobody,
 )
@@ -200,14 +202,23 @@ class Follower:
                 open_ones = unsettled(connection, name)
                 checkouts = list_checkouts(connection, "open", name)
             for receivable in open_ones:
-                self._read_anew(name, provider, receivable)
+                with _alone(name, receivable.subject):
+                    self._read_anew(name, provider, receivable)
             for checkout in checkouts:
-                self._read_checkout(name, provider, checkout)
+                with _alone(name, checkout.id):
+                    self._read_checkout(name, provider, checkout)
         except (ProviderError, IntegrityError) as error:  # the latter: an event came by itself at the same moment
             if isinstance(error, UnauthorizedError):
                 self._suspect(name)
             if isinstance(error, ProviderError):
                 self._health.trouble(f"payment provider {name}", str(error), of_others=True)
+            self._polled[name] = now - _POLL_MS + _POLL_AGAIN_MS
+            return
+        except DATABASE_AWAY:
+            raise
+        except Exception as error:  # what has come already, from other providers too, is looked at all the same
+            _log.exception("cannot be polled", provider=name)
+            self._health.trouble(f"payment provider {name}", _problem(error))
             self._polled[name] = now - _POLL_MS + _POLL_AGAIN_MS
             return
         self._polled[name] = now
@@ -238,21 +249,28 @@ class Follower:
         return apply_checkout(connection, self._catalog(), name, found, self._clock()) if found else None
 
     def _read_anew(self, name: str, provider: ProviderPort, receivable: Receivable) -> None:
-        """One that cannot be applied does not stop the others."""
-        try:
-            # Nobody comes back to pay in what he wanted yesterday, and meanwhile nothing is paid in by itself.
-            old = top_up_of(receivable.subject) and self._clock() - receivable.changed_ms > _TOP_UP_MS
-            look = provider.void if old else provider.read_invoice
-            found = look(receivable.reference)
-            if found is not None:
-                with self._database.write() as connection:
-                    apply_invoice(connection, name, found, self._clock(), self._judge, receivable.version)
-        except StaleError:
-            return  # somebody else has just looked
-        except (ProviderError, *DATABASE_AWAY):
-            raise
-        except Exception as error:
-            _log.error("a person has to look", provider=name, statement=receivable.subject, problem=_problem(error))
+        # Nobody comes back to pay in what he wanted yesterday, and meanwhile nothing is paid in by itself.
+        old = top_up_of(receivable.subject) and self._clock() - receivable.changed_ms > _TOP_UP_MS
+        look = provider.void if old else provider.read_invoice
+        found = look(receivable.reference)
+        if found is not None:
+            with self._database.write() as connection:
+                apply_invoice(connection, name, found, self._clock(), self._judge, receivable.version)
+
+
+@contextmanager
+def _alone(name: str, about: str) -> Generator[None]:
+    """One that cannot be applied, or that its provider refuses to show, does not stop the others."""
+    try:
+        yield
+    except StaleError:
+        return  # somebody else has just looked
+    except RefusedError as error:
+        _log.error("a person has to look", provider=name, about=about, problem=str(error))
+    except (ProviderError, *DATABASE_AWAY):
+        raise
+    except Exception as error:
+        _log.error("a person has to look", provider=name, about=about, problem=_problem(error))
 
 
 def _problem(error: Exception) -> str:

@@ -102,8 +102,8 @@ def _order_of_top_up(
     )
     if top_up is None or receivable is None:
         raise ValueError(f"there is no {request.subject} to be collected")
-    if top_up.state != "pending" and not receivable.reference and request.attempted_ms is None:
-        return None  # paid by other means, or cancelled
+    if top_up.state != "pending" and not receivable.reference and not request.attempted_ms:
+        return None  # paid by other means, or cancelled; what was attempted before, if anything, charged nobody
     if top_up.minor < provider.least_minor(top_up.currency):
         raise RefusedError("it is less than the payment provider collects: raise topUps.min of the product")
     row = find_subscription(connection, top_up.subscription)

@@ -87,19 +87,20 @@ def finish(connection: Connection, request: Request, now_ms: int) -> None:
 
 def postpone(connection: Connection, request: Request, due_ms: int, problem: str) -> None:
     """It is tried again then."""
-    _change_mine(connection, request, due_ms=due_ms, leased_ms=0, problem=problem)
+    _change_own(connection, request, due_ms=due_ms, leased_ms=0, problem=problem)
 
 
 def postpone_unsent(connection: Connection, request: Request, due_ms: int, problem: str) -> None:
     """This attempt had no effect: what counts is the one before, if there was one."""
-    before = request.attempted_ms or 0
-    _change_mine(connection, request, due_ms=due_ms, leased_ms=0, problem=problem, attempted_ms=before)
+    _change_own(
+        connection, request, due_ms=due_ms, leased_ms=0, problem=problem, attempted_ms=request.attempted_ms or 0
+    )
 
 
 def postpone_unseen(connection: Connection, request: Request, due_ms: int, problem: str) -> None:
     """It was only looked for, which is no attempt."""
     before = {"attempted_ms": request.attempted_ms or 0, "attempts": request.attempts}
-    _change_mine(connection, request, due_ms=due_ms, leased_ms=0, problem=problem, **before)
+    _change_own(connection, request, due_ms=due_ms, leased_ms=0, problem=problem, **before)
 
 
 def wait_for_provider(connection: Connection, request: Request, now_ms: int, due_ms: int, problem: str) -> None:
@@ -118,7 +119,7 @@ def send_again(connection: Connection, kind: Kind, subject: str, now_ms: int) ->
 
 def put_aside(connection: Connection, request: Request, problem: str) -> None:
     """A person has to decide; what comes after it is not kept waiting."""
-    _change_mine(connection, request, state="stuck", leased_ms=0, problem=problem)
+    _change_own(connection, request, state="stuck", leased_ms=0, problem=problem)
 
 
 def decide(connection: Connection, request: Request, again: bool, now_ms: int) -> Request:
@@ -131,9 +132,10 @@ def decide(connection: Connection, request: Request, again: bool, now_ms: int) -
     return decided
 
 
-def find_request(connection: Connection, request_id: str) -> Request | None:
-    """One, or None."""
-    row = connection.execute(select(outbox).where(outbox.c.id == request_id)).mappings().first()
+def find_request(connection: Connection, request_id: str, *, lock: bool = False) -> Request | None:
+    """One, or None. With ``lock`` nobody begins to send it before this transaction ends."""
+    query = select(outbox).where(outbox.c.id == request_id)
+    row = connection.execute(query.with_for_update() if lock else query).mappings().first()
     return None if row is None else Request(**row)
 
 
@@ -166,8 +168,8 @@ def _change(connection: Connection, request: Request, **values: str | int) -> No
     connection.execute(update(outbox).where(outbox.c.id == request.id).values(values))
 
 
-def _change_mine(connection: Connection, request: Request, **values: str | int) -> None:
-    """``request`` as it was before this sender claimed it: whoever claimed it since has counted one more attempt."""
+def _change_own(connection: Connection, request: Request, **values: str | int) -> None:
+    """Of whoever has claimed it: where his lease ran out and somebody else has it, he knows less."""
     o = outbox.c
     mine = (o.id == request.id, o.state == "pending", o.attempts == request.attempts + 1)
     connection.execute(update(outbox).where(*mine).values(values))

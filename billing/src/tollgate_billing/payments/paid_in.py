@@ -10,7 +10,7 @@ from tollgate_billing.ledger.subscriptions import Subscription
 from tollgate_billing.notifications.store import Kind, notify
 from tollgate_billing.payments.debts import top_up_subject
 from tollgate_billing.payments.port import ProviderInvoice
-from tollgate_billing.payments.received import PaymentRefusedError, payments_of
+from tollgate_billing.payments.received import PaymentRefusedError, paid_for, payments_of
 from tollgate_billing.wallets.grants import add_grant, grants_from, take_back, voided
 from tollgate_billing.wallets.top_ups import TopUpRefusedError, find_top_up, grant_name, grant_of, settle_top_up
 from tollgate_billing.wallets.topping_up import State, TopUp
@@ -30,11 +30,19 @@ def settle_paid_in(
         return
     if top_up.state == "paid":
         follow_money(connection, row, top_up, now_ms)
-    elif found.status == "paid" and came_minor(connection, top_up_id) == top_up.minor:
-        _settle(connection, row, top_up, "paid", f"{found.number or found.reference}", now_ms)
-        follow_money(connection, row, top_up, now_ms)  # some of it may have gone back already
+    elif found.status == "paid" and _settled_minor(connection, top_up_id) == top_up.minor:
+        _settle_paid(connection, row, top_up, found, now_ms)
     elif found.status in {"void", "uncollectible"} and top_up.state == "pending":
         _settle(connection, row, top_up, "failed", found.failure or "the invoice was voided", now_ms)
+
+
+def _settle_paid(connection: Connection, row: Subscription, top_up: TopUp, found: ProviderInvoice, now_ms: int) -> None:
+    """One that was lowered to nothing before it was paid is no credit."""
+    if came_minor(connection, top_up.id):
+        _settle(connection, row, top_up, "paid", f"{found.number or found.reference}", now_ms)
+        follow_money(connection, row, top_up, now_ms)  # some of it may have gone back already, or never came
+    elif top_up.state == "pending":
+        _settle(connection, row, top_up, "failed", "nothing of it was left to be paid", now_ms)
 
 
 def follow_money(connection: Connection, row: Subscription, top_up: TopUp, now_ms: int) -> None:
@@ -66,6 +74,12 @@ def came_minor(connection: Connection, top_up_id: str) -> int:
     """Of the money that was paid for it, what no bank took back; before tax."""
     found = payments_of(connection, top_up_subject(top_up_id))
     return sum(payment.minor for payment in found if payment.kind == "payment")
+
+
+def _settled_minor(connection: Connection, top_up_id: str) -> int:
+    """What came for it, and what its invoice was lowered by before it was paid."""
+    subject = top_up_subject(top_up_id)
+    return paid_for(connection, [subject]).get(subject, 0)
 
 
 def shortfall_minor(connection: Connection, subscription: str, top_up_id: str) -> int:

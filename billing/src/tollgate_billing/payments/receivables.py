@@ -178,8 +178,11 @@ def open_invoices(connection: Connection, provider: str, customer: str) -> list[
 
 
 def remember_customer(connection: Connection, provider: str, customer: str, reference: str, now_ms: int) -> None:
-    """What the provider calls him; the first name stays, also where two subscriptions of his bring one at once."""
+    """What the provider calls him; the first name stays, also where two subscriptions of his bring one at once. A name
+    that is another customer's already is not his."""
     if not reference or customer_reference(connection, provider, customer):
+        return
+    if known_customer(connection, provider, reference):
         return
     values = {"provider": provider, "customer": customer, "reference": reference, "created_ms": now_ms}
     with suppress(IntegrityError), connection.begin_nested():

@@ -24,7 +24,14 @@ from tollgate_billing.payments.drifts import Drift, Kind, list_drifts, replace_d
 from tollgate_billing.payments.inbox import count_events
 from tollgate_billing.payments.invoices import invoice_lines
 from tollgate_billing.payments.outbox import count_requests
-from tollgate_billing.payments.port import InvoiceLine, Labelled, ProviderError, ProviderInvoice, ProviderPort
+from tollgate_billing.payments.port import (
+    InvoiceLine,
+    Labelled,
+    ProviderError,
+    ProviderInvoice,
+    ProviderPort,
+    RefusedError,
+)
 from tollgate_billing.payments.receivables import (
     Receivable,
     carried_with,
@@ -112,6 +119,11 @@ class Reconciler:
                 _log.warning("compared later", what=what, problem=str(error))
                 self._next[what] = now + _YOUNG_MS
                 return
+            except DATABASE_AWAY:
+                raise
+            except Exception:
+                self._next[what] = now + _YOUNG_MS  # others come first, and their turn comes soon
+                raise
             self._next[what] = now + every_ms
 
     def _say(self) -> list[Drift]:
@@ -186,11 +198,9 @@ class Reconciler:
         try:
             found = port.read_invoice(receivable.reference)
             wrong = self._differences(port, receivable, found)
-        except (ProviderError, *DATABASE_AWAY):
-            raise
         except StaleError:
             return []  # somebody is at it: next time
-        except (DriftError, PaymentRefusedError) as error:
+        except (RefusedError, DriftError, PaymentRefusedError) as error:
             wrong = {"invoice": [str(error)]}
         now = self._clock()
         return [

@@ -66,19 +66,20 @@ def ask_for_refund(
     return made
 
 
-def _is_dropped(connection: Connection, refund: Refund) -> bool:
-    """A person has decided that it is not given."""
+def _is_underway(connection: Connection, refund: Refund) -> bool:
+    """Not given yet, and a person has not decided that it never is."""
     request = find_request(connection, f"refund.{refund.id}")
-    return request is not None and request.state == "dropped"
+    return request is not None and request.state in {"pending", "stuck"}
 
 
 def _left(connection: Connection, receivable: Receivable) -> int:
-    """With tax. What was asked for before counts, whether it was done yet or not."""
+    """With tax. What was asked for before counts until it was done, and from then on what the provider says of it: a
+    refund may be rejected, or come back."""
     if not receivable.reference or receivable.status not in {"open", "paid"} or receivable.disputed:
         raise RefundRefusedError(
             "there is no invoice at a payment provider that is open or paid and not disputed: nothing can be given back"
         )
     together = [receivable, *carried_with(connection, receivable.subject)]
     total = sum(one.due_minor for one in together) + receivable.tax_minor
-    asked = sum(one.minor for one in refunds_of(connection, receivable.subject) if not _is_dropped(connection, one))
-    return total - max(asked, receivable.refunded_minor + receivable.credited_minor)
+    asked = sum(one.minor for one in refunds_of(connection, receivable.subject) if _is_underway(connection, one))
+    return total - asked - receivable.refunded_minor - receivable.credited_minor

@@ -23,6 +23,7 @@ def card_change(world: World, subscription: Json) -> Json:
         subscription["address_id"],
         subscription["business_id"],
         subscription["id"],
+        custom_data=subscription["custom_data"],
     )
     return begin(world, given)
 

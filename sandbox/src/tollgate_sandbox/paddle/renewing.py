@@ -27,6 +27,7 @@ def new_transaction(world: World, subscription: Json, origin: str, items: list[J
             subscription["address_id"],
             subscription["business_id"],
             subscription["id"],
+            custom_data=subscription["custom_data"],
             billing_period=span,
             billing_details=subscription["billing_details"],
             collection_mode=subscription["collection_mode"],

@@ -35,6 +35,7 @@ from tollgate_billing.payments.providers.paddle.objects import (
     CHECKOUT,
     CUSTOMER,
     PAGE,
+    SUBJECT,
     SUBSCRIPTION,
     created_since,
     is_missing,
@@ -76,11 +77,11 @@ class Checkouts:
     def _find(self, order: CheckoutOrder) -> Transaction | None:
         pager = Pager(order_by=OrderBy.id_descending(), per_page=PAGE)
         wanted = ListTransactions(pager, created_at=created_since(order.asked_ms))
-        return next((one for one in self._client.transactions.list(wanted) if label(one, CHECKOUT) == order.id), None)
+        return next((one for one in self._client.transactions.list(wanted) if _checkout_of(one) == order.id), None)
 
     def _change_card(self, order: CheckoutOrder) -> Transaction | None:
         """None where there is no card that could be another one."""
-        subscription = self._transactions.chargeable(order.payer.reference, order.currency)
+        subscription = self._transactions.chargeable(order.payer, order.currency)
         if subscription is None:
             return None
         change = self._client.subscriptions.get_payment_method_change_transaction(subscription.id)
@@ -110,13 +111,18 @@ def _labels(order: CheckoutOrder) -> CustomData:
     return CustomData({CHECKOUT: order.id, SUBSCRIPTION: order.subscription, CUSTOMER: order.payer.customer})
 
 
+def _checkout_of(transaction: Transaction) -> str:
+    """A charge has the label of the checkout that its subscription began with, and is none."""
+    return "" if label(transaction, SUBJECT) else label(transaction, CHECKOUT)
+
+
 def _view(transaction: Transaction) -> ProviderCheckout:
     status = _STATUSES.get(transaction.status.value, "open")
     # A change of card is ready when it begins, and stays nobody's debt.
     done = transaction.origin == TransactionOrigin.SubscriptionPaymentMethodChange and bool(transaction.billed_at)
     return ProviderCheckout(
         reference=transaction.id,
-        checkout=label(transaction, CHECKOUT),
+        checkout=_checkout_of(transaction),
         customer=transaction.customer_id or "",
         status="complete" if done else status,
         url=(transaction.checkout.url or "") if transaction.checkout and status == "open" else "",

@@ -9,7 +9,7 @@ from paddle_billing.Notifications.Secret import Secret
 
 from tollgate_billing.clock import parse_rfc3339
 from tollgate_billing.payments.port import NotAuthenticError, ProviderEvent
-from tollgate_billing.payments.providers.paddle.objects import CHECKOUT, data_of
+from tollgate_billing.payments.providers.paddle.objects import CHECKOUT, SUBJECT, data_of
 
 #: The SDK allows five seconds, and none at all where TEST_MODE is set: this is judged here, by our clock.
 _TOLERANCE_MS = 300_000
@@ -38,7 +38,9 @@ def event_of(document: Mapping[str, Any]) -> ProviderEvent:
     """Of an event's JSON. Raises AttributeError, KeyError, TypeError or ValueError for what is none."""
     kind, data = str(document["event_type"]), document["data"]
     transaction = data["id"] if kind.startswith("transaction.") else data.get("transaction_id") or ""
-    is_checkout = kind.startswith("transaction.") and CHECKOUT in data_of(data.get("custom_data"))
+    is_checkout = (
+        kind.startswith("transaction.") and CHECKOUT in data_of(data.get("custom_data")) and not _is_charge(data)
+    )
     name = transaction if isinstance(transaction, str) else ""
     return ProviderEvent(
         id=str(document["event_id"]),
@@ -47,3 +49,8 @@ def event_of(document: Mapping[str, Any]) -> ProviderEvent:
         invoice="" if is_checkout else name,
         checkout=name if is_checkout else "",
     )
+
+
+def _is_charge(data: Mapping[str, Any]) -> bool:
+    """Paddle copies a checkout's labels to the subscription, and from there to whatever is charged on it."""
+    return any(SUBJECT in data_of(item["price"].get("custom_data")) for item in data.get("items") or ())

@@ -64,11 +64,13 @@ from tollgate_billing.payments.port import (
     InvoiceOrder,
     InvoiceStatus,
     Labelled,
+    Payer,
     ProviderInvoice,
 )
 from tollgate_billing.payments.providers.paddle.amounts import without_credits
 from tollgate_billing.payments.providers.paddle.errors import having_sent, looking
 from tollgate_billing.payments.providers.paddle.objects import (
+    CUSTOMER,
     LINE,
     PAGE,
     REPLACES,
@@ -160,13 +162,15 @@ class Transactions:
             found = self.get(reference)
         return None if found is None else self.view(found)
 
-    def chargeable(self, customer: str, currency: str) -> Subscription | None:
-        """The newest of a customer whose card can be charged in this currency."""
-        if not customer:
+    def chargeable(self, payer: Payer, currency: str) -> Subscription | None:
+        """The newest that a checkout of his began and whose card can be charged in this currency. What else is under
+        his e-mail address, which nobody has verified, is not his to charge."""
+        if not payer.reference:
             return None
-        wanted = ListSubscriptions(pager=_newest_first(), customer_ids=[customer])
+        wanted = ListSubscriptions(pager=_newest_first(), customer_ids=[payer.reference])
         for subscription in self._client.subscriptions.list(wanted):
-            if subscription.status.value in _CHARGEABLE and subscription.currency_code == CurrencyCode(currency):
+            fits = subscription.status.value in _CHARGEABLE and subscription.currency_code == CurrencyCode(currency)
+            if fits and data_of(subscription.custom_data).get(CUSTOMER) == payer.customer:
                 return subscription
         return None
 
@@ -182,7 +186,8 @@ class Transactions:
         return ProviderInvoice(
             reference=transaction.id,
             subject=label(transaction, SUBJECT),
-            customer=transaction.customer_id or "",
+            # Anybody can pay an offer, under any address: that makes him nobody's customer.
+            customer=(transaction.customer_id or "") if transaction.subscription_id else "",
             status=status,
             currency=transaction.currency_code.value,
             total_minor=int(transaction.details.totals.total),
@@ -200,7 +205,7 @@ class Transactions:
         )
 
     def _chargeable_for(self, order: InvoiceOrder) -> Subscription | None:
-        return self.chargeable(order.payer.reference, order.currency)
+        return self.chargeable(order.payer, order.currency)
 
     def _find(self, order: InvoiceOrder) -> Transaction | None:
         """What is not cancelled comes first. Offers have no customer before they are paid, so where nothing is known

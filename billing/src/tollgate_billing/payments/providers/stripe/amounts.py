@@ -30,12 +30,19 @@ _LEAST = {
     "INR": 50,
     "HKD": 400,
     "SGD": 50,
+    "AED": 200,
+    "MGA": 5000,
+    "MYR": 200,
+    "RON": 200,
+    "THB": 1000,
 }
+#: Of all others, by their decimals.
+_LEAST_OF_OTHERS = {0: 50, 3: 500}
 
 
 def least_minor(currency: str) -> int:
-    """Less than that Stripe does not charge."""
-    return _LEAST.get(currency, 50 if minor_unit_exponent(currency) else 1)
+    """Less than that Stripe does not charge: it calls such an invoice paid, and puts it on the customer's balance."""
+    return _LEAST.get(currency) or _LEAST_OF_OTHERS.get(minor_unit_exponent(currency), 50)
 
 
 def to_stripe(minor: int, currency: str) -> int:

@@ -1,6 +1,7 @@
 """Stripe's hosted page on which a customer gives a payment method: a Checkout Session in the mode ``setup``."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import stripe
 
@@ -26,7 +27,7 @@ class Checkouts:
         return self._view(found or self._make(order, customer))
 
     def read(self, reference: str) -> ProviderCheckout | None:
-        """A complete one's card becomes the one that is charged."""
+        """A complete one's card becomes the one that is charged. With its customer it is gone."""
         try:
             session = self._v1.checkout.sessions.retrieve(reference, {"expand": ["setup_intent"]})
         except stripe.InvalidRequestError as error:
@@ -34,8 +35,8 @@ class Checkouts:
                 return None
             raise
         found = self._view(session)
-        if found.status == "complete" and found.checkout:
-            self._take_card(session)
+        if found.status == "complete" and found.checkout and not self._take_card(session):
+            return replace(found, status="expired", url="")
         return found
 
     def end(self, reference: str) -> ProviderCheckout | None:
@@ -65,14 +66,18 @@ class Checkouts:
             {"idempotency_key": f"tollgate.checkout.{order.id}"},
         )
 
-    def _take_card(self, session: "stripe.checkout.Session") -> None:
+    def _take_card(self, session: "stripe.checkout.Session") -> bool:
+        """False where there is nobody any more whose it could be."""
         intent, customer = session.setup_intent, id_of(session.customer)
         if isinstance(intent, str) or intent is None or not customer:
             raise RefusedError(f"the checkout {session.id} is complete, and has no payment method")
-        current = self._v1.customers.retrieve(customer).invoice_settings
-        method = id_of(intent.payment_method)
+        known = self._customers.retrieve(customer)
+        if known is None:
+            return False
+        current, method = known.invoice_settings, id_of(intent.payment_method)
         if current is None or id_of(current.default_payment_method) != method:
             self._customers.charge_to(customer, method, with_address=self._with_address)
+        return True
 
     @staticmethod
     def _view(session: "stripe.checkout.Session") -> ProviderCheckout:

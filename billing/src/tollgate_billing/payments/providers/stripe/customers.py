@@ -15,7 +15,7 @@ class Customers:
 
     def find_or_make(self, payer: Payer) -> str:
         """Stripe's name of him. One who was deleted there is made anew: what he owes is owed all the same."""
-        if payer.reference and self._retrieve(payer.reference) is not None:
+        if payer.reference and self.retrieve(payer.reference) is not None:
             return payer.reference
         # A search lags by a minute, within which the key holds.
         text = payer.customer.replace("\\", "\\\\").replace("'", "\\'")
@@ -24,13 +24,13 @@ class Customers:
 
     def portal_url(self, customer: str, return_url: str) -> str:
         """A page that works for some minutes."""
-        if self._retrieve(customer) is None:
+        if self.retrieve(customer) is None:
             raise RefusedError("Stripe does not know this customer any more: he has to check out again")
         return self._v1.billing_portal.sessions.create({"customer": customer, "return_url": return_url}).url
 
     def payment_method(self, customer: str) -> PaymentMethod | None:
         """The one that invoices are charged to."""
-        found = self._retrieve(customer)
+        found = self.retrieve(customer)
         chosen = id_of(found.invoice_settings.default_payment_method) if found and found.invoice_settings else ""
         if not chosen:
             return None
@@ -51,6 +51,16 @@ class Customers:
                 parts["state"] = address.state or ""
                 self._v1.customers.update(customer, {"address": parts})
 
+    def retrieve(self, customer: str) -> stripe.Customer | None:
+        """None where he was deleted, or never was."""
+        try:
+            found = self._v1.customers.retrieve(customer)
+        except stripe.InvalidRequestError as error:
+            if is_missing(error):
+                return None
+            raise
+        return None if getattr(found, "deleted", False) else found
+
     def _make(self, payer: Payer) -> str:
         # Subscriptions of one customer may have several names of him: what is sent under one key must be the same.
         # One who was deleted had the same key: whom it names then is gone.
@@ -61,12 +71,3 @@ class Customers:
         if payer.name:
             self._v1.customers.update(made.id, {"name": payer.name})
         return made.id
-
-    def _retrieve(self, customer: str) -> stripe.Customer | None:
-        try:
-            found = self._v1.customers.retrieve(customer)
-        except stripe.InvalidRequestError as error:
-            if is_missing(error):
-                return None
-            raise
-        return None if getattr(found, "deleted", False) else found
