@@ -1,5 +1,6 @@
 """Statements become invoices at Stripe, through its own SDK, and what Stripe says becomes payments."""
 
+import pytest
 from sqlalchemy import func, select
 
 from tests.integration.payments.account import StripeAccount
@@ -9,8 +10,10 @@ from tests.unit.billing.builders import SUBSCRIPTION, apply_catalog, make_fee, m
 from tests.unit.billing.desk import PROVIDER, Desk, collected_catalog, desk_with_a_fee
 from tests.unit.billing.test_statements import DAY, MONTHS, START, use
 from tollgate_billing.ledger.database import Database
+from tollgate_billing.ledger.money import posted
 from tollgate_billing.ledger.subscriptions import existing_subscription
 from tollgate_billing.ledger.tables import payments
+from tollgate_billing.ledger.verification import verify
 from tollgate_billing.payments.port import Account
 from tollgate_billing.payments.providers.stripe.objects import CUSTOMER, label
 from tollgate_billing.wallets.standing import owed
@@ -98,6 +101,26 @@ def test_what_a_bank_takes_back_is_owed_until_the_dispute_is_won(account: Stripe
     desk.now_ms += 700_000
     desk.follower.tick()
     assert (desk.paid(statement), left_to_pay(desk)) == (4900, 0)
+
+
+@pytest.mark.parametrize(("balance", "cash"), [(-1000, 3900), (250, 5150), (-4900, 0)])
+def test_what_stripe_takes_from_a_customers_balance_is_paid_and_no_cash(
+    account: StripeAccount, database: Database, balance: int, cash: int
+) -> None:
+    customer = account.customer()
+    movement = account.client.customers.balance_transactions.create
+    movement(customer, {"amount": balance, "currency": "usd"})
+    desk = desk_with_a_fee(database, {PROVIDER: account.port})
+    (statement,) = desk.statements()
+    desk.send()
+    for _ in range(2):
+        desk.now_ms += 700_000
+        desk.follower.tick()
+    assert (desk.paid(statement), left_to_pay(desk)) == (4900, 0)
+    assert account.collected() == cash
+    with database.read() as connection:
+        assert posted(connection, f"cash:{PROVIDER}")[0] == cash
+        assert verify(connection) == []
 
 
 def test_an_invoice_that_was_voided_by_hand_is_owed_and_not_collected(

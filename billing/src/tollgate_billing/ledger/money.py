@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import Connection, insert
+from sqlalchemy import Connection, func, insert, select
 
 from tollgate_billing.ledger.tables import money_postings
 
@@ -19,6 +19,14 @@ def post_money(
     same = {"transaction": transaction, "currency": currency, "at_ms": at_ms}
     rows = [{**same, "line": n, "account": account, "minor": minor} for n, (account, minor) in enumerate(sides)]
     connection.execute(insert(money_postings), rows)
+
+
+def posted(connection: Connection, account: str) -> tuple[int, int]:
+    """(minor units, number of postings) of an account."""
+    m = money_postings.c
+    query = select(func.coalesce(func.sum(m.minor), 0), func.count()).where(m.account == account)
+    minor, count = connection.execute(query).one()
+    return int(minor), int(count)
 
 
 def receivable_account(subscription: str) -> str:

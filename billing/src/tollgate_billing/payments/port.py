@@ -115,9 +115,10 @@ class InvoiceOrder:
 class ProviderInvoice:
     """The provider's truth. ``total_minor`` is with ``tax_minor``; ``paid_minor`` is what came in and no bank took back
     (``disputed``), ``refunded_minor`` what of that was given back; ``credited_minor`` need not be paid any more, by
-    credit notes before the payment. ``payment`` is what the provider calls the newest payment, ``payment_ms`` when
-    that was. ``underway``: a bank has not said yet whether it pays. ``failure``: why the last attempt failed.
-    ``replaces``: the one that was withdrawn for it."""
+    credit notes before the payment. ``balance_minor`` of what was paid is no money: the provider took it from a credit
+    that the customer has there; below zero, a debt that he had there was added. ``payment`` is what the provider calls
+    the newest payment, ``payment_ms`` when that was. ``underway``: a bank has not said yet whether it pays.
+    ``failure``: why the last attempt failed. ``replaces``: the one that was withdrawn for it."""
 
     reference: str
     subject: str
@@ -129,6 +130,7 @@ class ProviderInvoice:
     paid_minor: int
     refunded_minor: int = 0
     credited_minor: int = 0
+    balance_minor: int = 0
     disputed: bool = False
     payment: str = ""
     payment_ms: int = 0

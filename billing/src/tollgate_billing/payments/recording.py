@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import structlog
 from sqlalchemy import Connection
 
+from tollgate_billing.ledger.money import post_money, posted
 from tollgate_billing.ledger.subscriptions import find_subscription
 from tollgate_billing.notifications.store import notify
 from tollgate_billing.payments.debts import Debt, find_debt
@@ -31,7 +32,20 @@ def record_differences(
     refunded = _steps(connection, provider, found, together, "refund")
     for step in refunded:
         _write(connection, provider, found, step, "refund", now_ms)
+    if found.balance_minor:
+        _post_balance(connection, provider, found, now_ms)
     return bool(credits_ or paid or refunded)
+
+
+def _post_balance(connection: Connection, provider: str, found: ProviderInvoice, now_ms: int) -> None:
+    """Payments are posted as cash: what of it the provider took from its customer's balance never came."""
+    account = f"balance:{provider}:{found.reference}"
+    minor, count = posted(connection, account)
+    step = found.balance_minor - minor
+    if step:
+        sides = [(f"cash:{provider}", -step), (account, step)]
+        at_ms = found.payment_ms or now_ms
+        post_money(connection, f"{account}.{count + 1}"[-128:], sides, found.currency, at_ms)
 
 
 def _steps(

@@ -113,6 +113,7 @@ class Invoices:
             paid_minor=from_stripe(kept, currency),
             refunded_minor=from_stripe(min(money.refunded, kept), currency),
             credited_minor=from_stripe(credited, currency),
+            balance_minor=from_stripe(_drawn(invoice), currency),
             disputed=money.taken_back > 0,
             payment=money.newest,
             payment_ms=money.newest_ms,
@@ -231,3 +232,8 @@ class Invoices:
         disputes = self._v1.disputes.list({"payment_intent": intent, "limit": PAGE}).auto_paging_iter()
         money.refunded += sum(refund.amount for refund in refunds if refund.status in {"succeeded", "pending"})
         money.taken_back += sum(dispute.amount for dispute in disputes if dispute.status in _LOST)
+
+
+def _drawn(invoice: stripe.Invoice) -> int:
+    """What a paid one took from the customer's balance, which is below zero where he has credit."""
+    return (invoice.ending_balance or 0) - invoice.starting_balance if invoice.status == "paid" else 0
