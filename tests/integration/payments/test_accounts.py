@@ -12,6 +12,7 @@ from structlog.testing import capture_logs
 
 from tests.integration.payments.account import PADDLE_KEY, PADDLE_SECRET, PaddleAccount, StripeAccount, stripe_account
 from tests.unit.billing.desk import PROVIDER, desk_with_a_fee
+from tests.unit.sandbox_paddle.builders import price, transaction
 from tollgate_billing.health import Health
 from tollgate_billing.ledger.database import Database
 from tollgate_billing.payments.accounts import Checker
@@ -191,6 +192,24 @@ def test_manual_and_paddle(till: Till, paddle: PaddleAccount) -> None:
     till.put(PADDLE_KEY.replace("sdbx", "live"), PADDLE_SECRET)
     till.checker.tick()
     assert not till.used()
+
+
+def test_an_account_at_paddle_is_told_by_its_oldest_transaction(till: Till, paddle: PaddleAccount) -> None:
+    """Paddle does not say whose key it is."""
+    till.provider = PaymentProvider(name=NAME, kind="paddle", sandbox=True, api_url=paddle.url)
+    till.put(PADDLE_KEY, PADDLE_SECRET)
+    till.checker.tick()
+    assert till.said() == ("Synced", "an empty account in test mode", "", "test")
+    for _ in range(2):
+        transaction(paddle.client, price(paddle.client))
+        till.now_ms += 600_000
+        till.checker.tick()
+    (oldest, _) = sorted(one["id"] for one in paddle.raw("/transactions"))
+    assert till.said() == ("Synced", f"{oldest} in test mode", oldest, "test")
+    paddle.reset()
+    till.restart()
+    till.checker.tick()
+    assert (till.said()[0], till.used()) == ("AccountChanged", False)
 
 
 def test_files_are_read_where_they_changed(till: Till, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,13 +11,13 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 import structlog
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, func, insert, select
 from sqlalchemy.exc import IntegrityError
 
 from tollgate_billing.clock import Clock
 from tollgate_billing.health import Health, surviving
 from tollgate_billing.ledger.database import DATABASE_AWAY, Database
-from tollgate_billing.ledger.tables import payment_accounts
+from tollgate_billing.ledger.tables import payment_account_ids, payment_accounts
 from tollgate_billing.payments.port import Account, ProviderError, ProviderPort, RefusedError, UnauthorizedError
 from tollgate_billing.payments.registry import Configured
 
@@ -161,27 +161,32 @@ class Checker:
             # A key of the wrong mode is not even shown to anybody.
             return _changed(one, known, f"of {one.mode} mode")
         found = port.check()
-        if known is None:
+        if known is None or (not known.id and found.id and found.mode == known.mode):
             with self._database.write() as connection:
                 remember_account(connection, one.provider.name, found, self._clock())
             known = found
         if (found.id, found.mode) != (known.id, known.mode):
-            return _changed(one, known, f"of account {found.id} in {found.mode} mode")
-        label = f"{found.name} ({found.id})" if found.name else found.id
+            return _changed(one, known, f"of account {found.id or 'that is empty'} in {found.mode} mode")
+        label = f"{found.name} ({found.id})" if found.name else found.id or "an empty account"
         return replace(_outcome(one, "Synced", f"{label} in {found.mode} mode"), account=found.id, mode=found.mode)
 
 
 def known_account(connection: Connection, provider: str) -> Account | None:
     """The one that the name has stood for since its first key."""
-    a = payment_accounts.c
-    row = connection.execute(select(a.account, a.mode).where(a.provider == provider)).first()
-    return None if row is None else Account(row.account, row.mode)
+    a, i = payment_accounts.c, payment_account_ids.c
+    named = payment_accounts.outerjoin(payment_account_ids, i.provider == a.provider)
+    query = select(func.coalesce(i.account, a.account), a.mode).select_from(named)
+    row = connection.execute(query.where(a.provider == provider)).first()
+    return None if row is None else Account(row[0], row[1])
 
 
 def remember_account(connection: Connection, provider: str, account: Account, now_ms: int) -> None:
-    """Once. Raises IntegrityError where somebody else has just done it."""
-    values = {"provider": provider, "account": account.id, "mode": account.mode, "first_seen_ms": now_ms}
-    connection.execute(insert(payment_accounts).values(values))
+    """Once, and its id as soon as there is one. Raises IntegrityError where somebody else has just done it."""
+    values = {"provider": provider, "account": account.id, "first_seen_ms": now_ms}
+    if known_account(connection, provider) is None:
+        connection.execute(insert(payment_accounts).values(mode=account.mode, **values))
+    else:
+        connection.execute(insert(payment_account_ids).values(values))
 
 
 def _part(name: str) -> str:

@@ -60,7 +60,8 @@ def suspect_nobody(provider: str) -> None:
 
 @dataclass(frozen=True)
 class Account:
-    """Whom a key belongs to, as the provider says. ``id`` is empty where there is no account anywhere."""
+    """Whom a key belongs to, as the provider says. ``id`` is empty where there is no account anywhere, or nothing by
+    which it could be told yet."""
 
     id: str
     mode: Mode

@@ -197,3 +197,12 @@ payment_accounts = Table(
     Column("mode", String(8), nullable=False),
     Column("first_seen_ms", BigInteger, nullable=False),
 )
+
+#: What its account is called, where that could not be told when it was first asked.
+payment_account_ids = Table(
+    "payment_account_ids",
+    metadata,
+    Column("provider", String(400), primary_key=True),
+    Column("account", String(255), nullable=False),
+    Column("first_seen_ms", BigInteger, nullable=False),
+)

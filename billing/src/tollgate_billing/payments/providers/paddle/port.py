@@ -14,6 +14,7 @@ from paddle_billing.Resources.CustomerPortalSessions.Operations import CreateCus
 from paddle_billing.Resources.Events.Operations import ListEvents
 from paddle_billing.Resources.PaymentMethods.Operations import ListPaymentMethods
 from paddle_billing.Resources.Shared.Operations import Pager
+from paddle_billing.Resources.Shared.Operations.List.OrderBy import OrderBy
 from paddle_billing.Resources.Transactions.Operations import ListTransactions
 from paddle_billing.ResponseParser import ResponseParser
 
@@ -71,10 +72,12 @@ class PaddlePort:
         self._checkouts = Checkouts(client, self._transactions)
 
     def check(self) -> Account:
-        """See ``ProviderPort``. Paddle does not say whose key it is."""
+        """See ``ProviderPort``. Paddle does not say whose key it is, but an account's oldest transaction stays what it
+        is: nobody can delete one."""
         with speaking():
-            self._client.transactions.list(ListTransactions(pager=Pager(per_page=1)))
-        return Account("", self._mode)
+            found = self._client.transactions.list(ListTransactions(Pager(order_by=OrderBy.id_ascending(), per_page=1)))
+            oldest = next(iter(found), None)
+        return Account(oldest.id if oldest else "", self._mode)
 
     def least_minor(self, currency: str) -> int:
         """See ``ProviderPort``."""
