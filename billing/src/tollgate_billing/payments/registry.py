@@ -11,13 +11,10 @@ from typing import cast
 import msgspec
 import orjson
 import structlog
-from requests import Session
 
 from tollgate_billing.payments.port import ProviderPort
+from tollgate_billing.payments.providers.making import make_port
 from tollgate_billing.payments.providers.manual import ManualPort
-from tollgate_billing.payments.providers.paddle.port import PaddlePort, paddle_client
-from tollgate_billing.payments.providers.session import paced
-from tollgate_billing.payments.providers.stripe.port import StripePort, stripe_client, stripe_http
 from tollgate_core.catalog import Catalog, PaymentProvider
 from tollgate_core.payment_keys import Mode, PaymentKeys, keys_file, mode_of
 
@@ -106,14 +103,7 @@ def _configure(provider: PaymentProvider, content: bytes) -> Configured:
     mode = mode_of(keys.secret_key) if keys is not None else None
     if keys is None or mode is None:
         return Configured(provider, None)
-    if provider.kind == "paddle":
-        paddle = paddle_client(keys.secret_key, sandbox=provider.sandbox, api_url=provider.api_url)
-        paced(paddle.client, "paddle")
-        return Configured(provider, PaddlePort(paddle, keys.webhook_secrets, mode=mode), mode)
-    http = stripe_http(paced(Session(), "stripe"))
-    client = stripe_client(keys.secret_key, provider.api_url, provider.account, http)
-    port = StripePort(client, keys.webhook_secrets, automatic_tax=provider.automatic_tax, mode=mode)
-    return Configured(provider, port, mode)
+    return Configured(provider, make_port(provider, keys, mode), mode)
 
 
 def _checked(secret_key: object, webhook_secrets: object) -> PaymentKeys:
