@@ -7,7 +7,8 @@ import socket
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from tollgate_cli.laptop.state import StateDirectory
 #: Manifests name the simulated upstreams by this host.
 SANDBOX_HOST = "sandbox.localhost"
 _NODE = "laptop"
+_Wait = Callable[[], None]
 CA_BUNDLES = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem")
 
 
@@ -82,10 +84,7 @@ class System:
             ("simulated payment providers", self._start_simulators),
             ("Valkey", self._start_redis),
             ("simulated upstreams", self._start_sandbox),
-            ("billing", self._start_billing),
-            ("control plane", self._start_operator),
-            ("gate and meter", self._start_extproc),
-            ("witness", self._start_witness),
+            ("billing, control plane, gate, meter and witness", self._start_components),
             ("Envoy", self._start_envoy),
         ):
             self._say(f"starting {name}")
@@ -152,7 +151,15 @@ class System:
             "TOLLGATE_JOIN_GRACE_SECONDS": str(self.options.join_grace_seconds),
         }
 
-    def _start_billing(self) -> None:
+    def _start_components(self) -> None:
+        """Side by side: each takes a second or two to load, and none needs another one to start."""
+        waiting = [self._start_billing(), self._start_operator(), *self._start_extproc()]
+        self._start_witness()
+        for wait in waiting:
+            wait()
+        self.api_url = (self.state / "billing.url").read_text().strip()
+
+    def _start_billing(self) -> _Wait:
         ready = self.state / "billing.url"
         ready.unlink(missing_ok=True)
         self.simulators.wait()
@@ -169,10 +176,9 @@ class System:
             **simulators,
         }
         self.processes.start(Child("billing", [sys.executable, "-m", "tollgate_billing"], environment))
-        self.processes.wait_until("billing", ready.exists, 60)
-        self.api_url = ready.read_text().strip()
+        return lambda: self.processes.wait_until("billing", ready.exists, 60)
 
-    def _start_operator(self) -> None:
+    def _start_operator(self) -> _Wait:
         status = self.state / "status.json"
         status.unlink(missing_ok=True)
         workers = range(self.options.workers)
@@ -190,9 +196,9 @@ class System:
             "TOLLGATE_CA_BUNDLE": next((path for path in CA_BUNDLES if Path(path).exists()), CA_BUNDLES[0]),
         }
         self.processes.start(Child("operator", [sys.executable, "-m", "tollgate_operator"], environment))
-        self.processes.wait_until("operator", lambda: bool(self.status()), 60)
+        return lambda: self.processes.wait_until("operator", lambda: bool(self.status()), 60)
 
-    def _start_extproc(self) -> None:
+    def _start_extproc(self) -> Iterator[_Wait]:
         for i in range(self.options.workers):
             name, meter = f"extproc{i}", self.socket_path(f"meter{i}")
             environment = {
@@ -202,7 +208,7 @@ class System:
                 "TOLLGATE_STATE_DIR": str(self.state / name),
             }
             self.processes.start(Child(name, [sys.executable, "-m", "tollgate_extproc"], environment))
-            self.processes.wait_until(name, Path(meter).exists, 30)
+            yield partial(self.processes.wait_until, name, Path(meter).exists, 60)
 
     def _start_witness(self) -> None:
         environment = {**self._environment(), "TOLLGATE_STATE_DIR": str(self.state / "witness")}
