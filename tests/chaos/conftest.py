@@ -8,16 +8,13 @@ import pytest
 from tests.support.gateway import Gateway
 from tests.support.manifests import example_documents
 
-#: The short form, for every run. The rest, mostly the other metering mode of the same faults, is slow.
+#: The short form, for every run. The rest is slow: the other metering mode of the same faults, and those that tests of
+#: billing or of a cluster try too.
 _SHORT = {
     "test_clients_that_leave[native]",
     "test_a_component_that_is_killed_again_and_again[stream-extproc0]",
     "test_a_component_that_is_killed_again_and_again[native-witness]",
-    "test_a_component_that_is_killed_again_and_again[stream-billing]",
     "test_redis_that_is_killed_and_has_lost_its_last_second[stream]",
-    "test_redis_that_comes_back_empty[native]",
-    "test_envoy_that_is_told_to_stop[native]",
-    "test_the_control_plane_away_changes_nothing_for_clients[stream]",
     "test_envoy_that_is_killed_leaves_every_admitted_request_labelled[stream]",
     "test_two_workers_share_every_limit",
 }

@@ -153,6 +153,7 @@ def _bootstrap(api_server: ApiServer, namespace: str) -> None:
     assert result.returncode == 0, result.stderr
 
 
+@pytest.mark.slow
 def test_the_pepper_outlives_a_deployment_and_where_it_is_retained_the_release(
     api_server: ApiServer, installer: Helm, namespace: str
 ) -> None:

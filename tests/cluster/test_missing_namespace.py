@@ -48,6 +48,7 @@ def is_programmed(release: Release, name: str, namespace: str) -> bool:
     )
 
 
+@pytest.mark.slow
 def test_a_watched_namespace_that_is_gone_keeps_the_operator_from_nothing(release: Release) -> None:
     team, other = release.watch
     kubectl, operator = release.server.kubectl, release.process("operator")

@@ -124,6 +124,7 @@ def test_a_webhook_secret_is_rotated_in_two_steps(release: Release, stripe: Stri
     becomes(release, ("True", "Synced"))
 
 
+@pytest.mark.slow
 def test_a_key_that_is_revoked_is_said(release: Release, stripe: StripeAccount) -> None:
     stripe.control.post("/sandbox/keys", json={"revoke": NEXT_KEY}).raise_for_status()
     release.apply([secret("shop-stripe", key=NEXT_KEY, webhook=WEBHOOK)])  # new keys are checked at once
@@ -172,6 +173,7 @@ def test_test_and_live_are_not_mixed(release: Release) -> None:
     becomes(release, ("True", "Synced"))
 
 
+@pytest.mark.slow
 def test_billing_that_is_away_is_said_to_be(release: Release) -> None:
     release.processes.end(release.process("billing"))
     assert becomes(release, ("Unknown", "BillingUnavailable")) == "billing does not answer the operator"

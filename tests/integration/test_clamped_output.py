@@ -40,7 +40,7 @@ def prepaid(name: str, metrics: dict[str, str], **wallet: Any) -> list[Document]
     ]
 
 
-@pytest.fixture(scope="module", params=["stream", "native"])
+@pytest.fixture(scope="module", params=["stream", pytest.param("native", marks=pytest.mark.slow)])
 def gateway(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
     documents = [
         *example_documents(request.param),

@@ -21,7 +21,7 @@ from tollgate_core.redis_contract import Keys
 BOUNDS = {"min": "2", "max": "40"}
 
 
-@pytest.fixture(scope="module", params=["stream", "native"])
+@pytest.fixture(scope="module", params=["stream", pytest.param("native", marks=pytest.mark.slow)])
 def limited(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
     by_key = {"scope": "key"}
     documents = [

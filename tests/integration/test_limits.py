@@ -28,7 +28,7 @@ TOKENS = resource(
 )
 
 
-@pytest.fixture(scope="module", params=["stream", "native"])
+@pytest.fixture(scope="module", params=["stream", pytest.param("native", marks=pytest.mark.slow)])
 def limited(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
     documents = [
         *example_documents(request.param),

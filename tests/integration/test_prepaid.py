@@ -29,7 +29,7 @@ def price(name: str, amount: str, **spec: Any) -> Any:
     return resource("Price", name, amount=amount, **base, **spec)
 
 
-@pytest.fixture(scope="module", params=["stream", "native"])
+@pytest.fixture(scope="module", params=["stream", pytest.param("native", marks=pytest.mark.slow)])
 def prepaid(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
     documents = [
         *example_documents(request.param),

@@ -44,3 +44,11 @@ def sqlite(migrated_sqlite: Path, tmp_path: Path) -> Iterator[Database]:
     opened = Database(f"sqlite:///{tmp_path / 'ledger.db'}")
     yield opened
     opened.close()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The contract is with providers: with both databases only where it takes longer. What a database can do to it is
+    tried by killing workers."""
+    for item in items:
+        if item.path.name == "test_contract.py" and "postgresql" in item.name:
+            item.add_marker(pytest.mark.slow)

@@ -33,6 +33,11 @@ def explained(response: httpx.Response) -> str:
     return "; ".join(parts)
 
 
+def _system_trust(url: str) -> bool | ssl.SSLContext:
+    """Reading the authorities takes longer than the call, and without TLS there is nothing to trust."""
+    return url.startswith("https:") or ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+
+
 class BillingClient:
     """Raises CommandError with the server's own explanation."""
 
@@ -40,7 +45,9 @@ class BillingClient:
         """``trust`` is the system's if absent; ``name`` is the certificate's, where it is another than the URL's."""
         headers = {"authorization": f"Bearer {token}"}
         try:
-            self._http = httpx.Client(base_url=url, headers=headers, timeout=_SECONDS, verify=trust or True)
+            self._http = httpx.Client(
+                base_url=url, headers=headers, timeout=_SECONDS, verify=trust or _system_trust(url)
+            )
         except httpx.InvalidURL as error:
             raise CommandError(f"{url!r} is no URL of billing: {error}") from error
         self._extensions = {"sni_hostname": name} if name else {}
