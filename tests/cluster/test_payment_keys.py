@@ -137,6 +137,8 @@ def test_a_key_that_is_revoked_is_said(release: Release, stripe: StripeAccount) 
 def test_what_is_missing_or_no_key_is_named_and_stops_nobody_else(
     release: Release, stripe: StripeAccount, tmp_path: Path
 ) -> None:
+    release.apply([secret("shop-stripe", key=NEXT_KEY, webhook=WEBHOOK), provider(stripe.url)])
+    mounted(release, {file_of(release): keys(NEXT_KEY)})
     (tmp_path / "key").write_text(f"{KEY}\n")  # as an editor leaves it
     create = ("create", "secret", "generic", "broken-stripe", "-n", release.team)
     release.server.kubectl(*create, f"--from-file=key={tmp_path / 'key'}", f"--from-literal=webhook={WEBHOOK}")
