@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import pytest
 from sqlalchemy import func, select
 
 from tests.integration.payments.account import PaddleAccount
@@ -63,6 +64,13 @@ def scene_of(shop: StripeShop | PaddleShop, database: Database) -> Scene:
     catalog = collected_catalog(*prices, provider=provider_of(shop.kind))
     apply_catalog(database, catalog, START)
     return Scene(Desk(database, {PROVIDER: shop.port}, catalog), shop)
+
+
+def scene_at(kind: str, database: Database, request: pytest.FixtureRequest) -> Scene:
+    """At the simulated provider of this kind, empty."""
+    if kind == "stripe":
+        return scene_of(StripeShop(request.getfixturevalue("account")), database)
+    return scene_of(PaddleShop(request.getfixturevalue("paddle")), database)
 
 
 def nobody_known(scene: Scene) -> None:

@@ -14,8 +14,7 @@ from typing import Any
 import pytest
 
 from tests.integration.billing.neighbours import wait_until
-from tests.integration.payments.operations import OPERATIONS, Scene, require_sound, scene_of
-from tests.integration.payments.shops import PaddleShop, StripeShop
+from tests.integration.payments.operations import OPERATIONS, Scene, require_sound, scene_at
 from tests.integration.payments.wire import KilledError, Wire, wired
 from tests.unit.billing.desk import PROVIDER
 from tollgate_billing.ledger.database import Database
@@ -49,12 +48,6 @@ def _cases() -> Iterator[Any]:
             yield pytest.param(*case, id="-".join(map(str, case)).replace(" ", "_"), marks=marks)
 
 
-def _scene(provider: str, database: Database, request: pytest.FixtureRequest) -> Scene:
-    if provider == "stripe":
-        return scene_of(StripeShop(request.getfixturevalue("account")), database)
-    return scene_of(PaddleShop(request.getfixturevalue("paddle")), database)
-
-
 def _over(scene: Scene, wire: Wire, timeout: float = 20) -> None:
     scene.desk.providers = {PROVIDER: wired(scene.shop.account, wire, timeout)}
 
@@ -63,7 +56,7 @@ def _over(scene: Scene, wire: Wire, timeout: float = 20) -> None:
 def test_the_calls_of_an_operation_are_those_of_the_list(
     provider: str, operation: str, sqlite: Database, request: pytest.FixtureRequest
 ) -> None:
-    scene, wire = _scene(provider, sqlite, request), Wire()
+    scene, wire = scene_at(provider, sqlite, request), Wire()
     OPERATIONS[operation].prepare(scene)
     _over(scene, wire)
     OPERATIONS[operation].act(scene)
@@ -87,7 +80,7 @@ def test_it_happens_once(
     sqlite: Database,
     request: pytest.FixtureRequest,
 ) -> None:
-    scene, done = _scene(provider, sqlite, request), OPERATIONS[operation]
+    scene, done = scene_at(provider, sqlite, request), OPERATIONS[operation]
     done.prepare(scene)
     _fail(scene, done.act, number, fault, CALLS[provider][operation][number])
     scene.shop.account.pass_time(WHEN[when])

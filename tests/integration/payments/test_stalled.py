@@ -6,8 +6,8 @@ from collections.abc import Callable
 import pytest
 
 from tests.integration.payments.account import PaddleAccount
-from tests.integration.payments.operations import OPERATIONS, Scene, require_sound, scene_of
-from tests.integration.payments.shops import PaddleShop, StripeShop
+from tests.integration.payments.operations import OPERATIONS, Scene, require_sound, scene_at, scene_of
+from tests.integration.payments.shops import PaddleShop
 from tests.integration.payments.wire import KilledError, wired
 from tests.unit.billing.desk import PROVIDER, Desk
 from tollgate_billing.ledger.database import Database
@@ -56,14 +56,9 @@ def held_up(scene: Scene, operation: str, meanwhile: Callable[[], None]) -> None
 def test_what_another_one_has_done_meanwhile_is_not_done_again(
     kind: str, operation: str, sqlite: Database, request: pytest.FixtureRequest
 ) -> None:
-    shop: StripeShop | PaddleShop
-    if kind == "stripe":
-        shop = StripeShop(request.getfixturevalue("account"))
-    else:
-        shop = PaddleShop(request.getfixturevalue("paddle"))
-    scene = scene_of(shop, sqlite)
+    scene = scene_at(kind, sqlite, request)
     OPERATIONS[operation].prepare(scene)
-    other = Desk(sqlite, {PROVIDER: shop.port}, scene.desk.catalog)
+    other = Desk(sqlite, {PROVIDER: scene.shop.port}, scene.desk.catalog)
 
     def meanwhile() -> None:
         scene.desk.now_ms += 1_000_000  # as long as something that was sent may stay unseen

@@ -7,6 +7,7 @@ from urllib.parse import quote
 import httpx
 
 from tollgate_cli.errors import CommandError
+from tollgate_cli.laptop.loopback import NO_AUTHORITIES
 
 _LARGEST_PAGE = 1000
 _SECONDS, _LONG_SECONDS = 30, 3600
@@ -35,7 +36,7 @@ def explained(response: httpx.Response) -> str:
 
 def _system_trust(url: str) -> bool | ssl.SSLContext:
     """Reading the authorities takes longer than the call, and without TLS there is nothing to trust."""
-    return url.startswith("https:") or ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    return url.startswith("https:") or NO_AUTHORITIES
 
 
 class BillingClient:

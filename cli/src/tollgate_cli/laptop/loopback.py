@@ -9,11 +9,11 @@ from functools import partial
 
 import httpx
 
-#: Trusts nobody: no call here leads to TLS.
-_NO_AUTHORITIES = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+#: Trusts nobody, for calls that do not lead to TLS.
+NO_AUTHORITIES = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
-request = partial(httpx.request, verify=_NO_AUTHORITIES)
-get = partial(httpx.get, verify=_NO_AUTHORITIES)
-post = partial(httpx.post, verify=_NO_AUTHORITIES)
-delete = partial(httpx.delete, verify=_NO_AUTHORITIES)
-stream = partial(httpx.stream, verify=_NO_AUTHORITIES)
+request = partial(httpx.request, verify=NO_AUTHORITIES)
+get = partial(httpx.get, verify=NO_AUTHORITIES)
+post = partial(httpx.post, verify=NO_AUTHORITIES)
+delete = partial(httpx.delete, verify=NO_AUTHORITIES)
+stream = partial(httpx.stream, verify=NO_AUTHORITIES)
