@@ -27,6 +27,7 @@ from tollgate_billing.payments.port import RefundOrder, RefusedError
 from tollgate_billing.payments.refunds import ask_for_refund
 from tollgate_billing.statements.store import StoredStatement
 from tollgate_billing.wallets.standing import owed
+from tollgate_billing.wallets.top_ups import cancel_pending
 from tollgate_core.catalog import Dunning
 
 CARD_SHOPS = ["stripe", "paddle"]
@@ -281,6 +282,40 @@ def test_an_automatic_top_up_that_is_declined_fails_for_good(card_shop: CardShop
     assert "declined" in top_up.note
 
 
+@pytest.mark.parametrize(
+    ("kind", "call"),
+    [("stripe", "/v1/invoices"), ("stripe", "/v1/invoices/*/pay"), ("paddle", "/transactions")],
+)
+def test_a_top_up_that_is_cancelled_while_nobody_knows_what_came_of_it_is_withdrawn(
+    kind: str, call: str, database: Database, request: pytest.FixtureRequest
+) -> None:
+    shop = shop_of(kind, request)
+    assert isinstance(shop, StripeShop | PaddleShop)
+    desk = desk_of(shop, database)
+    shop.check_out(desk.check_out().url, SAVED_AND_DECLINED)
+    follow(desk)
+    desk.pay_in("t1", 2500)
+    shop.account.fault("answer_lost", call, "POST")
+    desk.send()
+    assert shop.account.faults_left() == 0
+    with database.write() as connection:
+        cancel_pending(connection, SUBSCRIPTION, desk.now_ms)
+    follow(desk)
+    found = [one.status for one in shop.port.labelled_since(START) if one.subject == "top-up.t1"]
+    assert set(found) <= {"void"}
+    assert desk.requests("pending") == []
+    assert (desk.top_up("t1").state, desk.credit(), shop.collected(desk)) == ("cancelled", 0, 0)
+
+
+def test_a_top_up_that_is_cancelled_before_it_was_sent_is_never_sent(card_shop: CardShop, database: Database) -> None:
+    desk = desk_of(card_shop, database)
+    desk.pay_in("t1", 2500)
+    with database.write() as connection:
+        cancel_pending(connection, SUBSCRIPTION, desk.now_ms)
+    follow(desk)
+    assert list(card_shop.port.labelled_since(START)) == []
+
+
 def test_credit_is_taken_back_with_the_money_and_comes_again_with_it(card_shop: CardShop, database: Database) -> None:
     desk = desk_of(card_shop, database, policy=POLICY)
     closed(desk, card_shop, "4242424242424242")
@@ -340,6 +375,10 @@ def test_paid_by_other_means_too_the_rest_is_the_customers(card_shop: CardShop, 
     follow(desk)
     assert (desk.paid(statement), left_to_pay(desk), card_shop.collected(desk)) == (5075, 0, 5075)
     assert (balance(desk, f"surplus:{SUBSCRIPTION}"), balance(desk, f"cash:{PROVIDER}")) == (-5075, 5075)
+    card_shop.give_back(desk, statement.id, 5075)
+    follow(desk)
+    assert (balance(desk, f"surplus:{SUBSCRIPTION}"), balance(desk, f"cash:{PROVIDER}")) == (0, 0)
+    assert balance(desk, f"refunded:{PROVIDER}") == 0
 
 
 def test_what_was_paid_by_other_means_is_not_charged_to_a_new_card(card_shop: CardShop, database: Database) -> None:

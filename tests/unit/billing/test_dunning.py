@@ -7,6 +7,7 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlalchemy import func, select
 
 from tests.unit.billing.builders import SUBSCRIPTION
 from tests.unit.billing.desk import PROVIDER, Desk, desk_with_a_fee
@@ -14,6 +15,7 @@ from tests.unit.billing.test_statements import DAY, MONTHS
 from tollgate_billing.hydration.subscriptions import SubscriptionPusher, gate_state
 from tollgate_billing.ledger.database import Database
 from tollgate_billing.ledger.subscriptions import change_subscription, existing_subscription
+from tollgate_billing.ledger.tables import money_postings
 from tollgate_billing.notifications.store import list_notifications
 from tollgate_billing.payments.access import GOOD, Level, Unpaid, access
 from tollgate_billing.payments.applying import apply_invoice
@@ -84,11 +86,19 @@ class Unlinked:
     """Nobody is told."""
 
 
+class Choosy(ManualPort):
+    """Collects two months at once."""
+
+    def least_minor(self, currency: str) -> int:
+        del currency
+        return 5000
+
+
 class Court:
     """A statement that is open at a provider, and who judges by it."""
 
-    def __init__(self, database: Database) -> None:
-        self.desk: Desk = desk_with_a_fee(database, {PROVIDER: ManualPort()}, dunning=POLICY)
+    def __init__(self, database: Database, port: ManualPort | None = None) -> None:
+        self.desk: Desk = desk_with_a_fee(database, {PROVIDER: port or ManualPort()}, dunning=POLICY)
         self.dunning = Dunning(database, lambda: self.desk.catalog, self.desk.clock, self.desk.health)
         self.desk.send()
         (self.statement,) = self.desk.statements()
@@ -110,6 +120,13 @@ class Court:
         with self.desk.database.write() as connection:
             apply_invoice(connection, PROVIDER, found, self.desk.now_ms, self.dunning.judge)
         return self.level()
+
+    def balances(self) -> dict[str, int]:
+        """Of the money ledger, by the account's kind."""
+        p = money_postings.c
+        query = select(p.account, func.sum(p.minor)).where(p.account.notlike("revenue%")).group_by(p.account)
+        with self.desk.database.read() as connection:
+            return {account.partition(":")[0]: int(minor) for account, minor in connection.execute(query)}
 
     def told(self) -> list[str]:
         with self.desk.database.read() as connection:
@@ -150,6 +167,30 @@ def test_a_dispute_suspends_until_it_is_won_and_a_refund_changes_nothing(databas
     assert court.hear(status="paid", paid_minor=0, disputed=True) == "suspended"
     assert court.hear(status="paid", paid_minor=4900) == "active"
     assert court.hear(status="paid", paid_minor=4900, refunded_minor=4900) == "active"
+
+
+def test_what_was_refunded_before_a_bank_took_all_of_it_back_is_lost_twice(database: Database) -> None:
+    court = Court(database)
+    court.hear(status="paid", paid_minor=4900, refunded_minor=900)
+    assert court.hear(status="paid", paid_minor=0, refunded_minor=900, disputed=True) == "suspended"
+    assert court.balances() == {"cash": -900, "refunded": 900, "receivable": 4900}
+    assert court.hear(status="paid", paid_minor=4900, refunded_minor=900) == "active"
+    assert court.balances() == {"cash": 4000, "refunded": 900, "receivable": 0}
+
+
+def test_both_at_once_are_recorded_too(database: Database) -> None:
+    court = Court(database)
+    assert court.hear(status="paid", paid_minor=0, refunded_minor=900, disputed=True) == "suspended"
+    assert court.balances() == {"cash": -900, "refunded": 900, "receivable": 4900}
+
+
+def test_a_dispute_of_what_an_invoice_has_carried_suspends(database: Database) -> None:
+    court = Court(database, Choosy())
+    (_, court.statement) = court.desk.close(MONTHS[1])
+    court.desk.send()
+    assert court.hear(status="paid", total_minor=9800, paid_minor=9800) == "active"
+    assert court.hear(status="paid", total_minor=9800, paid_minor=9750, disputed=True) == "suspended"
+    assert court.hear(status="paid", total_minor=9800, paid_minor=9800) == "active"
 
 
 def test_what_was_given_up_suspends_and_what_was_voided_is_forgiven(database: Database) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 import structlog
 from msgspec.structs import replace
-from sqlalchemy import Connection, delete, func, insert, select
+from sqlalchemy import Connection, delete, exists, func, insert, select
 
 from tollgate_billing.clock import Clock
 from tollgate_billing.health import Health, surviving
@@ -136,15 +136,17 @@ def levels(connection: Connection) -> dict[tuple[str, str], Level]:
 
 
 def _unpaid(connection: Connection, row: Subscription, days: Mapping[str, int]) -> list[Unpaid]:
-    """Statements that a provider was asked to collect and that are not paid; what was voided is forgiven. ``days``:
-    until they are due, by the provider that collects them."""
-    i, s, p = invoices.c, statements.c, payments.c
-    paid = select(func.coalesce(func.sum(p.minor), 0)).where(p.subject == i.subject, p.kind.in_(SETTLING))
+    """Statements whose invoices are not paid, be it what they have carried of earlier ones; what was voided is
+    forgiven. ``days``: until they are due, by the provider that collects them."""
+    i, s, p, part = invoices.c, statements.c, payments.c, invoices.alias("part").c
+    paid = select(func.coalesce(func.sum(p.minor), 0)).where(p.subject == part.subject, p.kind.in_(SETTLING))
+    lacks = part.due_minor > paid.scalar_subquery()
     query = (
         select(i.subject, s.cut_ms, i.status, i.disputed, i.provider, i.changed_ms)
         .join(statements, s.id == i.subject)
-        .where(i.subscription == row.name, i.customer == row.customer, i.due_minor > paid.scalar_subquery())
+        .where(i.subscription == row.name, i.customer == row.customer)
         .where(i.status.in_(["open", "uncollectible"]) | i.disputed)
+        .where(exists().where((part.subject == i.subject) | (part.carried_by == i.subject), lacks))
     )
     found: list[Unpaid] = []
     for statement, cut_ms, status, disputed, provider, changed_ms in connection.execute(query):

@@ -123,6 +123,12 @@ def _order_of_top_up(
     )
 
 
+def is_cancelled(connection: Connection, request: Request) -> bool:
+    """Whether nobody wants the top-up any more, such as a customer who has left."""
+    top_up = find_top_up(connection, top_up_of(request.subject))
+    return top_up is not None and top_up.state == "cancelled"
+
+
 def refund_order(connection: Connection, request: Request, now_ms: int) -> RefundOrder:
     """Raises RefusedError where there is no invoice to give anything back of."""
     refund = find_refund(connection, request.subject)

@@ -115,7 +115,7 @@ class InvoiceOrder:
 @dataclass(frozen=True)
 class ProviderInvoice:
     """The provider's truth. ``total_minor`` is with ``tax_minor``; ``paid_minor`` is what came in and no bank took back
-    (``disputed``), ``refunded_minor`` what of that was given back; ``credited_minor`` need not be paid any more, by
+    (``disputed``), ``refunded_minor`` what was given back, before a bank took it back too or after; ``credited_minor`` need not be paid any more, by
     credit notes before the payment. ``balance_minor`` of what was paid is no money: the provider took it from a credit
     that the customer has there; below zero, a debt that he had there was added. ``payment`` is what the provider calls
     the newest payment, ``payment_ms`` when that was. ``underway``: a bank has not said yet whether it pays.
@@ -266,6 +266,10 @@ class ProviderPort(Protocol):
     def void(self, reference: str) -> ProviderInvoice | None:
         """Of an open one nothing is to be paid any more; None where there is none. One that is not open stays as it
         is."""
+        ...
+
+    def withdraw(self, order: InvoiceOrder) -> ProviderInvoice | None:
+        """As ``void``, of whatever an attempt has left whose answer never came."""
         ...
 
     def refund(self, order: RefundOrder) -> ProviderInvoice:

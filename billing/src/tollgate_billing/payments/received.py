@@ -76,19 +76,34 @@ def record_payment(connection: Connection, debt: Debt, payment: Payment) -> bool
         _require_same(Payment(**there), payment)
         return False
     _require_due(connection, debt, payment)
+    sides = _sides(connection, debt, payment)
     connection.execute(insert(payments).values(vars(payment)))
     bump_revision(connection, payment.subscription)  # the gate must know what a prepaid subscription may spend now
-    post_money(connection, f"payment:{payment.id}", _sides(debt, payment), payment.currency, payment.at_ms)
+    post_money(connection, f"payment:{payment.id}", sides, payment.currency, payment.at_ms)
     return True
 
 
-def _sides(debt: Debt, payment: Payment) -> list[tuple[str, int]]:
+def _sides(connection: Connection, debt: Debt, payment: Payment) -> list[tuple[str, int]]:
     if payment.kind == "credit":  # a tax that was never paid is nobody's
         return [(debt.account, -payment.minor), (f"credited:{payment.provider}", payment.minor)]
-    others = {"refund": f"refunded:{payment.provider}", "surplus": f"surplus:{payment.subscription}"}
-    other = others.get(payment.kind, debt.account)
-    sides = [(other, -payment.minor), (f"cash:{payment.provider}", payment.minor + payment.tax_minor)]
-    return [*sides, (f"tax:{payment.provider}", -payment.tax_minor)] if payment.tax_minor else sides
+    surplus = _of_surplus(connection, payment)
+    other = f"refunded:{payment.provider}" if payment.kind == "refund" else debt.account
+    sides = [
+        (f"surplus:{payment.subscription}", -surplus),
+        (other, surplus - payment.minor),
+        (f"cash:{payment.provider}", payment.minor + payment.tax_minor),
+        (f"tax:{payment.provider}", -payment.tax_minor),
+    ]
+    return [side for side in sides if side[1]]
+
+
+def _of_surplus(connection: Connection, payment: Payment) -> int:
+    """How much of it is the customer's own money: what he has paid beyond what he owed is given back first."""
+    if payment.kind != "refund":
+        return payment.minor if payment.kind == "surplus" else 0
+    kept = max(0, paid_by(connection, payment.subject, payment.provider, "surplus")[0])
+    before = -paid_by(connection, payment.subject, payment.provider, "refund")[0]
+    return min(kept, before) - min(kept, before - payment.minor)
 
 
 def _require_same(there: Payment, wanted: Payment) -> None:
@@ -100,14 +115,8 @@ def _require_same(there: Payment, wanted: Payment) -> None:
 def _require_due(connection: Connection, debt: Debt, payment: Payment) -> None:
     paid = paid_for(connection, [debt.subject]).get(debt.subject, 0)
     left = debt.due_minor - paid
-    if payment.kind == "refund":
-        back = -sum(paid_by(connection, debt.subject, payment.provider, "refund"))
-        came = sum(sum(paid_by(connection, debt.subject, payment.provider, kind)) for kind in ("payment", "surplus"))
-        if back - payment.minor - payment.tax_minor > came:
-            raise PaymentRefusedError(f"for {debt.title} less was paid than would be refunded")
-        return
-    if payment.kind == "surplus":
-        return
+    if payment.kind in {"refund", "surplus"}:
+        return  # the provider has done it: a bank may take back what was refunded before
     if payment.minor > left or not (payment.minor or payment.tax_minor):
         rest = f"{Money(left, debt.currency)} is left to be paid" if left else "nothing is left to be paid"
         raise PaymentRefusedError(f"of {debt.title} {rest}")

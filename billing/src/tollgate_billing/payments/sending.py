@@ -21,7 +21,7 @@ from tollgate_billing.payments.applying import DriftError, Judge, StaleError, ap
 from tollgate_billing.payments.backoff import pause_ms
 from tollgate_billing.payments.drifts import blocking_drift
 from tollgate_billing.payments.lease import sending_while
-from tollgate_billing.payments.ordering import order_of, refund_order
+from tollgate_billing.payments.ordering import is_cancelled, order_of, refund_order
 from tollgate_billing.payments.outbox import (
     Request,
     claim,
@@ -175,20 +175,25 @@ class Sender:
         found = ask()
         self._checkpoint("after-send")
         with self._database.write() as connection:
-            apply_invoice(connection, request.provider, found, self._clock(), self._judge, seen)
+            if found is not None:
+                apply_invoice(connection, request.provider, found, self._clock(), self._judge, seen)
             finish(connection, request, self._clock())
             self._checkpoint("before-commit-sent")
         self._checkpoint("after-commit-sent")
-        _log.info("sent", request=request.id, provider=request.provider, invoice=found.reference, status=found.status)
+        seen_there = {"invoice": found.reference, "status": found.status} if found else {}
+        _log.info("sent", request=request.id, provider=request.provider, **seen_there)
 
     def _prepared(
         self, connection: Connection, provider: ProviderPort, request: Request
-    ) -> Callable[[], ProviderInvoice] | None:
+    ) -> Callable[[], ProviderInvoice | None] | None:
         """What is to be asked; None where nothing is."""
         if request.kind == "refund":
             return partial(provider.refund, refund_order(connection, request, self._clock()))
         order = order_of(connection, request, provider, self._clock())
-        return None if order is None else partial(provider.collect, order)
+        if order is None:
+            return None
+        withdrawn = request.kind == "top_up" and is_cancelled(connection, request)
+        return partial(provider.withdraw if withdrawn else provider.collect, order)
 
     def _postpone(self, request: Request, after_ms: int, problem: str, write: _Postpone = postpone) -> None:
         _log.warning("is sent later", request=request.id, problem=problem)

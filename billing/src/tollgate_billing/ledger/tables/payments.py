@@ -10,6 +10,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    UniqueConstraint,
 )
 
 from tollgate_billing.ledger.tables.base import metadata
@@ -96,6 +97,7 @@ provider_customers = Table(
     Column("reference", String(128), nullable=False),
     Column("created_ms", BigInteger, nullable=False),
     PrimaryKeyConstraint("provider", "customer"),
+    UniqueConstraint("provider", "reference", name="uq_provider_customers_reference"),
 )
 
 #: What customers are asked to do on a provider's page before it can collect from them. ``attempted_ms`` is when the

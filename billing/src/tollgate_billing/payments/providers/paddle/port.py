@@ -116,6 +116,11 @@ class PaddlePort:
         with speaking():
             return self._transactions.void(reference)
 
+    def withdraw(self, order: InvoiceOrder) -> ProviderInvoice | None:
+        """See ``ProviderPort``."""
+        with speaking():
+            return self._transactions.withdraw(order)
+
     def refund(self, order: RefundOrder) -> ProviderInvoice:
         """See ``ProviderPort``."""
         with speaking():

@@ -162,6 +162,15 @@ class Transactions:
             found = self.get(reference)
         return None if found is None else self.view(found)
 
+    def withdraw(self, order: InvoiceOrder) -> ProviderInvoice | None:
+        """See ``ProviderPort.withdraw``."""
+        with looking():
+            found = self._find(order)
+        if found is None:
+            require_settled(order.attempted, order.age_ms, order.subject)
+            return None
+        return self.void(found.id)
+
     def chargeable(self, payer: Payer, currency: str) -> Subscription | None:
         """The newest that a checkout of his began and whose card can be charged in this currency. What else is under
         his e-mail address, which nobody has verified, is not his to charge."""
@@ -193,7 +202,7 @@ class Transactions:
             total_minor=int(transaction.details.totals.total),
             tax_minor=int(transaction.details.totals.tax),
             paid_minor=kept,
-            refunded_minor=min(kept, _sum(made, Action.Refund)),
+            refunded_minor=_sum(made, Action.Refund),
             disputed=taken_back > 0,
             payment=newest.payment_attempt_id if newest else "",
             payment_ms=int((newest.captured_at or newest.created_at).timestamp() * 1000) if newest else 0,

@@ -15,12 +15,16 @@ class Customers:
 
     def find_or_make(self, payer: Payer) -> str:
         """Stripe's name of him. One who was deleted there is made anew: what he owes is owed all the same."""
+        return self.find(payer) or self._make(payer)
+
+    def find(self, payer: Payer) -> str:
+        """Stripe's name of him; empty where it knows him no more, or not yet."""
         if payer.reference and self.retrieve(payer.reference) is not None:
             return payer.reference
-        # A search lags by a minute, within which the key holds.
+        # A search lags by a minute, within which the key of whoever makes him holds.
         text = payer.customer.replace("\\", "\\\\").replace("'", "\\'")
         there = self._v1.customers.search({"query": f"metadata['{CUSTOMER}']:'{text}'", "limit": 1}).data
-        return there[0].id if there else self._make(payer)
+        return there[0].id if there else ""
 
     def portal_url(self, customer: str, return_url: str) -> str:
         """A page that works for some minutes."""

@@ -70,6 +70,22 @@ class Invoices:
                 return None
             raise
 
+    def void(self, reference: str) -> ProviderInvoice | None:
+        """See ``ProviderPort.void``."""
+        found = self.read(reference)
+        if found is not None and found.status == "open":
+            self._v1.invoices.void_invoice(reference)
+            return self.read(reference)
+        return found
+
+    def withdraw(self, order: InvoiceOrder, customer: str) -> ProviderInvoice | None:
+        """See ``ProviderPort.withdraw``. A draft is as if it had never been."""
+        found = self._find(order, customer)
+        if found is None or found.status != "draft":
+            return None if found is None else self.void(found.id)
+        self._v1.invoices.delete(found.id)
+        return None
+
     def of_payment(self, payment: str) -> str:
         """The invoice that a PaymentIntent paid; empty where it is none's."""
         wanted: params.InvoicePaymentListParams = {"payment": {"type": "payment_intent", "payment_intent": payment}}
@@ -111,7 +127,7 @@ class Invoices:
             total_minor=from_stripe(invoice.total, currency),
             tax_minor=from_stripe(sum(tax.amount for tax in invoice.total_taxes or ()), currency),
             paid_minor=from_stripe(kept, currency),
-            refunded_minor=from_stripe(min(money.refunded, kept), currency),
+            refunded_minor=from_stripe(money.refunded, currency),
             credited_minor=from_stripe(credited, currency),
             balance_minor=from_stripe(_drawn(invoice), currency),
             disputed=money.taken_back > 0,

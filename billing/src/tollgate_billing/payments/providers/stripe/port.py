@@ -19,6 +19,7 @@ from tollgate_billing.payments.port import (
     ProviderInvoice,
     RefundOrder,
     RefusedError,
+    UnseenError,
 )
 from tollgate_billing.payments.providers.stripe.amounts import least_minor, to_stripe
 from tollgate_billing.payments.providers.stripe.checkouts import Checkouts
@@ -30,6 +31,8 @@ from tollgate_billing.payments.providers.stripe.objects import PAGE, REFUND, lab
 from tollgate_core.payment_keys import Mode
 
 _TIMEOUT_SECONDS = 30
+#: Within a minute as a rule, says Stripe, what is new can be searched for; during an outage, later.
+_SEARCHABLE_MS = 600_000
 
 
 def stripe_http(session: Session) -> stripe.HTTPClient:
@@ -118,11 +121,18 @@ class StripePort:
     def void(self, reference: str) -> ProviderInvoice | None:
         """See ``ProviderPort``."""
         with speaking():
-            found = self._invoices.read(reference)
-            if found is not None and found.status == "open":
-                self._v1.invoices.void_invoice(reference)
-                return self._invoices.read(reference)
-            return found
+            return self._invoices.void(reference)
+
+    def withdraw(self, order: InvoiceOrder) -> ProviderInvoice | None:
+        """See ``ProviderPort``."""
+        with speaking():
+            customer = self._customers.find(order.payer)
+            if customer:
+                return self._invoices.withdraw(order, customer)
+        left = _SEARCHABLE_MS - order.age_ms
+        if left > 0:
+            raise UnseenError(f"Stripe may not show the customer of {order.subject} yet", left)
+        return None
 
     def refund(self, order: RefundOrder) -> ProviderInvoice:
         """See ``ProviderPort``. A credit note, so that the tax is right too."""
