@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from tests.integration.payments.account import PADDLE_KEY, PaddleAccount
 from tests.integration.payments.shops import CardShop, ManualShop, PaddleShop, StripeShop, reference_of
 from tests.integration.payments.test_contract import card_shop, closed, desk_of, follow
 from tests.unit.billing.builders import SUBSCRIPTION
@@ -47,7 +48,7 @@ def make_another(shop: CardShop, subject: str) -> None:
     price = {"description": "x", "unit_price": {"amount": "500", "currency_code": "USD"}}
     item = {"quantity": 1, "price": {**price, "product": {"name": "x", "tax_category": "standard"}}}
     body = {"items": [item], "currency_code": "USD", "custom_data": {"tollgate_subject": subject}}
-    headers = {"Authorization": "Bearer pdl_sdbx_apikey_canary"}
+    headers = {"Authorization": f"Bearer {PADDLE_KEY}"}
     shop.account.control.post("/transactions", json=body, headers=headers).raise_for_status()
 
 
@@ -93,6 +94,23 @@ def test_an_invoice_of_nobody_is_shown_and_holds_nobody_back(card_shop: CardShop
     desk.close(MONTHS[1])
     follow(desk)
     assert desk.requests("pending") == []
+
+
+def test_what_somebody_writes_into_a_checkout_in_his_browser_is_nobodys_invoice(
+    paddle: PaddleAccount, database: Database
+) -> None:
+    shop = PaddleShop(paddle)
+    desk = desk_of(shop, database)
+    statement = closed(desk, shop, GOOD)
+    price = paddle.raw(f"/transactions/{reference_of(desk, statement.id)}")["items"][0]["price"]
+    assert price["custom_data"]["tollgate_subject"] == statement.id
+    ours = {"description": "Credit", "product_id": price["product_id"], "unit_price": price["unit_price"]}
+    headers = {"Authorization": f"Bearer {PADDLE_KEY}"}
+    made = paddle.control.post("/prices", json=ours, headers=headers).raise_for_status().json()["data"]
+    asked = {"items": [{"price_id": made["id"]}], "custom_data": {"tollgate_subject": statement.id}}
+    opened = paddle.control.post("/checkout/open", json=asked).raise_for_status().json()["data"]
+    assert (opened["origin"], opened["custom_data"]) == ("web", {"tollgate_subject": statement.id})
+    assert found(desk) == []
 
 
 def test_an_invoice_that_is_gone_is_found(card_shop: CardShop, database: Database) -> None:

@@ -32,7 +32,7 @@ def recompute(world: World, transaction: Json) -> None:
     """Write the details anew after anything changed; lines keep their ids."""
     hidden = world.hidden(transaction)
     located = transaction["address_id"] is not None
-    items = trial_items(transaction["items"]) if transaction["origin"] == "api" else transaction["items"]
+    items = trial_items(transaction["items"]) if transaction["origin"] in {"api", "web"} else transaction["items"]
     details = preview(world, items, transaction["currency_code"], located=located)
     ids: list[str] = hidden.setdefault("lines", [])
     while len(ids) < len(details["line_items"]):

@@ -11,6 +11,8 @@ from tollgate_sandbox.paddle.money import smallest
 from tollgate_sandbox.paddle.world import World
 
 OPEN = frozenset({"draft", "ready"})
+#: Origins of those that somebody began by himself: the seller's program, or anybody's browser.
+API, WEB = "api", "web"
 OWED = frozenset({"billed", "past_due"})
 
 
@@ -20,7 +22,7 @@ class Beginning:
 
     items: list[Json]
     currency: str
-    origin: str = "api"
+    origin: str = API
     customer: str | None = None
     address: str | None = None
     business: str | None = None

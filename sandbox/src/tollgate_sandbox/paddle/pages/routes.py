@@ -13,6 +13,7 @@ from tollgate_sandbox.paddle.pages.checkout import checkout
 from tollgate_sandbox.paddle.pages.dashboard import dashboard
 from tollgate_sandbox.paddle.pages.details import customer_page, subscription_page, transaction_page
 from tollgate_sandbox.paddle.pages.documents import credit_note_pdf, invoice_pdf
+from tollgate_sandbox.paddle.pages.opening import open_checkout
 from tollgate_sandbox.paddle.pages.portal import cancel_page, portal, update_card
 from tollgate_sandbox.paddle.world import World
 from tollgate_sandbox.payments.dashboard import advance, clear_faults, deliver
@@ -23,6 +24,7 @@ _PORTAL = "/portal/{session}"
 _SUBSCRIPTION = "/subscriptions/{id}"
 _PAGES: tuple[tuple[str, list[str], Shown], ...] = (
     ("/checkout", BOTH, checkout),
+    ("/checkout/open", POST, open_checkout),
     ("/authenticate/{transaction}", BOTH, authenticate),
     (_PORTAL, BOTH, portal),
     (f"{_PORTAL}{_SUBSCRIPTION}/update-payment-method", GET, update_card),

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any, cast
 
-from paddle_billing.Entities.Shared import CustomData
+from paddle_billing.Entities.Shared import CustomData, TransactionOrigin
 from paddle_billing.Entities.Transaction import Transaction
 from paddle_billing.Exceptions.ApiError import ApiError
 from paddle_billing.Resources.Shared.Operations import DateComparison
@@ -17,6 +17,8 @@ CHECKOUT, SUBSCRIPTION, WITHDRAWN = "tollgate_checkout", "tollgate_subscription"
 #: Of a charge: the offer that it was made in the stead of; and that an offer follows where it is declined.
 REPLACES, TRIED = "tollgate_replaces", "tollgate_tried"
 PAGE = 100
+#: Origins of transactions whose own data nobody else has written.
+_OURS = (TransactionOrigin.Api, TransactionOrigin.SubscriptionPaymentMethodChange)
 #: A list may not show yet what was made. For so long a request that was attempted is looked for and not sent again.
 SETTLED_MS = 900_000
 _LOOK_AGAIN_MS = 30_000
@@ -44,9 +46,11 @@ def data_of(custom_data: CustomData | Mapping[str, Any] | None) -> Mapping[str, 
 
 
 def label(transaction: Transaction, name: str) -> str:
-    """Of a transaction: charges have none of their own, their items' prices have."""
+    """Of a transaction: charges have none of their own, their items' prices have. What one that began in a browser says
+    is whatever somebody wrote there who knows the account's public token, and so with those of a subscription that
+    began so; prices are written by the account alone."""
     own = data_of(transaction.custom_data).get(name)
-    if own:
+    if own and transaction.origin in _OURS:
         return str(own)
     theirs = (data_of(item.price.custom_data).get(name) for item in transaction.items)
     return str(next(filter(None, theirs), ""))
