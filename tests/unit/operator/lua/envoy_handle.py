@@ -55,19 +55,24 @@ class Script:
     ) -> Response:
         """Run one response; one that is not `closed` breaks off, and the script is never resumed."""
         sent = {"content-type": content_type, **(headers or {})}
+        before = self._kib() if measured else 0.0  # what other responses have left is not this one's
         world = self._start(_table(self._lua, sent), _table(self._lua, metadata or {}))
         out: list[bytes] = []
         peak = 0.0
         for chunk in chunks:
             out.append(self._feed(world, chunk))
             if measured:
-                self._lua.execute(b"collectgarbage()")
-                peak = max(peak, self._count())
+                peak = max(peak, self._kib() - before)
         if closed:
             self._finish(world)
         kept = {name.decode(): _plain(values) for name, values in world[b"metadata"].items()}
         left = {name.decode(): value.decode() for name, value in world[b"headers"].items()}
         return Response(out, kept, left, int(world[b"writes"]), peak)
+
+    def _kib(self) -> float:
+        """In use."""
+        self._lua.execute(b"collectgarbage()")
+        return float(self._count())
 
     def nanoseconds_per_chunk(
         self, chunks: list[bytes], content_type: str, metadata: dict[str, dict[str, Any]] | None = None
