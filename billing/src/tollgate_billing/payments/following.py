@@ -196,6 +196,7 @@ class Follower:
     def _poll(self, name: str, provider: ProviderPort) -> None:
         """What is missing in the inbox, and every invoice that may still change."""
         now = self._clock()
+        self._polled[name] = now - _POLL_MS + _POLL_AGAIN_MS  # where it fails, others come first
         try:
             missed = self._fetch_missed(name, provider, now)
             with self._database.read() as connection:
@@ -212,14 +213,12 @@ class Follower:
                 self._suspect(name)
             if isinstance(error, ProviderError):
                 self._health.trouble(f"payment provider {name}", str(error), of_others=True)
-            self._polled[name] = now - _POLL_MS + _POLL_AGAIN_MS
             return
         except DATABASE_AWAY:
             raise
         except Exception as error:  # what has come already, from other providers too, is looked at all the same
             _log.exception("cannot be polled", provider=name)
             self._health.trouble(f"payment provider {name}", _problem(error))
-            self._polled[name] = now - _POLL_MS + _POLL_AGAIN_MS
             return
         self._polled[name] = now
         self._health.fine(f"payment provider {name}")

@@ -115,10 +115,10 @@ class InvoiceOrder:
 @dataclass(frozen=True)
 class ProviderInvoice:
     """The provider's truth. ``total_minor`` is with ``tax_minor``; ``paid_minor`` is what came in and no bank took back
-    (``disputed``), ``refunded_minor`` what was given back, before a bank took it back too or after; ``credited_minor`` need not be paid any more, by
-    credit notes before the payment. ``balance_minor`` of what was paid is no money: the provider took it from a credit
-    that the customer has there; below zero, a debt that he had there was added. ``payment`` is what the provider calls
-    the newest payment, ``payment_ms`` when that was. ``underway``: a bank has not said yet whether it pays.
+    (``disputed``), ``refunded_minor`` what was given back, also of what a bank took back besides; ``credited_minor``
+    need not be paid any more, by credit notes before the payment. ``balance_minor`` of what was paid is no money: the
+    provider took it from a credit that the customer has there; below zero, a debt that he had there was added.
+    ``payment`` is what the provider calls the newest payment, ``payment_ms`` when that was. ``underway``: a bank has not said yet whether it pays.
     ``failure``: why the last attempt failed. ``replaces``: the one that was withdrawn for it."""
 
     reference: str

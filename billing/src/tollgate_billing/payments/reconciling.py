@@ -15,7 +15,7 @@ from sqlalchemy import Connection
 
 from tollgate_billing.clock import Clock
 from tollgate_billing.health import Health, Metrics, surviving
-from tollgate_billing.ledger.database import DATABASE_AWAY, Database
+from tollgate_billing.ledger.database import Database
 from tollgate_billing.ledger.verification import verify
 from tollgate_billing.payments.applying import DriftError, Judge, StaleError, apply_invoice, judge_nobody
 from tollgate_billing.payments.comparison import line_differences, payment_differences
@@ -111,20 +111,16 @@ class Reconciler:
 
     def _do_when_due(self, what: str, every_ms: int, compare: Callable[[], None]) -> None:
         now = self._clock()
-        if now >= self._next.get(what, 0):
-            try:
-                with self._one_at_a_time:
-                    compare()
-            except ProviderError as error:
-                _log.warning("compared later", what=what, problem=str(error))
-                self._next[what] = now + _YOUNG_MS
-                return
-            except DATABASE_AWAY:
-                raise
-            except Exception:
-                self._next[what] = now + _YOUNG_MS  # others come first, and their turn comes soon
-                raise
-            self._next[what] = now + every_ms
+        if now < self._next.get(what, 0):
+            return
+        self._next[what] = now + _YOUNG_MS  # where it fails, others come first, and its turn comes soon
+        try:
+            with self._one_at_a_time:
+                compare()
+        except ProviderError as error:
+            _log.warning("compared later", what=what, problem=str(error))
+            return
+        self._next[what] = now + every_ms
 
     def _say(self) -> list[Drift]:
         with self._database.read() as connection:
