@@ -118,8 +118,9 @@ class ProviderInvoice:
     (``disputed``), ``refunded_minor`` what was given back, also of what a bank took back besides; ``credited_minor``
     need not be paid any more, by credit notes before the payment. ``balance_minor`` of what was paid is no money: the
     provider took it from a credit that the customer has there; below zero, a debt that he had there was added.
-    ``payment`` is what the provider calls the newest payment, ``payment_ms`` when that was. ``underway``: a bank has not said yet whether
-    it pays. ``failure``: why the last attempt failed. ``replaces``: the one that was withdrawn for it."""
+    ``payment`` is what the provider calls the newest payment, ``payment_ms`` when that was. ``underway``: a bank has
+    not said yet whether it pays. ``failure``: why the last attempt failed. ``replaces``: the one that was withdrawn for
+    it."""
 
     reference: str
     subject: str
