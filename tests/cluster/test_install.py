@@ -185,6 +185,7 @@ def test_the_pepper_outlives_a_deployment_and_where_it_is_retained_the_release(
     installer("uninstall", "tollgate", "-n", namespace)
 
 
+@pytest.mark.slow
 def test_a_secret_with_one_owner_gets_the_other_and_one_of_an_administrator_none(
     api_server: ApiServer, installer: Helm, namespace: str
 ) -> None:
@@ -212,6 +213,7 @@ def _owners(kubectl: Kubectl, namespace: str, secret: str) -> set[str]:
     return {owner["name"] for owner in metadata.get("ownerReferences", [])}
 
 
+@pytest.mark.slow
 def test_two_releases_stand_beside_each_other(api_server: ApiServer, installer: Helm) -> None:
     one, other = (api_server.namespace("chart", RESTRICTED) for _ in range(2))
     try:

@@ -327,6 +327,7 @@ def _events(release: Release, request: str) -> list[Document]:
     return [event for event in release.events() if event["id"] == request]
 
 
+@pytest.mark.slow
 def test_two_operators_never_fight_and_one_takes_over(release: Release) -> None:
     release.start("operator", replica=1)
     time.sleep(3)
@@ -349,6 +350,7 @@ def test_two_operators_never_fight_and_one_takes_over(release: Release) -> None:
     release.processes.end(release.process("operator", 1))
 
 
+@pytest.mark.slow
 def test_the_api_server_away_stops_nothing_and_edits_follow(release: Release) -> None:
     with Traffic(release, workers=4) as traffic:
         traffic.wait_for_answers(10)
@@ -424,6 +426,7 @@ def test_the_operator_may_do_nothing_else(release: Release, forbidden: str) -> N
     assert "yes" not in str(refused.value)
 
 
+@pytest.mark.slow
 def test_a_deleted_namespace_takes_all_with_it(release: Release) -> None:
     """Products in use among it: their subscriptions go as well, so nothing holds them."""
     release.server.kubectl("delete", "namespace", release.team, timeout=120)

@@ -5,6 +5,8 @@ import json
 from datetime import UTC, datetime
 from pathlib import Path
 
+import pytest
+
 from tests.support.calls import CHAT, chat_body
 from tests.support.kubernetes import ApiServer
 from tests.support.kubernetes.release import Release
@@ -21,6 +23,7 @@ def _put(server: ApiServer, namespace: str, name: str, values: dict[str, bytes])
     server.kubectl("apply", "-n", namespace, "-f", "-", input=json.dumps(secret))
 
 
+@pytest.mark.slow
 def test_keys_and_certificates_of_an_administrator_are_used_and_left_alone(
     api_server: ApiServer, tmp_path: Path
 ) -> None:
