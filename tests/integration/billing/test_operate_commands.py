@@ -189,6 +189,8 @@ def test_what_billing_refuses_is_said_with_field_and_cause(state: Path) -> None:
         ("top-ups add hooli 9.99", "422 amount: must be between 10.00 USD and 200.00 USD"),
         ("top-ups paid none", "404 there is no top-up none"),
         ("top-ups automatic hooli --below 5 --amount 20 --month 10", "422 month: must be at least the amount"),
+        ("top-ups automatic hooli --below -5 --amount 20 --month 100", "422 below: must be more than zero"),
+        ("top-ups automatic hooli --below 5 --amount 20 --month much", "422 month: 'much' is not a quantity"),
         ("statements credit none --line 1 --reason x", "404 there is no statement none"),
         ("statements credit st_3b321f7a68221e472487679d --line 9 --reason x", "409 the statement has no line 9"),
         ("grants add globex 5 --currency EUR", "globex pays in USD, not in EUR"),

@@ -224,16 +224,16 @@ def _state(connection: Connection, services: Services, name: str, now_ms: int) -
     return {"subscription": view_subscription(row), "draft": document_of(draft, "draft")}
 
 
-def minor_of(amount: str, currency: str) -> int:
+def minor_of(amount: str, currency: str, field: str = "amount") -> int:
     """Major units as whole minor ones; raises a 422 that names the field."""
     if currency not in CURRENCIES:
         raise Problem(409, "the subscription has no currency yet: its product has no price")
     try:
         minor = parse_quantity(amount) * 10 ** minor_unit_exponent(currency)
     except ValueError as error:
-        raise Problem(422, f"amount: {error}") from error
+        raise Problem(422, f"{field}: {error}") from error
     if minor != int(minor) or not minor:
-        raise Problem(422, f"amount: must be a number of whole minor units of {currency} and not zero")
+        raise Problem(422, f"{field}: must be a number of whole minor units of {currency} and not zero")
     if abs(minor) > _LARGEST_MINOR:
-        raise Problem(422, "amount: is beyond what the ledger holds")
+        raise Problem(422, f"{field}: is beyond what the ledger holds")
     return int(minor)
