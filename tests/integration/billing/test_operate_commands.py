@@ -9,13 +9,14 @@ import shlex
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import pytest
 import trustme
+from msgspec.structs import replace
 from rich.console import Console
 from sqlalchemy import text
 from typer.testing import CliRunner
@@ -166,6 +167,26 @@ def test_a_migration_of_a_product_moves_all_and_says_who_could_not(state: Path, 
     assert (code, said.count("there is no version none of the price team-tokens")) == (1, 2)
 
 
+def test_a_migration_is_done_only_if_it_is_what_a_preview_showed(state: Path, billing: Billing) -> None:
+    whole = ("migrate", "--product", "team")
+    shown = answer(state, *whole, "--dry-run")["preview"]["fingerprint"]
+    _, said = run(state, *whole, "--dry-run")
+    assert f"Preview {shown}; --if {shown} does only this." in said
+    (globex,) = answer(state, "migrate", "globex", "--dry-run")["preview"]["subscriptions"]
+    one = globex["fingerprint"]
+    assert run(state, "subscriptions", "seats", "globex", "team-seats", "5", "--yes")[0] == 0
+    assert answer(state, *whole, "--dry-run")["preview"]["fingerprint"] == shown, "seats of what is not migrated"
+    assert run(state, "migrate", "globex", "--if", one, "--yes")[0] == 0
+    code, said = run(state, *whole, "--if", shown, "--yes")
+    assert (code, f"not what the preview {shown} showed: it is " in " ".join(said.split())) == (2, True)
+    left = answer(state, *whole, "--dry-run")["preview"]
+    assert [row["name"] for row in left["subscriptions"]] == ["initech"]
+    code, said = run(state, *whole, "--if", left["fingerprint"], "--yes")
+    assert (code, "Done: 1 subscription migrated." in said) == (0, True)
+    code, said = run(state, *whole, "--if", left["fingerprint"], "--yes")
+    assert (code, "showed: nothing is left to migrate." in " ".join(said.split())) == (2, True)
+
+
 def test_what_billing_refuses_is_said_with_field_and_cause(state: Path) -> None:
     for command, said in (
         ("subscriptions switch globex gold", "409 a switch from team to gold is not allowed; allowed: solo"),
@@ -311,26 +332,43 @@ def test_billing_of_a_cluster_is_trusted_by_its_authority_and_name(billing: Bill
             assert result.exit_code == code, result.output
 
 
-@pytest.mark.parametrize(("typed", "code", "state_after"), [(b"y\n", 0, "cancelled"), (b"n\n", 1, "active")])
-def test_a_person_at_a_terminal_is_asked(typed: bytes, code: int, state_after: str, state: Path) -> None:
-    command = [str(Path(sys.executable).parent / "tollgate"), "subscriptions", "cancel", "globex", "--now"]
+def at_a_terminal(state: Path, arguments: str, typed: bytes, meanwhile: Callable[[], None]) -> tuple[int, str]:
+    """Exit code and what is seen; ``meanwhile`` runs while the person thinks the question over."""
+    command = [str(Path(sys.executable).parent / "tollgate"), *arguments.split(), "--state-dir", str(state)]
     ours, theirs = pty.openpty()
-    with subprocess.Popen(
-        [*command, "--state-dir", str(state)],
-        stdin=theirs,
-        stdout=theirs,
-        stderr=theirs,
-        env={**os.environ, **PLAIN},
-    ) as process:
+    with subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs, env={**os.environ, **PLAIN}) as process:
         os.close(theirs)
         seen = b""
         while b"[y/N]" not in seen:
             assert select.select([ours], [], [], 30)[0], seen
             seen += os.read(ours, 4096)
+        meanwhile()
         os.write(ours, typed)
-        assert process.wait(30) == code
+        code = process.wait(30)
+    while select.select([ours], [], [], 0)[0]:
+        try:
+            seen += os.read(ours, 4096)
+        except OSError:  # nobody holds the other end any more
+            break
     os.close(ours)
+    return code, " ".join(seen.decode().split())
+
+
+@pytest.mark.parametrize(("typed", "code", "state_after"), [(b"y\n", 0, "cancelled"), (b"n\n", 1, "active")])
+def test_a_person_at_a_terminal_is_asked(typed: bytes, code: int, state_after: str, state: Path) -> None:
+    assert at_a_terminal(state, "subscriptions cancel globex --now", typed, lambda: None)[0] == code
     assert answer(state, "subscriptions", "show", "globex")["subscription"]["state"] == state_after
+
+
+def test_what_changes_while_a_person_thinks_it_over_is_refused_by_billing(state: Path, billing: Billing) -> None:
+    def edit() -> None:
+        *others, tokens = NEXT.prices
+        take_over(billing, replace(NEXT, prices=(*others, replace(tokens, version="other"))), MARCH + 11 * DAY)
+
+    shown = answer(state, "migrate", "globex", "--dry-run")["preview"]["fingerprint"]
+    code, said = at_a_terminal(state, f"migrate globex --if {shown}", b"y\n", edit)
+    assert (code, f"412 what would be changed is not what the preview {shown} showed" in said) == (1, True)
+    assert at_a_terminal(state, "migrate globex", b"y\n", lambda: None)[0] == 0, "without it as ever"
 
 
 def test_automatic_top_ups_pay_in_until_one_fails(state: Path, billing: Billing) -> None:
