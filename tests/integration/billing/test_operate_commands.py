@@ -24,6 +24,7 @@ from typer.testing import CliRunner
 from tests.integration.billing.conftest import Clock, prepare, wire
 from tests.integration.billing.neighbours import ADMIN_TOKEN, Valkey
 from tests.integration.billing.test_explain_command import served
+from tests.support.command import PLAIN, run
 from tests.unit.billing.builders import apply_catalog, make_event, record
 from tests.unit.billing.test_statements import DAY, at
 from tollgate_billing.main import Billing
@@ -40,7 +41,6 @@ _BLOCK = re.compile(r"(?<=```text\n)\$ (?:.*\n)*?(?=```)")
 _COMMAND = re.compile(r"^\$ tollgate (.*)$", re.MULTILINE)
 FEBRUARY, MARCH = at("2026-02-01"), at("2026-03-01")
 NOW, NEXT = (valid_catalog(_MANIFESTS / f"{name}.yaml") for name in ("now", "next"))
-PLAIN = {"COLUMNS": "120", "TERM": "dumb", "NO_COLOR": "1", "TOLLGATE_BILLING_URL": "", "TOLLGATE_ADMIN_TOKEN": ""}
 Json = dict[str, Any]
 
 
@@ -84,13 +84,6 @@ def billing(valkey: Valkey, tmp_path: Path) -> Iterator[Billing]:
 def state(billing: Billing, tmp_path: Path) -> Iterator[Path]:
     with served(billing, tmp_path):
         yield tmp_path
-
-
-def run(state: Path, *arguments: str) -> tuple[int, str]:
-    result = CliRunner().invoke(app, [*arguments, "--state-dir", str(state)], env=PLAIN)
-    assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
-    assert ADMIN_TOKEN not in result.output
-    return result.exit_code, "\n".join(line.rstrip() for line in result.output.splitlines())
 
 
 def answer(state: Path, *arguments: str) -> Json:
