@@ -40,8 +40,8 @@ from tollgate_operator.envoy.settings import (
 
 _SEND, _SKIP = ext_proc.ProcessingModeHeaderSendMode.SEND, ext_proc.ProcessingModeHeaderSendMode.SKIP
 _BODY = ext_proc.ProcessingModeBodySendMode
-#: A burst waits for its turn at the gate, behind calls to models that take seconds themselves; Envoy would refuse it with
-#: 504. A dead gate is noticed at once by its connection, a hanging one by the keepalive (13 s).
+#: A burst waits for its turn at the gate, behind calls to models that take seconds themselves; Envoy would refuse it
+#: with 504. A dead gate is noticed at once by its connection, a hanging one by the keepalive (13 s).
 _GATE_SECONDS = 10
 #: The admission record, evaluated once for each response instead of forwarded with every chunk.
 ADMISSION_ATTRIBUTE = f"metadata.filter_metadata['{METADATA_NAMESPACE}']['{ADMISSION_KEY}']"
