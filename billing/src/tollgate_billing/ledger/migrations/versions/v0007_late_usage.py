@@ -48,7 +48,8 @@ def _number_notifications() -> None:
     """What was written before is numbered by its time."""
     op.add_column("notifications", sa.Column("sequence", sa.BigInteger, nullable=False, server_default="0"))
     allow_changes("notifications")
-    # To count for each those before it takes minutes for fifty thousand. SQLite before 3.33 knows no UPDATE FROM.
+    # In one pass: to count for each those before it took 1.7 s for 5,000, and grew with the square of their number.
+    # Not by UPDATE FROM, which SQLite before 3.33 does not know.
     op.execute("CREATE TEMPORARY TABLE numbered (id VARCHAR(64) PRIMARY KEY, sequence BIGINT NOT NULL)")
     op.execute(
         "INSERT INTO numbered (id, sequence) SELECT id, row_number() OVER (ORDER BY at_ms, id) FROM notifications"
