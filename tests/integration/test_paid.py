@@ -17,8 +17,8 @@ import httpx
 import pytest
 from rich.console import Console
 from rich.progress import Progress
-from typer.testing import CliRunner
 
+from tests.support.command import run
 from tests.support.gateway import Gateway
 from tests.support.manifests import Document, example_documents, find
 from tollgate_cli.laptop.journey import Journey
@@ -26,7 +26,6 @@ from tollgate_cli.laptop.session import Outcome
 from tollgate_cli.laptop.showing import show, summary
 from tollgate_cli.laptop.simulators import Simulated
 from tollgate_cli.laptop.system import wait_for
-from tollgate_cli.main import app
 
 UPSTREAM = "sk-canary-upstream"
 KEYS = {
@@ -39,6 +38,9 @@ _PAGE = Path(__file__).parents[2] / "docs" / "tools" / "payments.md"
 _BLOCK = re.compile(r"(?<=```text\n)\$ (?:.*\n)*?(?=```)")
 _COMMAND = re.compile(r"^\$ tollgate (.*)$", re.MULTILINE)
 _NO_STATEMENT = f"st_{'0' * 24}"
+#: What is searched for secrets, or holds a link, is not broken into lines.
+_WIDE = 250
+_BACK = ("--return-url", "https://example.com/")
 #: Where secrets and personal data belong: ours, the operator's gift to billing, and what is the provider's.
 PRIVATE = {"secrets.json", "endpoints.json", "payment-keys", "payment-simulators"}
 
@@ -58,6 +60,10 @@ class Ran:
     gateway: Gateway
     journeys: list[Journey]
     printed: str
+
+    @property
+    def state(self) -> Path:
+        return self.gateway.system.state.path
 
     def of(self, kind: str) -> Journey:
         return next(journey for journey in self.journeys if journey.provider.kind == kind)
@@ -123,7 +129,7 @@ def test_the_page_of_the_commands_shows_what_is_printed(ran: Ran) -> None:
     statement = ran.of("stripe").statement["id"]
 
     def printed(command: str) -> str:
-        code, output = run(ran, *shlex.split(command.replace(_NO_STATEMENT, statement)), columns=120)
+        code, output = run(ran.state, *shlex.split(command.replace(_NO_STATEMENT, statement)))
         ended = f"exit code {code}\n" if code else ""
         return f"$ tollgate {command}\n{_steady(output)}\n{ended}"
 
@@ -147,16 +153,9 @@ def _steady(text: str) -> str:
 
 def test_the_portals_are_there(ran: Ran) -> None:
     for journey in ran.journeys:
-        code, said = run(ran, "subscriptions", "portal", journey.subscription, "--return-url", "https://example.com/")
+        code, said = run(ran.state, "subscriptions", "portal", journey.subscription, *_BACK, columns=_WIDE)
         assert (code, httpx.get(said.strip(), timeout=20).status_code) == (0, 200)
-    assert run(ran, "top-ups", "show", "none") == (2, "error: GET /v1/top-ups/none: 404 there is no top-up none\n")
-
-
-def run(ran: Ran, *arguments: str, columns: int = 250) -> tuple[int, str]:
-    state = str(ran.gateway.system.state.path)
-    plain = {"COLUMNS": f"{columns}", "TERM": "dumb", "NO_COLOR": "1"}
-    result = CliRunner().invoke(app, [*arguments, "--state-dir", state], env=plain)
-    return result.exit_code, result.output
+    assert run(ran.state, "top-ups", "show", "none") == (2, "error: GET /v1/top-ups/none: 404 there is no top-up none")
 
 
 def test_no_secret_and_no_personal_datum_is_left_anywhere(ran: Ran) -> None:
@@ -196,10 +195,10 @@ def provoke_errors(ran: Ran) -> str:
     for journey in ran.journeys:
         httpx.post(f"{journey.provider.url}/sandbox/keys", json={"revoke": journey.provider.key}).raise_for_status()
     name = ran.of("stripe").subscription
-    code, asked = run(ran, "subscriptions", "portal", name, "--return-url", "https://example.com/")
+    code, asked = run(ran.state, "subscriptions", "portal", name, *_BACK, columns=_WIDE)
     assert code == 2
     statement = ran.of("paddle").statement["id"]
-    assert run(ran, "statements", "refund", statement, "--reason", "Sorry", "--id", "late", "--yes")[0] == 0
+    assert run(ran.state, "statements", "refund", statement, "--reason", "Sorry", "--id", "late", "--yes")[0] == 0
 
     def refused() -> bool:
         found = ran.gateway.session.billing.get("/v1/outbox", state="pending")["requests"]
@@ -207,7 +206,7 @@ def provoke_errors(ran: Ran) -> str:
 
     assert wait_for(refused, 20), ran.gateway.logs()
     outbox = json.dumps(ran.gateway.session.billing.get("/v1/outbox", state="pending"))
-    listed = run(ran, "payments", "providers")[1]
+    listed = run(ran.state, "payments", "providers", columns=_WIDE)[1]
     return forged.text + asked + outbox + listed
 
 

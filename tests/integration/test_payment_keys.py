@@ -6,13 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from typer.testing import CliRunner
 
 from tests.integration.payments.account import SECRET_KEY, StripeAccount, stripe_account
+from tests.support.command import run
 from tests.support.gateway import Gateway
 from tests.support.manifests import Document, example_documents, resource
 from tollgate_cli.laptop.system import wait_for
-from tollgate_cli.main import app
 
 
 @pytest.fixture(scope="module")
@@ -45,9 +44,7 @@ def folder(gateway: Gateway) -> Path:
 
 
 def listed(gateway: Gateway, *options: str) -> tuple[int, str]:
-    state = str(gateway.session.system.state.path)
-    result = CliRunner().invoke(app, ["payments", "providers", "--state-dir", state, *options], env={"COLUMNS": "200"})
-    return result.exit_code, result.output
+    return run(gateway.session.system.state.path, "payments", "providers", *options, columns=200)
 
 
 def reason(gateway: Gateway) -> str:

@@ -158,7 +158,7 @@ def test_a_dimension_that_no_metric_counts_is_money_lost(server: Server, tmp_pat
     code, found = cases(where, "--cases", "plain")
     assert (code, found["plain"]["verdict"]) == (1, "not_metered")
     assert found["plain"]["reason"] == "no metric counts reasoning (5)"
-    assert cases(where, "--cases", "plain", "--ignore", "reasoning")[0] == 0
+    assert cases(where, "--cases", "plain", "--ignore", "image_input, reasoning")[0] == 0
 
 
 @pytest.mark.parametrize(
@@ -285,6 +285,7 @@ def test_bad_input_says_what_is_needed(server: Server, tmp_path: Path) -> None:
         ((where, "--model", "m", "--endpoint", "nope"), "there are: llm/call"),
         ((where, "--model", "m", "--with", "{"), "--with is no JSON"),
         ((where, "--model", "m", "--product", "nope"), "does not grant llm/call"),
+        ((where, "--model", "m", "--ignore", "reasoning,[/]"), "no dimension '[/]'; there are input, cache_read"),
         ((where, "--model", "m", "--cases", "gzip-stream", "--header", "x"), "name=value"),
     ):
         code, output = probe(*arguments)

@@ -207,6 +207,12 @@ BAD_MANIFESTS: tuple[Bad, ...] = (
         'spec.limits[1]: Duplicate value: {"metric":"m"}',
         limits=[{"metric": "m", "limit": "1"}, {"metric": "m", "limit": "2"}],
     ),
+    _product(
+        "spec.wallet.lowBalance",
+        "must be a decimal number without a sign",
+        _SERVER_PATTERN,
+        wallet={"lowBalance": "-1"},
+    ),
     _product("spec.visibility", "input should be", "Unsupported value", visibility="hidden"),
     _product("spec.endpoints[0].api", _PATTERN, _SERVER_PATTERN, endpoints=[{"api": "open ai"}]),
     _product(

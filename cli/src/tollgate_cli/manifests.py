@@ -4,6 +4,7 @@ from pathlib import Path
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 
 from tollgate_cli.laptop.system import SANDBOX_HOST
 from tollgate_cli.output import print_problems
@@ -26,6 +27,16 @@ def reconciled(loaded: Loaded) -> State:
     return reconcile(loaded, None, settings)
 
 
+def say_if_nothing(console: Console, manifests: Path, loaded: Loaded) -> bool:
+    """Whether there is nothing to judge, which is then said: a wrong folder is not all right."""
+    nothing = not (loaded.resources or loaded.broken)
+    if nothing:
+        where = "no .yaml or .yml file in it has one" if manifests.is_dir() else "it has no document"
+        text = f"[red]error:[/] there is no manifest in {escape(str(manifests))}: {where}"
+        console.print(text, highlight=False, soft_wrap=True)
+    return nothing
+
+
 def valid_catalog(manifests: Path) -> Catalog:
     """The catalog of a directory in which nothing is wrong; else says on stderr what is, and exits."""
     return valid_state(manifests).catalog
@@ -33,9 +44,12 @@ def valid_catalog(manifests: Path) -> Catalog:
 
 def valid_state(manifests: Path) -> State:
     """The same, with the resources and their secrets."""
-    state = reconciled(FileSource(manifests.absolute()).load())
-    console = Console(stderr=True)
-    if print_problems(console, dict(status_document(state, True, ""))):
+    loaded = FileSource(manifests.absolute()).load()
+    state, console = reconciled(loaded), Console(stderr=True)
+    wrong = print_problems(console, dict(status_document(state, True, "")))
+    if say_if_nothing(console, manifests, loaded):
+        raise typer.Exit(INVALID)
+    if wrong:
         console.print(f"[red]error:[/] {manifests} is not valid; mend it first: tollgate validate {manifests}")
         raise typer.Exit(INVALID)
     return state

@@ -164,6 +164,39 @@ def test_a_migration_takes_the_edit_and_nothing_else_does(
     assert post(http, path)["migrated"] == []
 
 
+def test_a_migration_is_done_only_if_it_is_still_what_the_preview_showed(
+    http: TestClient, billing: Billing, valkey: Valkey, clock: Clock, subscription: str
+) -> None:
+    def migrate(**headers: str) -> Any:
+        return http.post(path, headers={**ADMIN, **headers})
+
+    def edited(version: str) -> None:
+        valkey.publish(plans(version=version, display_name="dearer"))
+        billing.keeper.tick()
+
+    path = f"/v1/subscriptions/{subscription}/migrate"
+    edited("v2")
+    clock.now_ms += DAY
+    preview = http.post(path, headers=ADMIN, params={"preview": "true"})
+    tag = preview.headers["etag"]
+    assert tag == f'"{preview.json()["fingerprint"]}"'
+    valkey.append(make_event("e", "7", subscription=subscription, customer="globex", at_ms=clock.now_ms))
+    drain(billing)
+    clock.now_ms += DAY
+    again = post(http, path, preview=True)
+    assert again["fingerprint"] == preview.json()["fingerprint"], "neither calls nor time matter"
+    edited("v3")
+    refused = migrate(**{"If-Match": tag})
+    assert refused.status_code == 412
+    now = post(http, path, preview=True)
+    assert [pin["version"] for pin in now["migrated"]] == ["v3"], "nothing was changed"
+    assert f"it is {now['fingerprint']} now" in refused.json()["detail"]
+    done = migrate(**{"If-Match": f'{tag}, "{now["fingerprint"]}"'})
+    assert (done.status_code, [pin["version"] for pin in done.json()["migrated"]]) == (200, ["v3"])
+    assert migrate(**{"If-Match": tag}).status_code == 412, "nothing is left of what was shown"
+    assert migrate(**{"If-Match": "*"}).status_code == migrate().status_code == 200
+
+
 def test_a_migration_may_name_an_earlier_version(
     http: TestClient, billing: Billing, valkey: Valkey, clock: Clock, subscription: str
 ) -> None:

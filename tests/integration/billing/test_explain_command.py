@@ -17,6 +17,7 @@ from typer.testing import CliRunner
 
 from tests.integration.billing.conftest import Clock, prepare, wire
 from tests.integration.billing.neighbours import ADMIN_TOKEN, Valkey, wait_until
+from tests.support.command import run
 from tests.unit.billing.builders import apply_catalog, make_event, record
 from tests.unit.billing.test_statements import DAY, at
 from tollgate_billing.http.app import build_app
@@ -92,16 +93,9 @@ def state(valkey: Valkey, tmp_path: Path) -> Iterator[Path]:
     billing.close()
 
 
-def explain(state: Path, *arguments: str) -> tuple[int, str]:
-    environment = {"COLUMNS": "120", "TERM": "dumb", "NO_COLOR": "1"}
-    result = CliRunner().invoke(app, ["explain", "--state-dir", str(state), *arguments], env=environment)
-    assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
-    return result.exit_code, "\n".join(line.rstrip() for line in result.output.splitlines())
-
-
 def test_the_page_shows_what_is_printed(state: Path) -> None:
     def printed(command: str) -> str:
-        code, output = explain(state, *shlex.split(command)[1:])
+        code, output = run(state, *shlex.split(command))
         assert code == 0
         return f"$ tollgate {command}\n{output}\n"
 
@@ -133,9 +127,9 @@ def test_a_backtest_against_the_ledger_is_what_its_statements_charge(state: Path
 
 
 def test_errors_say_what_is_wrong(state: Path, tmp_path: Path) -> None:
-    code, said = explain(state, "st_none")
+    code, said = run(state, "explain", "st_none")
     assert (code, "there is no statement st_none" in " ".join(said.split())) == (2, True)
-    assert explain(state, "--event", "nope")[0] == 2
-    code, said = explain(tmp_path / "elsewhere")
+    assert run(state, "explain", "--event", "nope")[0] == 2
+    code, said = run(tmp_path / "elsewhere", "explain")
     assert code == 2
     assert "Start a system with 'tollgate up DIR'" in " ".join(said.split())

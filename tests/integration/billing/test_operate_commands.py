@@ -9,13 +9,14 @@ import shlex
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import pytest
 import trustme
+from msgspec.structs import replace
 from rich.console import Console
 from sqlalchemy import text
 from typer.testing import CliRunner
@@ -23,6 +24,7 @@ from typer.testing import CliRunner
 from tests.integration.billing.conftest import Clock, prepare, wire
 from tests.integration.billing.neighbours import ADMIN_TOKEN, Valkey
 from tests.integration.billing.test_explain_command import served
+from tests.support.command import PLAIN, run
 from tests.unit.billing.builders import apply_catalog, make_event, record
 from tests.unit.billing.test_statements import DAY, at
 from tollgate_billing.main import Billing
@@ -39,7 +41,6 @@ _BLOCK = re.compile(r"(?<=```text\n)\$ (?:.*\n)*?(?=```)")
 _COMMAND = re.compile(r"^\$ tollgate (.*)$", re.MULTILINE)
 FEBRUARY, MARCH = at("2026-02-01"), at("2026-03-01")
 NOW, NEXT = (valid_catalog(_MANIFESTS / f"{name}.yaml") for name in ("now", "next"))
-PLAIN = {"COLUMNS": "120", "TERM": "dumb", "NO_COLOR": "1", "TOLLGATE_BILLING_URL": "", "TOLLGATE_ADMIN_TOKEN": ""}
 Json = dict[str, Any]
 
 
@@ -83,13 +84,6 @@ def billing(valkey: Valkey, tmp_path: Path) -> Iterator[Billing]:
 def state(billing: Billing, tmp_path: Path) -> Iterator[Path]:
     with served(billing, tmp_path):
         yield tmp_path
-
-
-def run(state: Path, *arguments: str) -> tuple[int, str]:
-    result = CliRunner().invoke(app, [*arguments, "--state-dir", str(state)], env=PLAIN)
-    assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
-    assert ADMIN_TOKEN not in result.output
-    return result.exit_code, "\n".join(line.rstrip() for line in result.output.splitlines())
 
 
 def answer(state: Path, *arguments: str) -> Json:
@@ -166,6 +160,26 @@ def test_a_migration_of_a_product_moves_all_and_says_who_could_not(state: Path, 
     assert (code, said.count("there is no version none of the price team-tokens")) == (1, 2)
 
 
+def test_a_migration_is_done_only_if_it_is_what_a_preview_showed(state: Path, billing: Billing) -> None:
+    whole = ("migrate", "--product", "team")
+    shown = answer(state, *whole, "--dry-run")["preview"]["fingerprint"]
+    _, said = run(state, *whole, "--dry-run")
+    assert f"Preview {shown}; --if {shown} does only this." in said
+    (globex,) = answer(state, "migrate", "globex", "--dry-run")["preview"]["subscriptions"]
+    one = globex["fingerprint"]
+    assert run(state, "subscriptions", "seats", "globex", "team-seats", "5", "--yes")[0] == 0
+    assert answer(state, *whole, "--dry-run")["preview"]["fingerprint"] == shown, "seats of what is not migrated"
+    assert run(state, "migrate", "globex", "--if", one, "--yes")[0] == 0
+    code, said = run(state, *whole, "--if", shown, "--yes")
+    assert (code, f"not what the preview {shown} showed: it is " in " ".join(said.split())) == (2, True)
+    left = answer(state, *whole, "--dry-run")["preview"]
+    assert [row["name"] for row in left["subscriptions"]] == ["initech"]
+    code, said = run(state, *whole, "--if", left["fingerprint"], "--yes")
+    assert (code, "Done: 1 subscription migrated." in said) == (0, True)
+    code, said = run(state, *whole, "--if", left["fingerprint"], "--yes")
+    assert (code, "showed: nothing is left to migrate." in " ".join(said.split())) == (2, True)
+
+
 def test_what_billing_refuses_is_said_with_field_and_cause(state: Path) -> None:
     for command, said in (
         ("subscriptions switch globex gold", "409 a switch from team to gold is not allowed; allowed: solo"),
@@ -189,6 +203,8 @@ def test_what_billing_refuses_is_said_with_field_and_cause(state: Path) -> None:
         ("top-ups add hooli 9.99", "422 amount: must be between 10.00 USD and 200.00 USD"),
         ("top-ups paid none", "404 there is no top-up none"),
         ("top-ups automatic hooli --below 5 --amount 20 --month 10", "422 month: must be at least the amount"),
+        ("top-ups automatic hooli --below -5 --amount 20 --month 100", "422 below: must be more than zero"),
+        ("top-ups automatic hooli --below 5 --amount 20 --month much", "422 month: 'much' is not a quantity"),
         ("statements credit none --line 1 --reason x", "404 there is no statement none"),
         ("statements credit st_3b321f7a68221e472487679d --line 9 --reason x", "409 the statement has no line 9"),
         ("grants add globex 5 --currency EUR", "globex pays in USD, not in EUR"),
@@ -309,26 +325,43 @@ def test_billing_of_a_cluster_is_trusted_by_its_authority_and_name(billing: Bill
             assert result.exit_code == code, result.output
 
 
-@pytest.mark.parametrize(("typed", "code", "state_after"), [(b"y\n", 0, "cancelled"), (b"n\n", 1, "active")])
-def test_a_person_at_a_terminal_is_asked(typed: bytes, code: int, state_after: str, state: Path) -> None:
-    command = [str(Path(sys.executable).parent / "tollgate"), "subscriptions", "cancel", "globex", "--now"]
+def at_a_terminal(state: Path, arguments: str, typed: bytes, meanwhile: Callable[[], None]) -> tuple[int, str]:
+    """Exit code and what is seen; ``meanwhile`` runs while the person thinks the question over."""
+    command = [str(Path(sys.executable).parent / "tollgate"), *arguments.split(), "--state-dir", str(state)]
     ours, theirs = pty.openpty()
-    with subprocess.Popen(
-        [*command, "--state-dir", str(state)],
-        stdin=theirs,
-        stdout=theirs,
-        stderr=theirs,
-        env={**os.environ, **PLAIN},
-    ) as process:
+    with subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs, env={**os.environ, **PLAIN}) as process:
         os.close(theirs)
         seen = b""
         while b"[y/N]" not in seen:
             assert select.select([ours], [], [], 30)[0], seen
             seen += os.read(ours, 4096)
+        meanwhile()
         os.write(ours, typed)
-        assert process.wait(30) == code
+        code = process.wait(30)
+    while select.select([ours], [], [], 0)[0]:
+        try:
+            seen += os.read(ours, 4096)
+        except OSError:  # nobody holds the other end any more
+            break
     os.close(ours)
+    return code, " ".join(seen.decode().split())
+
+
+@pytest.mark.parametrize(("typed", "code", "state_after"), [(b"y\n", 0, "cancelled"), (b"n\n", 1, "active")])
+def test_a_person_at_a_terminal_is_asked(typed: bytes, code: int, state_after: str, state: Path) -> None:
+    assert at_a_terminal(state, "subscriptions cancel globex --now", typed, lambda: None)[0] == code
     assert answer(state, "subscriptions", "show", "globex")["subscription"]["state"] == state_after
+
+
+def test_what_changes_while_a_person_thinks_it_over_is_refused_by_billing(state: Path, billing: Billing) -> None:
+    def edit() -> None:
+        *others, tokens = NEXT.prices
+        take_over(billing, replace(NEXT, prices=(*others, replace(tokens, version="other"))), MARCH + 11 * DAY)
+
+    shown = answer(state, "migrate", "globex", "--dry-run")["preview"]["fingerprint"]
+    code, said = at_a_terminal(state, f"migrate globex --if {shown}", b"y\n", edit)
+    assert (code, f"412 what would be changed is not what the preview {shown} showed" in said) == (1, True)
+    assert at_a_terminal(state, "migrate globex", b"y\n", lambda: None)[0] == 0, "without it as ever"
 
 
 def test_automatic_top_ups_pay_in_until_one_fails(state: Path, billing: Billing) -> None:

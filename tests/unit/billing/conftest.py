@@ -37,6 +37,16 @@ def migrated_postgresql(postgresql: str) -> str:
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
+def bare_database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
+    """Without any table."""
+    sqlite = request.param == "sqlite"
+    url = f"sqlite:///{tmp_path}/bare.db" if sqlite else fresh_postgresql(request.getfixturevalue("postgresql"))
+    opened = Database(url)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
 def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
     """An empty, migrated database."""
     if request.param == "sqlite":

@@ -23,6 +23,26 @@ def refused(*arguments: str) -> str:
     return result.output
 
 
+@pytest.mark.parametrize("command", [("validate",), ("validate", "--json"), ("lint",)])
+@pytest.mark.parametrize("files", [{}, {"notes.txt": "kind: API"}, {"empty.yaml": "# later\n---\n"}], ids=len)
+def test_a_folder_without_manifests_is_not_all_right(
+    command: tuple[str, ...], files: dict[str, str], tmp_path: Path
+) -> None:
+    for name, content in files.items():
+        (tmp_path / name).write_text(content)
+    said = refused(*command, str(tmp_path))
+    assert f"error: there is no manifest in {tmp_path}: no .yaml or .yml file in it has one" in said
+    assert "all right" not in said
+
+
+@pytest.mark.parametrize("command", ["validate", "lint"])
+def test_a_folder_of_files_that_are_no_yaml_names_them_too(command: str, tmp_path: Path) -> None:
+    (tmp_path / "broken.yaml").write_text("kind: [API\n: :")
+    said = refused(command, str(tmp_path))
+    assert "broken.yaml" in said
+    assert "error: there is no manifest in" in said
+
+
 @pytest.mark.parametrize(
     ("more", "said"),
     [

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from tollgate_core.catalog import Catalog, Metric, MetricLimit, MetricUsage, Price, PriceTier, Product
 from tollgate_core.pricing.lint import Finding, lint
@@ -159,6 +160,34 @@ def test_currencies_lack_what_others_have() -> None:
         "error",
         "currency-gap",
     )
+
+
+def limited(limit: int, per_key: int, **fields: Any) -> tuple[MetricLimit, MetricLimit]:
+    """As one limit of a manifest becomes two."""
+    same: dict[str, Any] = {"metric": "tokens", "interval": "month", "soft": fields.pop("soft", False)}
+    return MetricLimit(limit=limit, **same, **fields), MetricLimit(limit=per_key, per_key=True, **same)
+
+
+def test_a_limit_of_each_key_that_no_key_can_reach() -> None:
+    calls = (replace(limit, metric="calls") for limit in limited(5, 2))
+    found, *none = findings(price(), limits=(*calls, *limited(100_000, 200_000)))
+    assert (said([found]), none) == ([("warning", "unreachable-limit", "spec.limits[1].limitPerKey")], [])
+    assert found.message == "200k of each key are more than 100k, at which all keys together end"
+    for reachable in (
+        limited(100, 100),
+        limited(100, 200, least=50, most=200),  # a subscription's own limit may be as high
+        limited(100, 200, soft=True),  # nothing ends at a soft one
+    ):
+        assert findings(price(), limits=reachable) == []
+    (found,) = findings(price(), limits=limited(100, 201, least=50, most=200))
+    assert "201 of each key are more than 200" in found.message
+
+
+def test_limits_are_counted_as_the_manifest_has_them() -> None:
+    calls = (replace(limit, metric="calls") for limit in limited(5, 2))
+    limits = (*calls, *limited(100, 50))
+    found = findings(price(), limits=limits, metrics=(metric(aggregation="max"),))
+    assert said(found) == [("error", "limit-of-no-sum", "spec.limits[1].metric")]
 
 
 def test_limits_trials_seats_and_dates() -> None:

@@ -147,6 +147,27 @@ def test_a_switch_to_no_product_is_named_and_the_product_serves(tmp_path: Path) 
     assert state.statuses["Product", "openai-payg"].serving == "current"
 
 
+@pytest.mark.parametrize(("field", "value"), [("maxKeys", 0), ("timeZone", "Mars/Olympus")])
+def test_what_names_an_invalid_product_says_so_and_not_that_there_is_none(
+    tmp_path: Path, field: str, value: Any
+) -> None:
+    """Whether its own schema refuses it or only what is around it."""
+    state = run(tmp_path, change("Product", "openai-payg", [field], value))
+    said = problems(state)
+    assert f"spec.{field}: " in said["Product/openai-payg"][0]
+    for key in (("Price", "openai-payg-input"), ("Subscription", "acme-openai")):
+        message = "spec.product: Product 'openai-payg' is invalid itself; mend its own error first"
+        assert said["/".join(key)] == [message]
+        assert [c.reason for c in state.statuses[key].conditions] == ["Accepted", "RefInvalid"]
+
+
+def test_what_names_an_invalid_api_says_so_and_serves_the_rest(tmp_path: Path) -> None:
+    state = run(tmp_path, change("API", "mistral", ["upstream", "url"], "http://[:::::]/"))
+    message = "API 'mistral' is invalid itself; mend its own error first"
+    assert message in problems(state)["Product/open-models"][0]
+    assert state.statuses["Product", "open-models"].serving == "current"
+
+
 def test_two_routes_that_collide_are_named_and_the_first_keeps_serving(tmp_path: Path) -> None:
     documents = example_documents()
     good = run(tmp_path, documents)

@@ -7,7 +7,7 @@ from fastapi import Depends, FastAPI
 
 from tollgate_billing.http import problems
 from tollgate_billing.http.auth import require_admin
-from tollgate_billing.http.changes import ending_routes, plan_routes
+from tollgate_billing.http.changes import ending_routes, migration_routes, plan_routes
 from tollgate_billing.http.checkouts import checkout_routes, portal_routes
 from tollgate_billing.http.credit_notes import credit_note_routes
 from tollgate_billing.http.customer import customer_routes
@@ -51,6 +51,7 @@ def build_app(services: Services, on_serving: Callable[[], None] | None = None) 
         explanation_routes(services),
         quote_routes(services),
         plan_routes(services),
+        migration_routes(services),
         ending_routes(services),
         wallet_routes(services),
         limit_routes(services),

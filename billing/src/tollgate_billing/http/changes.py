@@ -5,16 +5,17 @@ from contextlib import AbstractContextManager
 from typing import Annotated, Literal
 
 import msgspec
-from fastapi import APIRouter, Body, Query
+from fastapi import APIRouter, Body, Query, Response
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from sqlalchemy import Connection
 
+from tollgate_billing.http.preconditions import IfMatch, entity_tag, require_match
 from tollgate_billing.http.problems import Problem
 from tollgate_billing.http.services import Services
 from tollgate_billing.http.subscriptions import existing, locked
 from tollgate_billing.http.views import Json, view_pin, view_subscription
 from tollgate_billing.ledger.catalogs import stored_prices
-from tollgate_billing.ledger.pins import pins_of
+from tollgate_billing.ledger.pins import PinRow, pins_of
 from tollgate_billing.ledger.repricing import reprice_changed
 from tollgate_billing.ledger.subscriptions import Subscription
 from tollgate_billing.statements.charges import Charge, add_charge
@@ -22,6 +23,7 @@ from tollgate_billing.statements.document import document_of
 from tollgate_billing.statements.drafting import draft_now, terms_now
 from tollgate_billing.subscriptions import changes
 from tollgate_billing.subscriptions.beginning import after_closing
+from tollgate_billing.subscriptions.fingerprint import migration_fingerprint
 from tollgate_core.catalog import Catalog, Price
 from tollgate_core.catalog import Subscription as Declared
 from tollgate_core.events import rfc3339
@@ -112,7 +114,7 @@ class _Changer:
 
 
 def plan_routes(services: Services) -> APIRouter:
-    """Begin, switch, seats, migrate."""
+    """Begin, switch, seats."""
     router, apply = APIRouter(), _Changer(services).apply
 
     @router.post("/subscriptions", status_code=201)
@@ -148,28 +150,47 @@ def plan_routes(services: Services) -> APIRouter:
     def seats(name: str, asked: Seats, preview: Preview = False) -> Json:
         return apply(name, preview, lambda c, row, now: changes.set_seats(c, row, asked.price, asked.seats, now))
 
+    return router
+
+
+def migration_routes(services: Services) -> APIRouter:
+    """To other versions of prices, where ``If-Match`` says so only if a preview's ``ETag`` is still right."""
+    router, apply = APIRouter(), _Changer(services).apply
+
     @router.post("/subscriptions/{name:path}/migrate")
-    def migrate(name: str, asked: Annotated[Migration | None, Body()] = None, preview: Preview = False) -> Json:
+    def migrate(
+        name: str,
+        response: Response,
+        asked: Annotated[Migration | None, Body()] = None,
+        preview: Preview = False,
+        if_match: IfMatch = None,
+    ) -> Json:
         wanted = asked or Migration()
         named = [*(wanted.prices or ()), *wanted.versions] or wanted.prices
-        migrated: list[Json] = []
+        shown: Json = {}
 
         def change(connection: Connection, row: Subscription, now: int) -> None:
             stored = stored_prices(connection)
             held = {pin.price: pin for pin in pins_of(connection, [name]) if pin.holds_at(now)}
             catalog = _with_versions(services.catalog.current, stored, wanted.versions)
-            for pin in changes.migrate(connection, catalog, row, now, named):
-                before = held.get(pin.price)
-                migrated.append(
-                    {
-                        **view_pin(pin, stored[pin.price, pin.version]),
-                        "from": view_pin(before, stored[before.price, before.version]) if before else None,
-                    }
-                )
+            migrated = changes.migrate(connection, catalog, row, now, named)
+            shown["fingerprint"] = migration_fingerprint(row, migrated, held, now)
+            require_match(if_match, shown["fingerprint"])
+            shown["migrated"] = [_view_step(pin, held.get(pin.price), stored) for pin in migrated]
 
-        return {**apply(name, preview, change), "migrated": migrated}
+        answer = {**apply(name, preview, change), **shown}
+        if preview:
+            response.headers["ETag"] = entity_tag(answer["fingerprint"])
+        return answer
 
     return router
+
+
+def _view_step(pin: PinRow, before: PinRow | None, stored: Mapping[tuple[str, str], Price]) -> Json:
+    return {
+        **view_pin(pin, stored[pin.price, pin.version]),
+        "from": view_pin(before, stored[before.price, before.version]) if before else None,
+    }
 
 
 def _with_versions(catalog: Catalog, stored: Mapping[tuple[str, str], Price], versions: Mapping[str, str]) -> Catalog:
@@ -224,16 +245,16 @@ def _state(connection: Connection, services: Services, name: str, now_ms: int) -
     return {"subscription": view_subscription(row), "draft": document_of(draft, "draft")}
 
 
-def minor_of(amount: str, currency: str) -> int:
+def minor_of(amount: str, currency: str, field: str = "amount") -> int:
     """Major units as whole minor ones; raises a 422 that names the field."""
     if currency not in CURRENCIES:
         raise Problem(409, "the subscription has no currency yet: its product has no price")
     try:
         minor = parse_quantity(amount) * 10 ** minor_unit_exponent(currency)
     except ValueError as error:
-        raise Problem(422, f"amount: {error}") from error
+        raise Problem(422, f"{field}: {error}") from error
     if minor != int(minor) or not minor:
-        raise Problem(422, f"amount: must be a number of whole minor units of {currency} and not zero")
+        raise Problem(422, f"{field}: must be a number of whole minor units of {currency} and not zero")
     if abs(minor) > _LARGEST_MINOR:
-        raise Problem(422, "amount: is beyond what the ledger holds")
+        raise Problem(422, f"{field}: is beyond what the ledger holds")
     return int(minor)

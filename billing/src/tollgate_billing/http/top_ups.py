@@ -128,7 +128,12 @@ def automatic_routes(services: Services) -> APIRouter:
         with services.database.write() as connection:
             row = locked(connection, name)
             allowed = _allowed(services, row)
-            below, amount, month = (minor_of(text, row.currency) for text in (asked.below, asked.amount, asked.month))
+            below, amount, month = (
+                minor_of(text, row.currency, field)
+                for field, text in (("below", asked.below), ("amount", asked.amount), ("month", asked.month))
+            )
+            if below < 0:  # credit that has run out would never be topped up
+                raise Problem(422, "below: must be more than zero")
             _require_allowed(allowed, amount, row.currency)
             if not allowed.per_day:
                 raise Problem(409, "the product allows no automatic top-ups")

@@ -7,12 +7,12 @@ from tollgate_billing.ledger.database import Database
 from tollgate_billing.ledger.locks import MIGRATING, alone
 
 
-def migrate(database: Database) -> None:
-    """Run what has not been run yet, in one transaction."""
+def migrate(database: Database, revision: str = "head") -> None:
+    """Run what has not been run yet, in one transaction; up to an older ``revision`` only in tests."""
     config = Config()
     config.set_main_option("script_location", "tollgate_billing:ledger/migrations")
     config.set_main_option("path_separator", "os")
     with database.write() as connection:
         alone(connection, MIGRATING)
         config.attributes["connection"] = connection
-        command.upgrade(config, "head")
+        command.upgrade(config, revision)

@@ -65,10 +65,14 @@ class BillingClient:
         """An answer that is no JSON."""
         return self._answer("GET", path).text
 
-    def post(self, path: str, body: Any = None, *, patient: bool = False, **parameters: Any) -> Any:
-        """The decoded answer; ``patient`` where it takes minutes."""
+    def post(
+        self, path: str, body: Any = None, *, patient: bool = False, if_match: str | None = None, **parameters: Any
+    ) -> Any:
+        """The decoded answer; ``patient`` where it takes minutes; ``if_match`` where it shall be done only if it is
+        still what a preview with this fingerprint showed."""
         timeout = _LONG_SECONDS if patient else _SECONDS
-        return self._call("POST", path, json=body, params=parameters, timeout=timeout)
+        headers = {"if-match": f'"{if_match}"'} if if_match else {}
+        return self._call("POST", path, json=body, params=parameters, timeout=timeout, headers=headers)
 
     def put(self, path: str, body: Any = None, **parameters: Any) -> Any:
         """The decoded answer."""

@@ -1,5 +1,6 @@
 """``tollgate migrate``: subscriptions to other versions of their prices."""
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any
@@ -16,6 +17,7 @@ from tollgate_cli.operate.subscriptions import find
 
 Json = dict[str, Any]
 _SHOWN = 20
+_DIGITS = 12
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,11 @@ class Planned:
         """Of the subscription."""
         return str(self.row["name"])
 
+    @property
+    def fingerprint(self) -> str:
+        """Of its preview."""
+        return str(self.preview["fingerprint"])
+
 
 def migrate_command(
     subscription: Annotated[str | None, typer.Argument(help="The subscription.")] = None,
@@ -39,6 +46,10 @@ def migrate_command(
     price: Annotated[
         list[str] | None,
         typer.Option(help="Only this price, to its current version; or PRICE=VERSION; again for more."),
+    ] = None,
+    if_: Annotated[
+        str | None,
+        typer.Option("--if", metavar="PREVIEW", help="Only if it is still what the preview of this name showed."),
     ] = None,
     state_dir: StateOption = None,
     url: UrlOption = None,
@@ -57,7 +68,7 @@ def migrate_command(
             plans = [_plan(billing, find(billing, subscription), body)]
         else:
             plans = [_try(billing, row, body) for row in _of_product(billing, product or "")]
-        _migrate(billing, plans, body, consent)
+        _migrate(billing, plans, body, consent, if_)
 
 
 def _body(prices: Sequence[str]) -> Json:
@@ -87,17 +98,43 @@ def _try(billing: BillingClient, row: Json, body: Json) -> Planned:
         return Planned(row, {}, refused=str(error))
 
 
-def _migrate(billing: BillingClient, plans: Sequence[Planned], body: Json, consent: Consent) -> None:
+def _fingerprint(moving: Sequence[Planned]) -> str:
+    """Of the whole preview. Billing names what it shows of one subscription; of several it is made from these."""
+    if len(moving) == 1:
+        return moving[0].fingerprint
+    content = "\n".join(sorted(f"{plan.name} {plan.fingerprint}" for plan in moving))
+    return hashlib.sha256(content.encode()).hexdigest()[:_DIGITS]
+
+
+def _require_same(wanted: str | None, moving: Sequence[Planned], fingerprint: str) -> None:
+    """Raises CommandError where something else would be done than somebody has seen."""
+    if wanted is None or (moving and wanted == fingerprint):
+        return
+    now = f"it is {fingerprint} now; --dry-run shows it" if moving else "nothing is left to migrate"
+    raise CommandError(f"What would be migrated is not what the preview {wanted} showed: {now}. Nothing was changed.")
+
+
+def _migrate(
+    billing: BillingClient, plans: Sequence[Planned], body: Json, consent: Consent, wanted: str | None
+) -> None:
     moving = [plan for plan in plans if plan.preview.get("migrated")]
     refused = {plan.name: plan.refused for plan in plans if plan.refused}
-    preview = {"subscriptions": [{"name": p.name, **p.preview} for p in moving], "refused": refused}
+    fingerprint = _fingerprint(moving)
+    _require_same(wanted, moving, fingerprint)
+    preview = {
+        "subscriptions": [{"name": p.name, **p.preview} for p in moving],
+        "refused": refused,
+        "fingerprint": fingerprint,
+    }
     failed: dict[str, str] = {}
 
     def do() -> Json:
         done: list[Json] = []
         for plan in moving:
             try:
-                done.append({"name": plan.name, **billing.post(of_subscription(plan.name, "/migrate"), body)})
+                if_match = plan.fingerprint if wanted is not None else None  # it may still change on the way
+                answer: Json = billing.post(of_subscription(plan.name, "/migrate"), body, if_match=if_match)
+                done.append({"name": plan.name, **answer})
             except CommandError as error:
                 failed[plan.name] = str(error)
         return {"subscriptions": done, "failed": failed}
@@ -110,7 +147,7 @@ def _migrate(billing: BillingClient, plans: Sequence[Planned], body: Json, conse
             consent,
             f"Migrate {_count(len(moving))}?",
             preview,
-            lambda at: _show(at, plans, moving),
+            lambda at: _show(at, plans, moving, fingerprint),
             do,
             lambda done: f"Done: {_count(len(done['subscriptions']))} migrated.",
         )
@@ -120,7 +157,7 @@ def _migrate(billing: BillingClient, plans: Sequence[Planned], body: Json, conse
         raise typer.Exit(1 if refused or failed else end.exit_code) from None
 
 
-def _show(console: Console, plans: Sequence[Planned], moving: Sequence[Planned]) -> None:
+def _show(console: Console, plans: Sequence[Planned], moving: Sequence[Planned], fingerprint: str) -> None:
     held = len(plans) - len(moving) - sum(bool(plan.refused) for plan in plans)
     if held:
         verb = "has" if held == 1 else "have"
@@ -129,9 +166,10 @@ def _show(console: Console, plans: Sequence[Planned], moving: Sequence[Planned])
         (plan,) = moving
         output.print_migrated(console, plan.preview["migrated"])
         output.print_invoices(console, plan.invoice, plan.preview["draft"])
-        return
-    if moving:
+    elif moving:
         _show_many(console, moving)
+    if moving:
+        console.print(f"Preview {fingerprint}; --if {fingerprint} does only this.", highlight=False)
 
 
 def _show_many(console: Console, moving: Sequence[Planned]) -> None:

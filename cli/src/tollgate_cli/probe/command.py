@@ -24,6 +24,7 @@ from tollgate_cli.probe.runner import CaseResult, Settings, prober, redirected
 from tollgate_cli.probe.simulated import simulated_upstream
 from tollgate_cli.probe.target import Target, choose, planned
 from tollgate_cli.tools.arguments import pairs
+from tollgate_core.metering.plan import DIMENSIONS
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,7 @@ class ProbeOptions:
 def run_probe(options: ProbeOptions) -> int:
     """The exit code. Raises CommandError for what cannot be asked so."""
     state = valid_state(options.manifests)
-    cases, patch = chosen(options.cases), _patch(options.patch)
+    cases, patch, ignored = chosen(options.cases), _patch(options.patch), _dimensions(options.ignored)
     found = choose(
         state,
         options.api,
@@ -69,7 +70,7 @@ def run_probe(options: ProbeOptions) -> int:
         headers=pairs(options.headers, "--header"),
         query=pairs(options.query, "--query"),
         parameters=pairs(options.parameters, "--param"),
-        ignored=frozenset(name.strip() for part in options.ignored for name in part.split(",")),
+        ignored=ignored,
     )
     with contextlib.ExitStack() as stack:
         stack.enter_context(_quiet())
@@ -115,6 +116,14 @@ async def _run(plan: list[tuple[Target, Case, bool]], settings: Settings, catalo
 
         async with prober(settings, catalog) as calling:
             return await calling.run(plan, say)
+
+
+def _dimensions(names: Sequence[str]) -> frozenset[str]:
+    """Of ``--ignore``. Raises CommandError that lists what there is: a misspelt one would be believed to be free."""
+    wanted = frozenset(part.strip() for name in names for part in name.split(",") if part.strip())
+    for name in sorted(wanted - set(DIMENSIONS)):
+        raise CommandError(f"--ignore: there is no dimension {name!r}; there are {', '.join(DIMENSIONS)}.")
+    return wanted
 
 
 def _patch(text: str) -> dict[str, Any]:

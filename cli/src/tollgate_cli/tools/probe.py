@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 
 from tollgate_cli.errors import CommandError
 from tollgate_cli.manifests import INVALID
@@ -53,6 +54,6 @@ def probe_command(
     try:
         code = run_probe(options)
     except CommandError as error:
-        Console(stderr=True).print(f"[red]error:[/] {error}", highlight=False, markup=True)
+        Console(stderr=True).print(f"[red]error:[/] {escape(str(error))}", highlight=False)
         code = INVALID
     raise typer.Exit(code)

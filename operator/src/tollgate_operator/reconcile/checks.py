@@ -1,6 +1,6 @@
 """What is wrong with a resource among the others. Pure decisions: each check yields findings that name the field."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
@@ -40,13 +40,15 @@ from tollgate_operator.reconcile.upstreams import UpstreamPolicy, check_upstream
 @dataclass(frozen=True)
 class Finding:
     """``reference``: something it names does not exist, or may not be named; ``fatal``: without that it cannot serve at
-    all; ``invalid``: what it names is there, and is not what it should be."""
+    all; ``invalid``: what it names is there, and is not what it should be; ``unusable``: what it names is there, and
+    does not serve for an error of its own."""
 
     problem: Problem
     reference: bool = False
     fatal: bool = True
     permitted: bool = True
     invalid: bool = False
+    unusable: bool = False
 
 
 Key = tuple[str, str]
@@ -57,10 +59,14 @@ _ADDING_UP = {"sum", "count"}
 
 
 def check_all(
-    resources: Mapping[Key, Manifest], last_good: Mapping[Key, Manifest], policy: UpstreamPolicy
+    resources: Mapping[Key, Manifest],
+    last_good: Mapping[Key, Manifest],
+    policy: UpstreamPolicy,
+    unusable: Collection[Key] = frozenset(),
 ) -> dict[Key, list[Finding]]:
-    """Findings by resource; a resource without findings is not in the answer."""
-    index = Index(resources)
+    """Findings by resource; a resource without findings is not in the answer. ``unusable`` were found to be wrong
+    before."""
+    index = Index(resources, unusable)
     found: dict[Key, list[Finding]] = {}
     for key, resource in resources.items():
         check = _CHECKS.get(type(resource))
@@ -98,8 +104,7 @@ def _selectors(
             yield replace(_not_permitted(owner, API, namespace, selector.api, f"{field}[{i}].namespace"), fatal=False)
             continue
         if api is None:
-            hint = nearest(selector.api, index.names(API, namespace))
-            yield Finding(Problem(f"{field}[{i}].api", f"there is no API {selector.api!r}{hint}"), True, False)
+            yield replace(_absent(API, namespace, selector.api, index, f"{field}[{i}].api"), fatal=False)
             continue
         names = [endpoint.name for endpoint in api.spec.endpoints]
         for j, name in enumerate(selector.endpoints or []):
@@ -117,8 +122,17 @@ def _not_permitted(owner: Manifest, kind: type[Manifest], namespace: str, name: 
 
 def _missing(kind: type[Manifest], namespace: str, name: str, index: Index, field: str) -> Iterator[Finding]:
     if index.find(kind, namespace, name) is None:
-        hint = nearest(name, index.names(kind, namespace))
-        yield Finding(Problem(field, f"there is no {kind.__name__} {name!r}{hint}"), reference=True)
+        yield _absent(kind, namespace, name, index, field)
+
+
+def _absent(kind: type[Manifest], namespace: str, name: str, index: Index, field: str) -> Finding:
+    """Of what is not found. Who reads that something is not there, though he has just applied it, looks in the wrong
+    place."""
+    if index.is_unusable(kind, namespace, name):
+        message = f"{kind.__name__} {name!r} is invalid itself; mend its own error first"
+        return Finding(Problem(field, message), reference=True, unusable=True)
+    hint = nearest(name, index.names(kind, namespace))
+    return Finding(Problem(field, f"there is no {kind.__name__} {name!r}{hint}"), reference=True)
 
 
 def _check_api(api: Manifest, index: Index) -> Iterator[Finding]:

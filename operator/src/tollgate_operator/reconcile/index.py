@@ -1,7 +1,7 @@
 """Looking resources up by kind and name, within a namespace."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import TypeVar
@@ -24,10 +24,14 @@ ManifestT = TypeVar("ManifestT", bound=Manifest)
 
 
 class Index:
-    """A set of resources by (kind, qualified name)."""
+    """A set of resources by (kind, qualified name). ``unusable`` are there too, and do not serve for errors of their
+    own."""
 
-    def __init__(self, resources: Mapping[tuple[str, str], Manifest]) -> None:
+    def __init__(
+        self, resources: Mapping[tuple[str, str], Manifest], unusable: Collection[tuple[str, str]] = frozenset()
+    ) -> None:
         self._resources = resources
+        self._unusable = unusable
         self._kinds: defaultdict[str, list[Manifest]] = defaultdict(list)
         for (kind, _), resource in sorted(resources.items()):
             self._kinds[kind].append(resource)
@@ -61,6 +65,10 @@ class Index:
         """One resource, or None."""
         found = self._resources.get((kind.__name__, qualified_name(namespace, name)))
         return found if isinstance(found, kind) else None
+
+    def is_unusable(self, kind: type[Manifest], namespace: str, name: str) -> bool:
+        """Whether it is there, and is not found because it is wrong itself."""
+        return (kind.__name__, qualified_name(namespace, name)) in self._unusable
 
     def permits(self, owner: Manifest, kind: type[Manifest], namespace: str, name: str) -> bool:
         """Whether ``owner`` may refer to an object: in its own namespace always, in another one where a ReferenceGrant

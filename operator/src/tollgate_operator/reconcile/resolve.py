@@ -38,7 +38,8 @@ def resolve(
     effective = dict(desired) | {key: last_good[key] for key in broken if key in last_good}
     findings: dict[ResourceKey, list[Finding]] = {}
     while True:
-        round_findings = check_all(effective, last_good, policy)
+        unusable = (desired.keys() | broken.keys()) - effective.keys()
+        round_findings = check_all(effective, last_good, policy, unusable)
         fatal = {key: found for key, found in round_findings.items() if any(f.fatal for f in found)}
         replaced = {
             key: found
@@ -62,8 +63,10 @@ def resolve(
 def _reason(found: list[Finding]) -> str:
     if any(not finding.permitted for finding in found):
         return "RefNotPermitted"
-    if any(finding.reference and not finding.invalid for finding in found):
+    if any(finding.reference and not (finding.invalid or finding.unusable) for finding in found):
         return "RefNotFound"
+    if any(finding.unusable for finding in found):
+        return "RefInvalid"
     return INVALID if any(finding.invalid for finding in found) else "ResolvedRefs"
 
 

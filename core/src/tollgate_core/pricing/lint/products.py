@@ -64,12 +64,26 @@ def _charged(price: Price) -> str:
 
 
 def _limits(product: Product, metrics: Mapping[str, Metric]) -> Findings:
-    for number_, limit in enumerate(product.limits):
+    # One of the manifest is two here where it has a limitPerKey too.
+    for position, limit in enumerate(limit for limit in product.limits if not limit.per_key):
+        yield from _limit_per_key(product, limit.metric, f"limits[{position}].limitPerKey")
         metric = metrics.get(limit.metric)
         if metric is not None and metric.aggregation not in {"sum", "count"}:
             message = f"{limit.metric} is aggregated by {metric.aggregation}; limits can only count sums"
             advice = "limit another metric, or set aggregation: sum"
-            yield of_product("error", "limit-of-no-sum", product, f"limits[{number_}].metric", message, advice)
+            yield of_product("error", "limit-of-no-sum", product, f"limits[{position}].metric", message, advice)
+
+
+def _limit_per_key(product: Product, metric: str, field: str) -> Findings:
+    for of_key in product.limits:
+        if of_key.metric != metric or not of_key.per_key:
+            continue
+        for whole in limits_that_end_usage(product, metric):
+            if Fraction(of_key.limit) > largest(whole):
+                most, all_keys = short(Fraction(of_key.limit)), short(largest(whole))
+                message = f"{most} of each key are more than {all_keys}, at which all keys together end"
+                advice = "take less than the limit, or raise it: no key can reach its own"
+                yield of_product("warning", "unreachable-limit", product, field, message, advice)
 
 
 def _uncounted(offered: Offered) -> Findings:

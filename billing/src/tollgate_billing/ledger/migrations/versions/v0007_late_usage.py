@@ -48,10 +48,14 @@ def _number_notifications() -> None:
     """What was written before is numbered by its time."""
     op.add_column("notifications", sa.Column("sequence", sa.BigInteger, nullable=False, server_default="0"))
     allow_changes("notifications")
+    # In one pass: to count for each those before it took 1.7 s for 5,000, and grew with the square of their number.
+    # Not by UPDATE FROM, which SQLite before 3.33 does not know.
+    op.execute("CREATE TEMPORARY TABLE numbered (id VARCHAR(64) PRIMARY KEY, sequence BIGINT NOT NULL)")
     op.execute(
-        "UPDATE notifications SET sequence = (SELECT count(*) FROM notifications o WHERE o.at_ms < notifications.at_ms "
-        "OR (o.at_ms = notifications.at_ms AND o.id <= notifications.id))"
+        "INSERT INTO numbered (id, sequence) SELECT id, row_number() OVER (ORDER BY at_ms, id) FROM notifications"
     )
+    op.execute("UPDATE notifications SET sequence = (SELECT n.sequence FROM numbered n WHERE n.id = notifications.id)")
+    op.execute("DROP TABLE numbered")
     refuse_changes("notifications")
     op.drop_index("ix_notifications_at", "notifications")
     op.drop_index("ix_notifications_subscription", "notifications")
