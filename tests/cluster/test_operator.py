@@ -64,6 +64,18 @@ def test_an_official_sdk_streams_and_the_ledger_is_right(release: Release) -> No
     assert {line["metric"].rpartition("/")[2] for line in lines} >= {"input-tokens", "output-tokens"}
 
 
+def test_a_portal_finds_its_client_secret_and_misses_its_key(release: Release) -> None:
+    secret = {"kind": "Secret", "apiVersion": "v1", "metadata": {"name": "sign-in"}, "stringData": {"secret": "s"}}
+    release.apply([secret], namespace=release.team)
+    oidc = {"issuer": "https://id.example.com", "clientId": "portal"}
+    for key, expected in (("secret", "ResolvedRefs"), ("other", "RefNotFound")):
+        reference = {"name": "sign-in", "key": key}
+        portal = resource("Portal", "acme", displayName="Acme", oidc={**oidc, "clientSecretKeyRef": reference})
+        release.apply([portal])
+        assert wait_for(lambda e=expected: release.condition("portal/acme", "ResolvedRefs")[1] == e, 10)  # type: ignore[misc]
+    release.server.kubectl("delete", "portal/acme", "secret/sign-in", "-n", release.team)
+
+
 def test_kubectl_shows_what_a_user_wants_to_know(release: Release) -> None:
     shown = release.server.kubectl("get", "tollgate", "-n", release.team)
     for text in ("PROGRAMMED", "openai-payg", "acme-openai"):

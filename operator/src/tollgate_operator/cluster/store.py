@@ -13,7 +13,15 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from tollgate_core.errors import ManifestError, Problem
-from tollgate_core.manifests import API, ROTATE_ANNOTATION, PaymentProvider, Secret, SecretKeyRef, qualified_name
+from tollgate_core.manifests import (
+    API,
+    ROTATE_ANNOTATION,
+    PaymentProvider,
+    Portal,
+    Secret,
+    SecretKeyRef,
+    qualified_name,
+)
 from tollgate_core.manifests.base import Metadata
 from tollgate_core.manifests.parse import Manifest, parse_manifest
 from tollgate_operator.cluster.kinds import BY_NAME
@@ -132,7 +140,7 @@ class Store:
 
     def references(self) -> frozenset[Key]:
         """Secrets that the manifests which are here refer to."""
-        return referred_secrets(o.manifest for kind in ("API", "PaymentProvider") for o in self.of_kind(kind))
+        return referred_secrets(observed.manifest for observed in self._objects.values())
 
     def refer(self, secrets: frozenset[Key]) -> list[Key]:
         """Keep the values of these Secrets and of no others. Those of which only the names of the keys are here."""
@@ -227,20 +235,25 @@ class Store:
 
 
 def referred_secrets(manifests: Iterable[Manifest | None]) -> frozenset[Key]:
-    """Secrets whose values APIs and PaymentProviders refer to."""
+    """Secrets whose values they refer to."""
     return frozenset(
         ("Secret", qualified_name(reference.namespace or manifest.metadata.namespace, reference.name))
         for manifest in manifests
-        if isinstance(manifest, API | PaymentProvider)
+        if manifest is not None
         for reference in _references(manifest)
     )
 
 
-def _references(manifest: API | PaymentProvider) -> Iterator[SecretKeyRef]:
-    if isinstance(manifest, API):
-        yield from (reference for _, reference in secret_references(manifest))
-    else:
-        yield from (reference for _, reference, _ in provider_references(manifest))
+def _references(manifest: Manifest) -> Iterator[SecretKeyRef]:
+    match manifest:
+        case API():
+            yield from (reference for _, reference in secret_references(manifest))
+        case PaymentProvider():
+            yield from (reference for _, reference, _ in provider_references(manifest))
+        case Portal(spec=spec) if spec.oidc is not None:
+            yield spec.oidc.client_secret_key_ref
+        case _:
+            return
 
 
 def _key(raw: Mapping[str, Any]) -> Key:
