@@ -35,7 +35,7 @@ from tollgate_billing.ledger.migrate import migrate
 from tollgate_billing.payments.collecting import Collecting
 from tollgate_billing.payments.following import Follower
 from tollgate_billing.payments.inbox import receive
-from tollgate_billing.payments.outbox import list_requests
+from tollgate_billing.payments.outbox import count_requests
 from tollgate_billing.payments.pace import LIMITS, Pace
 from tollgate_billing.payments.port import ProviderEvent, ProviderPort
 from tollgate_billing.payments.providers.paddle.port import PaddlePort, paddle_client
@@ -134,13 +134,11 @@ def export(directory: Path, kind: Kind, statements: int) -> dict[str, Any]:
         port = _port(kind, url, adapter)
         sender = Sender(made.database, lambda: {PROVIDER: port}, system_clock, Health())
         before, started = _resident(), time.monotonic()
-        with ThreadPoolExecutor(_THREADS) as pool:
-            sender.tick(pool)
+        with _running(sender):
+            _wait(made.database, statements - 100)
             early = _resident()
-            while _pending(made.database):
-                if not sender.tick(pool):
-                    threading.Event().wait(0.05)
-        busy = time.monotonic() - started
+            _wait(made.database, 0)
+            busy = time.monotonic() - started
     whole, endpoint = _DOCUMENTED[kind]
     least = max(adapter.asked.total() / whole, max(adapter.asked.values()) / endpoint)
     return {
@@ -152,6 +150,25 @@ def export(directory: Path, kind: Kind, statements: int) -> dict[str, Any]:
         "busy / least": busy / least,
         "RSS MiB before, after 100, at the end": [round(one / _MIB) for one in (before, early, _resident())],
     }
+
+
+@contextmanager
+def _running(sender: Sender) -> Iterator[None]:
+    """As in billing."""
+    stop = threading.Event()
+    thread = threading.Thread(target=sender.run, args=(stop,))
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
+
+
+def _wait(database: Database, pending: int) -> None:
+    """Until no more than these are still to be sent."""
+    while _pending(database) > max(pending, 0):
+        time.sleep(0.05)
 
 
 def _port(kind: Kind, url: str, adapter: PacedAdapter) -> ProviderPort:
@@ -166,7 +183,7 @@ def _port(kind: Kind, url: str, adapter: PacedAdapter) -> ProviderPort:
 
 def _pending(database: Database) -> int:
     with database.read() as connection:
-        return len(list_requests(connection, "pending", 1))
+        return count_requests(connection)["pending"]
 
 
 def acknowledge(directory: Path, seconds: float, rate: int = 200) -> dict[str, Any]:
@@ -243,9 +260,9 @@ def drain(directory: Path, statements: int) -> dict[str, Any]:
         account = StripeAccount(url)
         port = account.port
         sender = Sender(made.database, lambda: {PROVIDER: port}, system_clock, Health())
+        with _running(sender):
+            _wait(made.database, 0)
         with ThreadPoolExecutor(_THREADS) as pool:
-            while _pending(made.database):
-                sender.tick(pool)
             follower = Follower(made.database, lambda: {PROVIDER: port}, system_clock, Health())
             while follower.tick(pool):
                 pass

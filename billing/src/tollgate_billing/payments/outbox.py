@@ -57,14 +57,17 @@ def enqueue(connection: Connection, kind: Kind, provider: str, subscription: str
     connection.execute(insert(outbox).values(vars(made)))
 
 
-def due_requests(connection: Connection, now_ms: int, limit: int = 100) -> list[Request]:
-    """The oldest that waits of each subscription, where its time has come and nobody is at it."""
+def due_requests(connection: Connection, now_ms: int, limit: int = 100, provider: str | None = None) -> list[Request]:
+    """The oldest that waits of each subscription, where its time has come and nobody is at it; of one provider, or of
+    all."""
     o, earlier = outbox.c, outbox.alias("earlier")
     before = or_(earlier.c.created_ms < o.created_ms, and_(earlier.c.created_ms == o.created_ms, earlier.c.id < o.id))
     same = (earlier.c.subscription == o.subscription) & (earlier.c.provider == o.provider)
     waits = same & (earlier.c.state == "pending") & before
     mine = (o.state == "pending", o.due_ms <= now_ms, o.leased_ms <= now_ms, ~exists().where(waits))
     query = select(outbox).where(*mine).order_by(o.due_ms, o.id).limit(limit)
+    if provider is not None:
+        query = query.where(o.provider == provider)
     return [Request(**row) for row in connection.execute(query).mappings()]
 
 

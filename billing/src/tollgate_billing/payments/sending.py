@@ -5,8 +5,7 @@ A row is sent by one thread at a time, rows of one subscription in their order, 
 """
 
 import threading
-from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Mapping
 from functools import partial
 
 import structlog
@@ -19,6 +18,7 @@ from tollgate_billing.health import Health, surviving
 from tollgate_billing.ledger.database import DATABASE_AWAY, Database
 from tollgate_billing.payments.applying import DriftError, Judge, StaleError, apply_invoice, judge_nobody
 from tollgate_billing.payments.backoff import pause_ms
+from tollgate_billing.payments.crews import Crews
 from tollgate_billing.payments.drifts import blocking_drift
 from tollgate_billing.payments.lease import sending_while
 from tollgate_billing.payments.ordering import is_cancelled, order_of, refund_order
@@ -51,7 +51,6 @@ from tollgate_billing.payments.refunds import subject_of
 
 _log = structlog.get_logger("payments")
 _PAUSE_SECONDS = 1.0
-_THREADS = 8
 #: Longer than all calls of one invoice may take together: nobody else begins before that.
 _LEASE_MS = 600_000
 #: Of the lease, so that what is sent last is answered, or given up, before it ends.
@@ -87,15 +86,29 @@ class Sender:
 
     def run(self, stop: threading.Event) -> None:
         """Until ``stop`` is set."""
-        with ThreadPoolExecutor(_THREADS, "sender") as pool:
+        with Crews() as crews:
             while not stop.is_set():
-                sent = 0
+                fed = False
                 with surviving(self._health, "payments", _log):
-                    tried = self.tick(pool)
+                    self._feed(crews)
                     self._say()
-                    sent = tried
-                if not sent:
+                    fed = crews.are_busy()
+                if fed:
+                    crews.wait(_PAUSE_SECONDS)
+                else:
                     stop.wait(_PAUSE_SECONDS)
+
+    def _feed(self, crews: Crews) -> None:
+        providers = self._providers()
+
+        def more(name: str, limit: int) -> dict[str, Callable[[], object]]:
+            with self._database.read() as connection:
+                due = due_requests(connection, self._clock(), limit, name)
+            return {request.id: partial(self._send, providers, request) for request in due}
+
+        with self._database.read() as connection:
+            waiting = waiting_providers(connection)
+        crews.feed(sorted(waiting), more)
 
     def _say(self) -> None:
         """What does not become better by itself."""
@@ -109,14 +122,12 @@ class Sender:
         else:
             self._health.fine("payments")
 
-    def tick(self, pool: ThreadPoolExecutor | None = None) -> int:
-        """Answers how many rows were tried."""
+    def tick(self) -> int:
+        """One after the other; answers how many rows were tried."""
         providers = self._providers()
         with self._database.read() as connection:
             due = due_requests(connection, self._clock())
-        send = partial(self._send, providers)
-        tried: Iterable[bool] = pool.map(send, due) if pool else map(send, due)
-        return sum(tried)
+        return sum(self._send(providers, request) for request in due)
 
     def _send(self, providers: Mapping[str, ProviderPort], request: Request) -> bool:
         """False where somebody else has it."""
