@@ -34,7 +34,7 @@ from tollgate_billing.ledger.database import Database
 from tollgate_billing.ledger.migrate import migrate
 from tollgate_billing.payments.collecting import Collecting
 from tollgate_billing.payments.following import Follower
-from tollgate_billing.payments.inbox import receive
+from tollgate_billing.payments.inbox import count_events, receive
 from tollgate_billing.payments.outbox import count_requests
 from tollgate_billing.payments.pace import LIMITS, Pace
 from tollgate_billing.payments.port import ProviderEvent, ProviderPort
@@ -153,10 +153,10 @@ def export(directory: Path, kind: Kind, statements: int) -> dict[str, Any]:
 
 
 @contextmanager
-def _running(sender: Sender) -> Iterator[None]:
+def _running(loop: Sender | Follower) -> Iterator[None]:
     """As in billing."""
     stop = threading.Event()
-    thread = threading.Thread(target=sender.run, args=(stop,))
+    thread = threading.Thread(target=loop.run, args=(stop,))
     thread.start()
     try:
         yield
@@ -262,14 +262,13 @@ def drain(directory: Path, statements: int) -> dict[str, Any]:
         sender = Sender(made.database, lambda: {PROVIDER: port}, system_clock, Health())
         with _running(sender):
             _wait(made.database, 0)
-        with ThreadPoolExecutor(_THREADS) as pool:
-            follower = Follower(made.database, lambda: {PROVIDER: port}, system_clock, Health())
-            while follower.tick(pool):
-                pass
-            with made.database.read() as connection:
-                references = [one.reference for one in unsettled(connection, PROVIDER)]
-            one, _ = _drained(made.database, follower, pool, references, 1)
-            many, memory = _drained(made.database, follower, pool, references, _PER_INVOICE)
+        follower = Follower(made.database, lambda: {PROVIDER: port}, system_clock, Health())
+        while follower.tick():
+            pass
+        with made.database.read() as connection:
+            references = [one.reference for one in unsettled(connection, PROVIDER)]
+        one, _ = _drained(made.database, follower, references, 1)
+        many, memory = _drained(made.database, follower, references, _PER_INVOICE)
     return {
         "invoices": len(references),
         "events/s, one for each invoice": one,
@@ -279,18 +278,23 @@ def drain(directory: Path, statements: int) -> dict[str, Any]:
     }
 
 
-def _drained(
-    database: Database, follower: Follower, pool: ThreadPoolExecutor, references: list[str], each: int
-) -> tuple[float, list[int]]:
+def _drained(database: Database, follower: Follower, references: list[str], each: int) -> tuple[float, list[int]]:
     for reference in references:
         account_event = [ProviderEvent(f"{reference}.{each}.{n}", "invoice.paid", 0, reference) for n in range(each)]
         with database.write() as connection:
             for event in account_event:
                 receive(connection, PROVIDER, event, system_clock())
-    before, started, done = _resident(), time.monotonic(), 0
-    while done < len(references) * each:
-        done += follower.tick(pool)
-    return done / (time.monotonic() - started), [round(before / _MIB), round(_resident() / _MIB)]
+    before, started = _resident(), time.monotonic()
+    with _running(follower):
+        while _unseen(database):
+            time.sleep(0.02)
+        seconds = time.monotonic() - started
+    return len(references) * each / seconds, [round(before / _MIB), round(_resident() / _MIB)]
+
+
+def _unseen(database: Database) -> int:
+    with database.read() as connection:
+        return count_events(connection)["pending"]
 
 
 def _resident() -> int:

@@ -1,7 +1,6 @@
 """Many requests at once, to several providers."""
 
 import threading
-from collections.abc import Callable
 from functools import partial
 
 import pytest
@@ -9,19 +8,17 @@ import pytest
 from tests.unit.billing.desk import PROVIDER, desk_with_a_fee
 from tests.unit.billing.test_collecting import Moody
 from tollgate_billing.ledger.database import Database
-from tollgate_billing.payments.crews import Crews
-
-Jobs = dict[str, Callable[[], object]]
+from tollgate_billing.payments.crews import Crews, Jobs
 
 
 def test_a_provider_that_does_not_answer_keeps_no_other_one_waiting() -> None:
     answers, sent = threading.Event(), set[int]()
 
-    def more(provider: str, limit: int) -> Jobs:
+    def more(provider: str) -> Jobs:
         if provider == "slow":
-            return {f"slow-{number}": answers.wait for number in range(limit)}
+            return {f"slow-{number}": answers.wait for number in range(50)}, True
         left = [number for number in range(500) if number not in sent]
-        return {f"{number}": partial(sent.add, number) for number in left[:limit]}
+        return {f"{number}": partial(sent.add, number) for number in left[:50]}, len(left) > 50
 
     with Crews() as crews:
         while len(sent) < 500:
@@ -38,8 +35,8 @@ def test_what_is_underway_is_not_given_out_again() -> None:
         begun.append(name)
         answers.wait()
 
-    def more(provider: str, limit: int) -> Jobs:
-        return {f"{provider}-{number}": partial(job, f"{number}") for number in range(3)}
+    def more(provider: str) -> Jobs:
+        return {f"{provider}-{number}": partial(job, f"{number}") for number in range(3)}, True
 
     with Crews() as crews:
         for _ in range(3):
@@ -47,6 +44,16 @@ def test_what_is_underway_is_not_given_out_again() -> None:
             crews.wait(0.01)
         answers.set()
     assert sorted(begun) == ["0", "1", "2"]
+
+
+def test_nobody_is_busy_when_all_is_done() -> None:
+    done = threading.Event()
+    with Crews() as crews:
+        crews.feed(["a"], lambda _: ({"x": done.set}, False))
+        assert done.wait(10)
+        crews.wait(10)
+        crews.feed([], lambda _: ({}, False))
+        assert not crews.are_busy()
 
 
 def test_what_fails_is_told_when_all_have_been_fed() -> None:
@@ -57,14 +64,13 @@ def test_what_fails_is_told_when_all_have_been_fed() -> None:
         raise ConnectionError
 
     with Crews() as crews:
-        crews.feed(["a"], lambda provider, limit: {"x": fail})
+        crews.feed(["a"], lambda _: ({"x": fail}, False))
         assert failed.wait(10)
         sent = threading.Event()
-        later: Jobs = {"y": sent.set}
 
         def feed() -> None:
             while True:
-                crews.feed(["a", "b"], lambda provider, limit: later if provider == "b" else {})
+                crews.feed(["a", "b"], lambda name: ({"y": sent.set} if name == "b" else {}, False))
 
         with pytest.raises(ConnectionError):
             feed()

@@ -20,6 +20,7 @@ from tollgate_billing.payments.receivables import (
     remember_customer,
     update_receivable,
 )
+from tollgate_billing.payments.received import PaymentRefusedError
 from tollgate_billing.payments.recording import record_differences
 
 
@@ -29,6 +30,12 @@ class StaleError(Exception):
 
 class DriftError(Exception):
     """What the provider says cannot be of the statement that was sent: a person has to look."""
+
+
+def problem_of(error: Exception) -> str:
+    """For people: what is not said on purpose may hold anything."""
+    known = isinstance(error, DriftError | PaymentRefusedError)
+    return str(error) if known else f"internal: {type(error).__name__}"
 
 
 #: Is told of subscriptions whose debts have changed, in the same transaction.

@@ -132,10 +132,12 @@ def _find_same(connection: Connection, provider: str, found: ProviderCheckout) -
     return find_checkout(connection, name, lock=True) if name else None
 
 
-def list_checkouts(connection: Connection, status: CheckoutStatus, provider: str = "") -> list[Checkout]:
+def list_checkouts(
+    connection: Connection, status: CheckoutStatus, provider: str = "", limit: int | None = 1000
+) -> list[Checkout]:
     """The newest first."""
     c = checkouts.c
-    query = select(checkouts).where(c.status == status).order_by(c.created_ms.desc(), c.id).limit(1000)
+    query = select(checkouts).where(c.status == status).order_by(c.created_ms.desc(), c.id).limit(limit)
     query = query.where(c.provider == provider) if provider else query
     return [Checkout(**row) for row in connection.execute(query).mappings()]
 

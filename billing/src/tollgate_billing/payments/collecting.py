@@ -7,8 +7,8 @@ from sqlalchemy import Connection
 
 from tollgate_billing.ledger.subscriptions import Subscription
 from tollgate_billing.payments.debts import debt_of_statement, debt_of_top_up
-from tollgate_billing.payments.outbox import enqueue
-from tollgate_billing.payments.receivables import add_receivable, last_provider
+from tollgate_billing.payments.outbox import enqueue, send_again
+from tollgate_billing.payments.receivables import add_receivable, last_provider, open_invoices
 from tollgate_billing.statements.store import StoredStatement
 from tollgate_billing.wallets.topping_up import TopUp
 from tollgate_core.catalog import Catalog
@@ -28,6 +28,12 @@ class Collecting:
         if provider and statement.due_minor:
             add_receivable(connection, debt_of_statement(statement), provider, statement.cut_ms)
             enqueue(connection, "invoice", provider, row.name, statement.id, statement.cut_ms)
+
+
+def collect_again(connection: Connection, provider: str, customer: str, now_ms: int) -> None:
+    """Whatever he owes, with the payment method that he has now."""
+    for receivable in open_invoices(connection, provider, customer):
+        send_again(connection, "invoice", receivable.subject, now_ms)
 
 
 class PayingIn:

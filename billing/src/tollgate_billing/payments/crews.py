@@ -1,17 +1,19 @@
-"""Threads that send side by side. Each payment provider has a crew of its own, so that one that is slow keeps none of
-the others waiting, and a crew is given more to do before it has done what it has: what a provider allows is used."""
+"""Threads that ask payment providers side by side. Each provider has a crew of its own, so that one that is slow keeps
+none of the others waiting, and a crew is given more to do before it has done what it has: what a provider allows is
+used."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from threading import Condition
 from types import TracebackType
-from typing import Any
+from typing import Any, TypeAlias
 
 #: In each crew; those that wait for an answer do not compute.
 _THREADS = 8
-#: Given out at once at most, of which most wait for a thread.
-_AHEAD = 4 * _THREADS
-_FEW = _AHEAD // 2
+#: With no more than these underway a crew is given more.
+_FEW = 2 * _THREADS
+#: By what is done: jobs of one provider, and whether there may be more of them.
+Jobs: TypeAlias = tuple[Mapping[str, Callable[[], object]], bool]
 
 
 class Crew:
@@ -19,9 +21,9 @@ class Crew:
 
     def __init__(self, name: str) -> None:
         self.underway: dict[str, Future[Any]] = {}
-        #: There was less to do than there was room for.
+        #: There was nothing more to do when that was asked last.
         self.idle = False
-        self._pool = ThreadPoolExecutor(_THREADS, f"sender {name}")
+        self._pool = ThreadPoolExecutor(_THREADS, f"crew {name}")
 
     def give(self, what: str, job: Callable[[], object], done: Callable[[], None]) -> None:
         """It is done by the next thread that is free."""
@@ -37,7 +39,11 @@ class Crew:
 
     def is_hungry(self) -> bool:
         """Whether it has room, and there was more to do when that was asked last."""
-        return not self.idle and sum(not future.done() for future in self.underway.values()) <= _FEW
+        return not self.idle and self.unfinished() <= _FEW
+
+    def unfinished(self) -> int:
+        """How much is underway that has not ended."""
+        return sum(not future.done() for future in self.underway.values())
 
     def end(self) -> None:
         """After what is underway; what waits for a thread is left undone."""
@@ -60,22 +66,21 @@ class Crews:
         for crew in self._crews.values():
             crew.end()
 
-    def feed(self, providers: Collection[str], more: Callable[[str, int], dict[str, Callable[[], object]]]) -> None:
-        """``more`` answers what a provider is to be asked, at most so many, by its name; what is underway may be among
-        them. Raises what a job raised, after all have been fed."""
-        errors: list[BaseException] = []
+    def feed(self, providers: Collection[str], more: Callable[[str], Jobs]) -> None:
+        """``more`` answers what a provider is to be asked; what is underway may be among it, and is not done twice at
+        once. Raises what a job raised, after all have been fed."""
+        errors = [error for crew in self._crews.values() for error in crew.collect()]
         for provider in providers:
             crew = self._crews.get(provider)
             if crew is None:
                 crew = self._crews[provider] = Crew(provider)
-            errors += crew.collect()
             if len(crew.underway) > _FEW:
                 continue
-            jobs = more(provider, _AHEAD)
-            crew.idle = len(jobs) < _AHEAD
-            for what, job in jobs.items():
-                if what not in crew.underway:
-                    crew.give(what, job, self._tell)
+            jobs, may_be_more = more(provider)
+            new = {what: job for what, job in jobs.items() if what not in crew.underway}
+            crew.idle = not (may_be_more and new)
+            for what, job in new.items():
+                crew.give(what, job, self._tell)
         if errors:
             raise errors[0]
 
@@ -84,9 +89,13 @@ class Crews:
         return any(crew.underway for crew in self._crews.values())
 
     def wait(self, seconds: float) -> None:
-        """Until a crew is hungry, at most so long."""
+        """Until a crew is hungry or all is done, at most so long."""
         with self._ended:
-            self._ended.wait_for(lambda: any(crew.is_hungry() for crew in self._crews.values()), seconds)
+            self._ended.wait_for(self._has_news, seconds)
+
+    def _has_news(self) -> bool:
+        crews = self._crews.values()
+        return any(crew.is_hungry() for crew in crews) or not any(crew.unfinished() for crew in crews)
 
     def _tell(self) -> None:
         with self._ended:

@@ -1,14 +1,11 @@
-"""The loop that follows what providers say: events of the inbox, and, for those that never came, a look of its own.
+"""The loop that follows what providers say: events of the inbox, and, for those that never came, looks of our own.
 
 An event says only where to look. What is there now is applied: late, repeated, missing or unordered events make no
 difference.
 """
 
 import threading
-from collections import deque
-from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -20,57 +17,39 @@ from tollgate_billing.checkpoints import Checkpoint, no_checkpoint
 from tollgate_billing.clock import Clock
 from tollgate_billing.health import Health, surviving
 from tollgate_billing.ledger.database import DATABASE_AWAY, Database
-from tollgate_billing.ledger.locks import FOLLOWING, alone
-from tollgate_billing.payments.applying import DriftError, Judge, StaleError, apply_invoice, judge_nobody
+from tollgate_billing.payments.applying import Judge, StaleError, apply_invoice, judge_nobody, problem_of
 from tollgate_billing.payments.backoff import pause_ms
-from tollgate_billing.payments.checkouts import Checkout, apply_checkout, list_checkouts
-from tollgate_billing.payments.debts import top_up_of
+from tollgate_billing.payments.checkouts import Checkout, apply_checkout
+from tollgate_billing.payments.collecting import collect_again
+from tollgate_billing.payments.crews import Crews, Jobs
 from tollgate_billing.payments.inbox import (
     Received,
     by_look,
     due_events,
-    last_poll,
     postpone_events,
     put_events_aside,
-    receive,
-    remember_poll,
     settle_events,
+    waiting_events,
 )
-from tollgate_billing.payments.outbox import send_again
+from tollgate_billing.payments.polling import Poller
 from tollgate_billing.payments.port import (
     ProviderCheckout,
     ProviderError,
     ProviderInvoice,
     ProviderPort,
-    RefusedError,
     UnauthorizedError,
     suspect_nobody,
 )
 from tollgate_billing.payments.receivables import (
-    Receivable,
     by_reference,
     find_receivable,
     known_customer,
-    open_invoices,
-    unsettled,
 )
-from tollgate_billing.payments.received import PaymentRefusedError
 from tollgate_core.catalog import Catalog
 
 _log = structlog.get_logger("payments")
 _PAUSE_SECONDS = 0.5
-_THREADS = 8
-#: How often invoices are looked at that nothing was heard of.
-_POLL_MS = 600_000
-#: Events are asked for a while back: clocks differ, and so do the times at which they can be listed.
-_BACK_MS = 3_600_000
-#: Where nothing has come yet; as far back as Stripe can list.
-_FAR_BACK_MS = 29 * 86_400_000
-_POLL_AGAIN_MS = 60_000
-#: How long a customer may take to pay a top-up.
-_TOP_UP_MS = 86_400_000
-#: How long a link to a checkout works.
-_CHECKOUT_MS = 2 * 86_400_000
+_AT_ONCE = 1000
 
 
 class Follower:
@@ -95,32 +74,50 @@ class Follower:
         self._checkpoint = checkpoint
         self._judge = judge
         self._catalog = catalog
-        #: By provider: when it was last looked at.
-        self._polled: dict[str, int] = {}
+        self._poller = Poller(database, clock, health, judge, suspect, catalog)
 
     def run(self, stop: threading.Event) -> None:
         """Until ``stop`` is set."""
-        with ThreadPoolExecutor(_THREADS, "follower") as pool:
+        with Crews() as polls, Crews() as looks:
             while not stop.is_set():
-                done = 0
+                busy = False
                 with surviving(self._health, "payment events", _log):
-                    done = self.tick(pool)
+                    self._feed(polls, looks, stop)
                     self._health.fine("payment events")
-                if not done:
+                    busy = looks.are_busy()
+                if busy:
+                    looks.wait(_PAUSE_SECONDS)
+                else:
                     stop.wait(_PAUSE_SECONDS)
 
-    def tick(self, pool: ThreadPoolExecutor | None = None) -> int:
-        """Answers how many events were looked at. Those about the same thing need one look."""
+    def _feed(self, polls: Crews, looks: Crews, stop: threading.Event) -> None:
+        """A provider that is polled, or that is slow, keeps no event of another one waiting."""
         providers = self._providers()
-        for name, provider in providers.items():
-            if self._clock() - self._polled.get(name, 0) >= _POLL_MS:
-                self._poll(name, provider)
+
+        def poll(name: str) -> Jobs:
+            due = name in self._poller.due(providers)
+            return {name: partial(self._poller.poll, name, providers[name], stop.is_set)} if due else {}, False
+
+        def look(name: str) -> Jobs:
+            with self._database.read() as connection:
+                due = due_events(connection, self._clock(), _AT_ONCE, name)
+            jobs = {" ".join(about): partial(self._look, providers, alike) for about, alike in by_look(due).items()}
+            return jobs, len(due) == _AT_ONCE
+
+        with self._database.read() as connection:
+            waiting = waiting_events(connection)
+        polls.feed(sorted(providers), poll)
+        looks.feed(sorted(waiting), look)
+
+    def tick(self) -> int:
+        """All of it, one after the other; answers how many events were looked at."""
+        providers = self._providers()
+        for name in self._poller.due(providers):
+            self._poller.poll(name, providers[name])
         with self._database.read() as connection:
             due = due_events(connection, self._clock())
-        look = partial(self._look, providers)
-        alike = by_look(due)
-        looked: Iterable[None] = pool.map(look, alike) if pool else map(look, alike)
-        deque(looked, 0)
+        for alike in by_look(due).values():
+            self._look(providers, alike)
         return len(due)
 
     def _look(self, providers: Mapping[str, ProviderPort], alike: Sequence[Received]) -> None:
@@ -151,7 +148,7 @@ class Follower:
         except DATABASE_AWAY:
             raise
         except Exception as error:
-            problem = _problem(error)
+            problem = problem_of(error)
             with self._database.write() as connection:
                 put_events_aside(connection, alike, problem)
             _log.error("a person has to look", provider=received.provider, id=received.event.id, problem=problem)
@@ -162,12 +159,7 @@ class Follower:
         known = known_customer(connection, name, received.event.customer) if received.event.customer else ""
         customer = checkout.customer if checkout is not None and checkout.status == "complete" else known
         if customer:
-            self._collect_again(connection, name, customer)
-
-    def _collect_again(self, connection: Connection, name: str, customer: str) -> None:
-        """Whatever he owes, with the payment method that he has now."""
-        for receivable in open_invoices(connection, name, customer):
-            send_again(connection, "invoice", receivable.subject, self._clock())
+            collect_again(connection, name, customer, self._clock())
 
     def _affected(self, provider: ProviderPort, received: Received) -> tuple[ProviderInvoice, int] | None:
         """The invoice as it is, and the state of our books before that was read."""
@@ -193,85 +185,5 @@ class Follower:
         with self._database.write() as connection:
             postpone_events(connection, alike, self._clock() + pause, problem)
 
-    def _poll(self, name: str, provider: ProviderPort) -> None:
-        """What is missing in the inbox, and every invoice that may still change."""
-        now = self._clock()
-        self._polled[name] = now - _POLL_MS + _POLL_AGAIN_MS  # where it fails, others come first
-        try:
-            missed = self._fetch_missed(name, provider, now)
-            with self._database.read() as connection:
-                open_ones = unsettled(connection, name)
-                checkouts = list_checkouts(connection, "open", name)
-            for receivable in open_ones:
-                with _alone(name, receivable.subject):
-                    self._read_anew(name, provider, receivable)
-            for checkout in checkouts:
-                with _alone(name, checkout.id):
-                    self._read_checkout(name, provider, checkout)
-        except (ProviderError, IntegrityError) as error:  # the latter: an event came by itself at the same moment
-            if isinstance(error, UnauthorizedError):
-                self._suspect(name)
-            if isinstance(error, ProviderError):
-                self._health.trouble(f"payment provider {name}", str(error), of_others=True)
-            return
-        except DATABASE_AWAY:
-            raise
-        except Exception as error:  # what has come already, from other providers too, is looked at all the same
-            _log.exception("cannot be polled", provider=name)
-            self._health.trouble(f"payment provider {name}", _problem(error))
-            return
-        self._polled[name] = now
-        self._health.fine(f"payment provider {name}")
-        if missed:
-            _log.info("events that had not come", provider=name, events=missed)
-
-    def _fetch_missed(self, name: str, provider: ProviderPort, now_ms: int) -> int:
-        """Since the last time that this was asked with success, however long ago."""
-        with self._database.read() as connection:
-            since = last_poll(connection, name) or now_ms - _FAR_BACK_MS
-        events = list(provider.events_since(min(since, now_ms) - _BACK_MS))
-        with self._database.write() as connection:
-            alone(connection, FOLLOWING)
-            remember_poll(connection, name, now_ms)
-            return sum(receive(connection, name, event, now_ms) for event in events)
-
-    def _read_checkout(self, name: str, provider: ProviderPort, checkout: Checkout) -> None:
-        old = self._clock() - checkout.created_ms > _CHECKOUT_MS
-        look = provider.end_checkout if old else provider.read_checkout
-        found = look(checkout.reference) if checkout.reference else None
-        if found is not None and found.status != "open":
-            with self._database.write() as connection:
-                self._apply_checkout(connection, name, found)
-                self._collect_again(connection, name, checkout.customer)
-
     def _apply_checkout(self, connection: Connection, name: str, found: ProviderCheckout | None) -> Checkout | None:
         return apply_checkout(connection, self._catalog(), name, found, self._clock()) if found else None
-
-    def _read_anew(self, name: str, provider: ProviderPort, receivable: Receivable) -> None:
-        # Nobody comes back to pay in what he wanted yesterday, and meanwhile nothing is paid in by itself.
-        old = top_up_of(receivable.subject) and self._clock() - receivable.changed_ms > _TOP_UP_MS
-        look = provider.void if old else provider.read_invoice
-        found = look(receivable.reference)
-        if found is not None:
-            with self._database.write() as connection:
-                apply_invoice(connection, name, found, self._clock(), self._judge, receivable.version)
-
-
-@contextmanager
-def _alone(name: str, about: str) -> Generator[None]:
-    """One that cannot be applied, or that its provider refuses to show, does not stop the others."""
-    try:
-        yield
-    except StaleError:
-        return  # somebody else has just looked
-    except RefusedError as error:
-        _log.error("a person has to look", provider=name, about=about, problem=str(error))
-    except (ProviderError, *DATABASE_AWAY):
-        raise
-    except Exception as error:
-        _log.error("a person has to look", provider=name, about=about, problem=_problem(error))
-
-
-def _problem(error: Exception) -> str:
-    known = isinstance(error, DriftError | PaymentRefusedError)
-    return str(error) if known else f"internal: {type(error).__name__}"

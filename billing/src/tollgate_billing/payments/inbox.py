@@ -44,14 +44,21 @@ def receive(connection: Connection, provider: str, event: ProviderEvent, now_ms:
     return True
 
 
-def due_events(connection: Connection, now_ms: int, limit: int = 1000) -> list[Received]:
-    """The oldest first."""
+def due_events(connection: Connection, now_ms: int, limit: int = 1000, provider: str | None = None) -> list[Received]:
+    """The oldest first; of one provider, or of all."""
     i = inbox.c
     columns = (i.provider, i.event_id, i.kind, i.at_ms, i.invoice, i.payment, i.checkout, i.customer, i.attempts)
     query = select(*columns).where(i.state == "pending", i.due_ms <= now_ms).order_by(i.due_ms, i.event_id).limit(limit)
+    if provider is not None:
+        query = query.where(i.provider == provider)
     return [
         Received(provider, ProviderEvent(*event), attempts) for provider, *event, attempts in connection.execute(query)
     ]
+
+
+def waiting_events(connection: Connection) -> set[str]:
+    """Names of providers whose events are to be looked at."""
+    return set(connection.execute(select(inbox.c.provider).where(inbox.c.state == "pending").distinct()).scalars())
 
 
 def last_poll(connection: Connection, provider: str) -> int | None:
@@ -70,15 +77,15 @@ def _poll_name(provider: str) -> str:
     return f"polled {hashlib.sha256(provider.encode()).hexdigest()[:40]}"
 
 
-def by_look(due: Iterable[Received]) -> list[list[Received]]:
-    """Those that say to look at the same thing are one look, in the order of the oldest of each."""
+def by_look(due: Iterable[Received]) -> dict[tuple[str, ...], list[Received]]:
+    """Those that say to look at the same thing are one look, by what that is, in the order of the oldest of each."""
     found: dict[tuple[str, ...], list[Received]] = {}
     for received in due:
         event = received.event
         about = ("checkout", event.checkout) if event.checkout else ("invoice", event.invoice or event.payment)
         nothing = event.id if about == ("invoice", "") and not event.customer else ""
         found.setdefault((received.provider, *about, event.customer, nothing), []).append(received)
-    return list(found.values())
+    return found
 
 
 def settle_events(connection: Connection, alike: Sequence[Received]) -> None:

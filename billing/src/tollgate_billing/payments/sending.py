@@ -18,7 +18,7 @@ from tollgate_billing.health import Health, surviving
 from tollgate_billing.ledger.database import DATABASE_AWAY, Database
 from tollgate_billing.payments.applying import DriftError, Judge, StaleError, apply_invoice, judge_nobody
 from tollgate_billing.payments.backoff import pause_ms
-from tollgate_billing.payments.crews import Crews
+from tollgate_billing.payments.crews import Crews, Jobs
 from tollgate_billing.payments.drifts import blocking_drift
 from tollgate_billing.payments.lease import sending_while
 from tollgate_billing.payments.ordering import is_cancelled, order_of, refund_order
@@ -51,6 +51,7 @@ from tollgate_billing.payments.refunds import subject_of
 
 _log = structlog.get_logger("payments")
 _PAUSE_SECONDS = 1.0
+_AT_ONCE = 32
 #: Longer than all calls of one invoice may take together: nobody else begins before that.
 _LEASE_MS = 600_000
 #: Of the lease, so that what is sent last is answered, or given up, before it ends.
@@ -101,10 +102,10 @@ class Sender:
     def _feed(self, crews: Crews) -> None:
         providers = self._providers()
 
-        def more(name: str, limit: int) -> dict[str, Callable[[], object]]:
+        def more(name: str) -> Jobs:
             with self._database.read() as connection:
-                due = due_requests(connection, self._clock(), limit, name)
-            return {request.id: partial(self._send, providers, request) for request in due}
+                due = due_requests(connection, self._clock(), _AT_ONCE, name)
+            return {request.id: partial(self._send, providers, request) for request in due}, len(due) == _AT_ONCE
 
         with self._database.read() as connection:
             waiting = waiting_providers(connection)
