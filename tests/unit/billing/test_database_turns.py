@@ -2,12 +2,13 @@
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import QueuePool, text
 
-from tollgate_billing.ledger.database import Database
+from tollgate_billing.ledger.database import DATABASE_AWAY, Database
 
 
 @pytest.fixture
@@ -46,4 +47,15 @@ def test_a_write_that_fails_leaves_the_turn_to_the_next(database: Database) -> N
         connection.execute(text("INSERT INTO taken VALUES (1)"))
     with database.write() as connection:
         assert connection.execute(text("SELECT count(*) FROM taken")).scalar_one() == 0
+    database.close()
+
+
+def test_who_finds_all_connections_in_use_may_try_later(database: Database) -> None:
+    assert isinstance(database.engine.pool, QueuePool)
+    database.engine.pool._timeout = 0.01  # pyright: ignore[reportPrivateUsage]
+    with ExitStack() as readers:
+        for _ in range(15):
+            readers.enter_context(database.read())
+        with pytest.raises(DATABASE_AWAY), database.read():
+            pass
     database.close()

@@ -8,9 +8,11 @@ from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as NoConnectionLeftError
 
-#: What SQLAlchemy raises when the database is away, locked or full: trying again later may help.
-DATABASE_AWAY = (OperationalError, InterfaceError)
+#: What SQLAlchemy raises when the database is away, locked or full, or all connections are in use for long: trying
+#: again later may help.
+DATABASE_AWAY = (OperationalError, InterfaceError, NoConnectionLeftError)
 _READ_ONLY = "tollgate_read_only"
 _BUSY_SECONDS = 10
 
