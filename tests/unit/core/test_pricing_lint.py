@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from tollgate_core.catalog import Catalog, Metric, MetricLimit, MetricUsage, Price, PriceTier, Product
+from tollgate_core.catalog import Catalog, Metric, MetricLimit, MetricUsage, Price, PriceTier, Product, RateLimit
 from tollgate_core.pricing.lint import Finding, lint
 
 NOW_MS = 1_800_000_000_000
@@ -181,6 +181,33 @@ def test_a_limit_of_each_key_that_no_key_can_reach() -> None:
         assert findings(price(), limits=reachable) == []
     (found,) = findings(price(), limits=limited(100, 201, least=50, most=200))
     assert "201 of each key are more than 200" in found.message
+
+
+MINUTE, SECOND = 60_000, 1000
+
+
+@pytest.mark.parametrize(
+    ("of_key", "whole", "reachable"),
+    [
+        (("requests", 100, SECOND, 100), ("requests", 60, SECOND, 60), False),
+        (("requests", 60, SECOND, 60), ("requests", 60, SECOND, 60), True),
+        (("requests", 61, SECOND, 3600), ("requests", 3600, MINUTE, 3600), False),
+        (("requests", 61, SECOND, 61), ("requests", 3600, MINUTE, 3600), True),  # it bounds what comes at once
+        (("tokens", 100, SECOND, 100), ("requests", 60, SECOND, 60), True),
+        (("concurrency", 6, 0, 0), ("concurrency", 5, 0, 0), False),
+        (("concurrency", 5, 0, 0), ("concurrency", 5, 0, 0), True),
+    ],
+)
+def test_a_rate_of_each_key_that_no_key_can_reach(of_key: Any, whole: Any, reachable: bool) -> None:
+    def rate(name: str, terms: Any, **more: Any) -> RateLimit:
+        kind, amount, window_ms, burst = terms
+        return RateLimit(name=name, kind=kind, amount=amount, window_ms=window_ms, burst=burst, **more)
+
+    both = (rate("all", whole), rate("each", of_key, per_key=True))
+    expected = [] if reachable else [("warning", "unreachable-limit", "spec.rateLimits[1]")]
+    assert said(findings(price(), rate_limits=both)) == expected
+    elsewhere = (rate("all", whole, endpoints=("api/other",)), rate("each", of_key, per_key=True))
+    assert findings(price(), rate_limits=elsewhere) == []
 
 
 def test_limits_are_counted_as_the_manifest_has_them() -> None:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from fractions import Fraction
 
-from tollgate_core.catalog import Metric, Price, Product
+from tollgate_core.catalog import Metric, Price, Product, RateLimit
 from tollgate_core.pricing.lint.finding import Findings, Offered, Severity, of_price, of_product, short
 from tollgate_core.pricing.lint.limits import largest, limits_that_end_usage
 
@@ -16,6 +16,7 @@ def product_findings(offered: Offered) -> Findings:
     yield from _gaps(offered)
     yield from _currencies(offered)
     yield from _limits(offered.product, offered.metrics)
+    yield from _rate_limits(offered.product)
     yield from _uncounted(offered)
     for price in offered.prices:
         yield from _trial(offered.product, price)
@@ -84,6 +85,27 @@ def _limit_per_key(product: Product, metric: str, field: str) -> Findings:
                 message = f"{most} of each key are more than {all_keys}, at which all keys together end"
                 advice = "take less than the limit, or raise it: no key can reach its own"
                 yield of_product("warning", "unreachable-limit", product, field, message, advice)
+
+
+def _rate_limits(product: Product) -> Findings:
+    for position, of_key in enumerate(product.rate_limits):
+        whole = next((whole for whole in product.rate_limits if of_key.per_key and _ends_before(whole, of_key)), None)
+        if whole is not None:
+            message = f"each key may use more than {whole.name} lets all keys together"
+            advice = f"take less than {whole.name}, or raise that: no key can reach its own"
+            yield of_product("warning", "unreachable-limit", product, f"rateLimits[{position}]", message, advice)
+
+
+def _ends_before(whole: RateLimit, of_key: RateLimit) -> bool:
+    """Whether all keys together always end before one of them could. What is lower at once may be higher in a while."""
+    if whole.per_key or whole.kind != of_key.kind:
+        return False
+    if whole.endpoints and not (of_key.endpoints and set(of_key.endpoints) <= set(whole.endpoints)):
+        return False
+    if whole.kind == "concurrency":
+        return of_key.amount > whole.amount
+    faster = Fraction(of_key.amount) * whole.window_ms > Fraction(whole.amount) * of_key.window_ms
+    return faster and of_key.burst >= whole.burst
 
 
 def _uncounted(offered: Offered) -> Findings:
