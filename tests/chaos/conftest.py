@@ -12,7 +12,6 @@ from tests.support.manifests import example_documents
 #: billing or of a cluster try too.
 _SHORT = {
     "test_clients_that_leave[native]",
-    "test_a_component_that_is_killed_again_and_again[stream-extproc0]",
     "test_a_component_that_is_killed_again_and_again[native-witness]",
     "test_redis_that_is_killed_and_has_lost_its_last_second[stream]",
     "test_envoy_that_is_killed_leaves_every_admitted_request_labelled[stream]",

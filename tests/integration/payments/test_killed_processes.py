@@ -28,10 +28,8 @@ POLICY = Dunning(grace_days=3, throttle_days=3, requests_per_minute=6)
 CREWS = {"sqlite": ("billing-1",), "postgresql": ("billing-1", "billing-2")}
 
 
-def _cases() -> Iterator[Any]:
-    for point, dialect in product(POINTS, CREWS):
-        short = (point, dialect) == ("after-send", "sqlite")
-        yield pytest.param(point, dialect, marks=() if short else pytest.mark.slow)
+#: ``test_killed.py`` does the same in one process; CI takes one of these.
+pytestmark = pytest.mark.slow
 
 
 def _catalog(url: str) -> Catalog:
@@ -79,7 +77,7 @@ def valkey(tmp_path: Path) -> Iterator[Valkey]:
     started.stop()
 
 
-@pytest.mark.parametrize(("point", "dialect"), list(_cases()))
+@pytest.mark.parametrize(("point", "dialect"), list(product(POINTS, CREWS)))
 def test_killed_anywhere_between_closing_and_access_the_money_comes_in_once(
     point: str,
     dialect: str,
