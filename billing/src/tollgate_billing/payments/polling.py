@@ -36,7 +36,7 @@ _POLL_AGAIN_MS = 60_000
 _TOP_UP_MS = 86_400_000
 #: How long a link to a checkout works.
 _CHECKOUT_MS = 2 * 86_400_000
-#: Of each kind in one poll: at Paddle, a fifteenth of the requests that it allows in that time.
+#: Of each kind in one poll: at Paddle, a sixteenth of the requests that it allows in that time.
 _AT_ONCE = 150
 _T = TypeVar("_T")
 
