@@ -5,7 +5,6 @@ import json
 import os
 import signal
 import socket
-import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -25,6 +24,7 @@ from requests import PreparedRequest, Response, Session
 from tests.bench.measure import percentile
 from tests.integration.billing.neighbours import BillingProcess, Valkey, wait_until
 from tests.integration.payments.account import PADDLE_KEY, SECRET_KEY, WEBHOOK_SECRET, StripeAccount, simulator
+from tests.support.loops import running
 from tests.unit.billing.builders import make_fee
 from tests.unit.billing.desk import PROVIDER, collected_catalog
 from tollgate_billing.clock import system_clock
@@ -134,7 +134,7 @@ def export(directory: Path, kind: Kind, statements: int) -> dict[str, Any]:
         port = _port(kind, url, adapter)
         sender = Sender(made.database, lambda: {PROVIDER: port}, system_clock, Health())
         before, started = _resident(), time.monotonic()
-        with _running(sender):
+        with running(sender):
             _wait(made.database, statements - 100)
             early = _resident()
             _wait(made.database, 0)
@@ -150,19 +150,6 @@ def export(directory: Path, kind: Kind, statements: int) -> dict[str, Any]:
         "busy / least": busy / least,
         "RSS MiB before, after 100, at the end": [round(one / _MIB) for one in (before, early, _resident())],
     }
-
-
-@contextmanager
-def _running(loop: Sender | Follower) -> Iterator[None]:
-    """As in billing."""
-    stop = threading.Event()
-    thread = threading.Thread(target=loop.run, args=(stop,))
-    thread.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        thread.join()
 
 
 def _wait(database: Database, pending: int) -> None:
@@ -260,7 +247,7 @@ def drain(directory: Path, statements: int) -> dict[str, Any]:
         account = StripeAccount(url)
         port = account.port
         sender = Sender(made.database, lambda: {PROVIDER: port}, system_clock, Health())
-        with _running(sender):
+        with running(sender):
             _wait(made.database, 0)
         follower = Follower(made.database, lambda: {PROVIDER: port}, system_clock, Health())
         while follower.tick():
@@ -285,7 +272,7 @@ def _drained(database: Database, follower: Follower, references: list[str], each
             for event in account_event:
                 receive(connection, PROVIDER, event, system_clock())
     before, started = _resident(), time.monotonic()
-    with _running(follower):
+    with running(follower):
         while _unseen(database):
             time.sleep(0.02)
         seconds = time.monotonic() - started

@@ -5,6 +5,7 @@ from functools import partial
 
 import pytest
 
+from tests.support.loops import running
 from tests.unit.billing.desk import PROVIDER, desk_with_a_fee
 from tests.unit.billing.test_collecting import Moody
 from tollgate_billing.ledger.database import Database
@@ -80,13 +81,8 @@ def test_what_fails_is_told_when_all_have_been_fed() -> None:
 def test_a_sender_that_runs_sends_until_it_is_stopped(database: Database) -> None:
     provider = Moody()
     desk = desk_with_a_fee(database, {PROVIDER: provider})
-    stop = threading.Event()
-    thread = threading.Thread(target=desk.sender.run, args=(stop,))
-    thread.start()
-    while desk.requests("pending"):
-        assert thread.is_alive()
-    stop.set()
-    thread.join(10)
-    assert not thread.is_alive()
+    with running(desk.sender) as thread:
+        while desk.requests("pending"):
+            assert thread.is_alive()
     assert len(provider.asked) == 1
     assert desk.health.troubles() == {}

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from sqlalchemy import update
 
+from tests.support.loops import running
 from tests.unit.billing.desk import PROVIDER, desk_with_a_fee
 from tollgate_billing.ledger.database import Database
 from tollgate_billing.ledger.tables import invoices
@@ -72,14 +73,9 @@ def test_a_provider_that_does_not_answer_keeps_no_event_of_another_one_waiting(d
     (statement,) = desk.statements()
     with database.write() as connection:
         receive(connection, PROVIDER, ProviderEvent("e", "paid", 0, f"manual.{statement.id}"), desk.now_ms)
-    stop = threading.Event()
-    thread = threading.Thread(target=desk.follower.run, args=(stop,))
-    thread.start()
-    try:
-        while desk.paid(statement) != 4900:
-            assert thread.is_alive()
-    finally:
-        stop.set()
-        answers.set()
-        thread.join(10)
-    assert not thread.is_alive()
+    with running(desk.follower) as thread:
+        try:
+            while desk.paid(statement) != 4900:
+                assert thread.is_alive()
+        finally:
+            answers.set()

@@ -95,8 +95,7 @@ class Follower:
         providers = self._providers()
 
         def poll(name: str) -> Jobs:
-            due = name in self._poller.due(providers)
-            return {name: partial(self._poller.poll, name, providers[name], stop.is_set)} if due else {}, False
+            return {name: partial(self._poller.poll, name, providers[name], stop.is_set)}, False
 
         def look(name: str) -> Jobs:
             with self._database.read() as connection:
@@ -106,7 +105,7 @@ class Follower:
 
         with self._database.read() as connection:
             waiting = waiting_events(connection)
-        polls.feed(sorted(providers), poll)
+        polls.feed(self._poller.due(providers), poll)
         looks.feed(sorted(waiting), look)
 
     def tick(self) -> int:

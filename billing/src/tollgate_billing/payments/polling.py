@@ -109,18 +109,20 @@ class Poller:
 
     def _some_invoices(self, name: str) -> list[Receivable]:
         with self._database.read() as connection:
-            return self._next(f"invoices {name}", unsettled(connection, name), lambda one: one.subject)
+            waiting = unsettled(connection, name)
+        return self._next(f"invoices {name}", waiting, lambda one: one.subject)
 
     def _some_checkouts(self, name: str) -> list[Checkout]:
         with self._database.read() as connection:
-            return self._next(f"checkouts {name}", list_checkouts(connection, "open", name, None), lambda one: one.id)
+            waiting = list_checkouts(connection, "open", name, limit=None)
+        return self._next(f"checkouts {name}", waiting, lambda one: one.id)
 
     def _next(self, what: str, all_of_them: Sequence[_T], key: Callable[[_T], str]) -> list[_T]:
         """Those after the last ones, and from the beginning where these are the last."""
         ordered = sorted(all_of_them, key=key)
-        later = [one for one in ordered if key(one) > self._last.get(what, "")]
-        found = (later or ordered)[:_AT_ONCE]
-        self._last[what] = key(found[-1]) if len(later or ordered) > _AT_ONCE else ""
+        left = [one for one in ordered if key(one) > self._last.get(what, "")] or ordered
+        found = left[:_AT_ONCE]
+        self._last[what] = key(found[-1]) if len(left) > _AT_ONCE else ""
         return found
 
     def _fetch_missed(self, name: str, provider: ProviderPort, now_ms: int) -> int:

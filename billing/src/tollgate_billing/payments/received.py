@@ -113,10 +113,10 @@ def _require_same(there: Payment, wanted: Payment) -> None:
 
 
 def _require_due(connection: Connection, debt: Debt, payment: Payment) -> None:
-    paid = paid_for(connection, [debt.subject]).get(debt.subject, 0)
-    left = debt.due_minor - paid
     if payment.kind in {"refund", "surplus"}:
         return  # the provider has done it: a bank may take back what was refunded before
+    paid = paid_for(connection, [debt.subject]).get(debt.subject, 0)
+    left = debt.due_minor - paid
     if payment.minor > left or not (payment.minor or payment.tax_minor):
         rest = f"{Money(left, debt.currency)} is left to be paid" if left else "nothing is left to be paid"
         raise PaymentRefusedError(f"of {debt.title} {rest}")
